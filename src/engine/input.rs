@@ -1,0 +1,38 @@
+//! What can happen to an engine.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::output::{LocateId, SendId};
+use crate::{policy::Policy, trust::Flow};
+
+/// The two clocks, read by the shell just before each input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic, since an epoch of the shell's choice.
+    pub at: Duration,
+    /// Wall clock, seconds since 1970.
+    pub unix: u64,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// One datagram, or one message framed from a stream. Evidence about its sender is complete.
+    Packet { flow: Flow, bytes: Bytes },
+    /// A stream that can no longer be framed: what was read up to the fault. Answered if possible; the shell closes it after.
+    Unframed {
+        flow: Flow,
+        bytes: Bytes,
+        fault: crate::sip::framing::FramingError,
+    },
+    /// What was sent under this id did not reach its peer: connect, write or ICMP failed.
+    SendFailed(SendId),
+    /// The answer to [`super::Output::Locate`], in order of preference; empty: no such name, or no answer.
+    Located { id: LocateId, addresses: Vec<IpAddr> },
+    /// A new policy. What is under way keeps its decisions.
+    Policy(Arc<Policy>),
+    /// The deadline of `next_deadline` has come.
+    Tick,
+}

@@ -1,0 +1,53 @@
+//! `[limits]`: every maximum, and what is decided there.
+
+/// Ceilings of everything that a peer can make grow. All in `[limits]` of the policy, same names.
+//= MSG-012
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Start line, bytes; beyond: 414.
+    pub start_line_bytes_max: u32,
+    /// One header line with its folds, bytes; beyond: 513.
+    pub header_bytes_max: u32,
+    /// Start line and header block, bytes; beyond: 513.
+    pub header_block_bytes_max: u32,
+    /// Header rows; beyond: 513.
+    pub header_rows_max: u32,
+    /// Body, bytes; beyond: 413.
+    pub body_bytes_max: u32,
+    /// Via or Record-Route values; beyond: 513.
+    pub route_values_max: u32,
+    /// Server transactions of one engine; beyond: 503 (an ACK is dropped).
+    pub transactions_max: u32,
+    /// Requests of one engine that wait for an answer from outside; beyond: 503.
+    pub pending_max: u32,
+    /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
+    pub remembered_max: u32,
+    /// Open stream connections of one worker; beyond: a new one is closed.
+    pub connections_max: u32,
+    /// Open stream connections from one address; beyond: a new one is closed.
+    pub connections_per_source_max: u32,
+    /// Bytes queued for one stream connection; beyond: it is closed.
+    pub connection_queue_bytes_max: u32,
+    /// Messages handed to another worker and not yet taken; beyond: the datagram is dropped.
+    pub handover_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            start_line_bytes_max: 8 * 1024,
+            header_bytes_max: 16 * 1024,
+            header_block_bytes_max: 64 * 1024,
+            header_rows_max: 512,
+            body_bytes_max: 256 * 1024,
+            route_values_max: 100,
+            transactions_max: 1_000_000,
+            pending_max: 10_000,
+            remembered_max: 100_000,
+            connections_max: 10_000,
+            connections_per_source_max: 1_000,
+            connection_queue_bytes_max: 1024 * 1024,
+            handover_max: 8_192,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The operator's SPEC(T), checked and immutable: what `trust-domain.toml` says, after defaults and profile.
+//!
+//! Promises that a `Policy` in hand is whole: there is no half-checked policy. Knows nothing of TOML (that is
+//! `config`), of sockets or of messages.
+
+pub mod domain;
+pub mod evidence;
+pub mod limits;
+pub mod listener;
+pub mod peer;
+pub mod privacy;
+pub mod proxy;
+pub mod route;
+pub mod spec_t;
+
+pub use domain::Domain;
+pub use evidence::{Evidence, Undetermined};
+pub use limits::Limits;
+pub use listener::{Bind, Listener, ListenerId, PeersAre};
+pub use peer::{Direction, Peer, PeerId};
+pub use privacy::Privacy;
+pub use proxy::Proxy;
+pub use route::Route;
+pub use spec_t::{IdHandling, SpecT};
+
+/// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Name of the file it was read from, for diagnostics and explanations.
+    pub file: String,
+    pub profile: Stated<Profile>,
+    pub domain: Domain,
+    pub spec_t: SpecT,
+    pub proxy: Proxy,
+    /// Indexed by [`ListenerId`]; never empty.
+    pub listeners: Vec<Listener>,
+    /// Indexed by [`PeerId`].
+    pub peers: Vec<Peer>,
+    pub evidence: Evidence,
+    /// First match wins.
+    pub routes: Vec<Route>,
+    pub privacy: Privacy,
+    pub limits: Limits,
+}
+
+/// A value and where it was stated, so that every decision can cite its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stated<T> {
+    pub value: T,
+    pub by: StatedBy,
+}
+
+/// Who stated a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatedBy {
+    /// Built in.
+    Default,
+    /// Follows from `profile`.
+    Profile,
+    /// Written in the policy file, at this line (counted from 1).
+    File { line: u32 },
+}
+
+/// How contradictions between the sources are decided.
+//= ROLE-002
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// The reading of the 3GPP texts.
+    Ims,
+    /// The literal IETF reading.
+    Rfc,
+}
+
+/// How a connection between nodes is secured (SPEC(T) item 2), also `secured_by` of a listener or a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    ZbIpsec,
+    ZaSeg,
+    MutualTls,
+    Physical,
+}

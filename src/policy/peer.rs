@@ -1,0 +1,34 @@
+//! `[[peer]]`: a member of T, or a stranger with terms of its own.
+
+use ipnet::IpNet;
+
+use super::{Security, Stated, spec_t::TokenMeaning};
+
+/// Index into [`super::Policy::peers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u16);
+
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub name: Stated<String>,
+    /// Certificate identities and DNS names, lower case.
+    pub names: Vec<Stated<String>>,
+    pub prefixes: Vec<Stated<IpNet>>,
+    /// `None`: never in T, listed for its terms only.
+    pub secured_by: Option<Stated<Security>>,
+    pub direction: Stated<Direction>,
+    /// What this peer's odd Privacy tokens mean; lower case.
+    pub aliases: Vec<(String, Stated<TokenMeaning>)>,
+    /// Knows RFC 5876 (PAI-014).
+    pub rfc5876: Stated<bool>,
+    /// From headers may be rewritten towards it (PRIV-140).
+    pub anonymise_from_for_legacy: Stated<bool>,
+}
+
+/// In which direction a peer counts as a member of T.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Both,
+    In,
+    Out,
+}

@@ -1,0 +1,55 @@
+//! `[privacy]`: what this node provides, and the keys of the catalogue that belong to it.
+
+use std::time::Duration;
+
+use super::Stated;
+
+#[derive(Debug, Clone)]
+pub struct Privacy {
+    /// `false`: the engine provides nothing and does not understand the option tag `privacy`.
+    pub values: Stated<Vec<Provided>>,
+    pub anonymous_host: Stated<String>,
+    /// A party's privacy holds for all its later messages in the dialog (by profile).
+    pub dialog_sticky: Stated<bool>,
+    pub dialog_downgrade: Stated<DialogDowngrade>,
+    /// By profile.
+    pub scrub_contact_user_on_user: Stated<bool>,
+    /// By profile.
+    pub hide_routing_to_ue: Stated<bool>,
+    pub id_anonymises_from: Stated<bool>,
+    pub unprovidable_without_critical: Stated<Unprovidable>,
+    pub remote_party_id: Stated<RemotePartyId>,
+    pub strip_session_id_on_user: Stated<bool>,
+    pub strip_identity_on_id_to_ue: Stated<bool>,
+    /// Bytes of a sealed dialog token at most.
+    pub token_max_bytes: Stated<u32>,
+    pub max_dialog_age: Stated<Duration>,
+}
+
+/// A privacy function this node can provide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provided {
+    None,
+    Id,
+    Critical,
+    User,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialogDowngrade {
+    Ignore,
+    Honour,
+}
+
+/// What happens to a request whose privacy cannot all be given, when `critical` is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unprovidable {
+    Forward,
+    Reject500,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemotePartyId {
+    Drop,
+    Pass,
+}

@@ -1,0 +1,17 @@
+//! `[proxy]`: what this node is called and how it works.
+
+use std::time::Duration;
+
+use super::Stated;
+
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// Host in Via, Record-Route and Path; `None`: the address of the listener.
+    pub name: Stated<Option<String>>,
+    /// Engines; 0: one per core.
+    pub workers: Stated<u16>,
+    /// How long a shutdown waits for transactions.
+    pub drain: Stated<Duration>,
+    /// File of the keys of sealed tokens; `None`: fresh keys at each start, so dialogs do not outlive the process.
+    pub key_file: Stated<Option<String>>,
+}

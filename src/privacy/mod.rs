@@ -1,0 +1,5 @@
+//! What may be seen, by whom.
+
+pub mod gate;
+
+pub use gate::Outgoing;

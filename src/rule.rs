@@ -1,0 +1,1 @@
+//! Requirement ids as values.

@@ -1,0 +1,5 @@
+//! Header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    Other,
+}
