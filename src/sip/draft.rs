@@ -1,2 +1,371 @@
-#[derive(Debug, Clone)]
-pub struct Draft;
+//! Edits over a received message, and the only serialiser. A read after an edit sees the edit.
+
+use bytes::Bytes;
+
+use super::message::{Line, Message, Span, StartLine};
+use super::{Method, Name};
+
+/// A message being edited. Rows nobody edits leave byte for byte, in their place.
+//= MSG-009
+#[derive(Clone)]
+pub struct Draft {
+    /// The received message; its list of lines is the draft's own, with edits.
+    message: Message,
+    /// Text of the rows and the start line made here.
+    made: Vec<u8>,
+    /// The start line, when it was made here.
+    start: Option<Span>,
+    /// The Request-URI within `made`, when the start line was made here.
+    uri: Span,
+}
+
+/// Names a row of a draft until the next edit that adds or removes rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row(usize);
+
+impl From<Message> for Draft {
+    fn from(message: Message) -> Draft {
+        Draft {
+            message,
+            made: Vec::new(),
+            start: None,
+            uri: Span::default(),
+        }
+    }
+}
+
+impl Draft {
+    pub fn method(&self) -> Option<Method> {
+        self.message.method()
+    }
+
+    pub fn method_name(&self) -> &[u8] {
+        self.message.method_name()
+    }
+
+    pub fn status(&self) -> u16 {
+        self.message.status()
+    }
+
+    pub fn is_request(&self) -> bool {
+        self.message.method().is_some()
+    }
+
+    pub fn body(&self) -> &[u8] {
+        self.message.body()
+    }
+
+    pub fn request_uri(&self) -> &[u8] {
+        match self.start {
+            Some(_) => self.uri.of(&self.made),
+            None => self.message.request_uri(),
+        }
+    }
+
+    /// Values of the rows of this name, in order.
+    pub fn rows(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        self.message
+            .lines
+            .iter()
+            .filter(move |line| line.name == name)
+            .map(|line| self.value_of(line))
+    }
+
+    /// Values with the row they stand in.
+    pub fn rows_at(&self, name: Name) -> impl Iterator<Item = (Row, &[u8])> {
+        let lines = self.message.lines.iter().enumerate();
+        lines
+            .filter(move |(_, line)| line.name == name)
+            .map(|(at, line)| (Row(at), self.value_of(line)))
+    }
+
+    pub fn first(&self, name: Name) -> Option<&[u8]> {
+        self.rows(name).next()
+    }
+
+    pub fn first_at(&self, name: Name) -> Option<(Row, &[u8])> {
+        self.rows_at(name).next()
+    }
+
+    pub fn has(&self, name: Name) -> bool {
+        self.message.lines.iter().any(|line| line.name == name)
+    }
+
+    pub fn count(&self, name: Name) -> usize {
+        self.message.lines.iter().filter(|line| line.name == name).count()
+    }
+
+    /// A bit set of the known names that occur, one bit a [`Name`].
+    pub fn names(&self) -> u128 {
+        self.message
+            .lines
+            .iter()
+            .fold(0, |set, line| set | 1 << (line.name as u8))
+    }
+
+    pub fn value(&self, row: Row) -> &[u8] {
+        self.message.lines.get(row.0).map_or(b"", |line| self.value_of(line))
+    }
+
+    /// Takes out every row of this name. Gives how many there were.
+    pub fn remove(&mut self, name: Name) -> usize {
+        let before = self.message.lines.len();
+        self.message.lines.retain(|line| line.name != name);
+        before - self.message.lines.len()
+    }
+
+    pub fn remove_row(&mut self, row: Row) {
+        if row.0 < self.message.lines.len() {
+            self.message.lines.remove(row.0);
+        }
+    }
+
+    /// Replaces the value of a row; its name keeps the received spelling.
+    pub fn set(&mut self, row: Row, parts: &[&[u8]]) {
+        let Some(&line) = self.message.lines.get(row.0) else {
+            return;
+        };
+        let start = self.made.len();
+        let name_end = {
+            let text = self.line_of(&line);
+            memchr::memchr(b':', text).map_or(0, |colon| text[..colon].trim_ascii_end().len())
+        };
+        match line.made {
+            true => self
+                .made
+                .extend_from_within(line.start as usize..line.start as usize + name_end),
+            false => self
+                .made
+                .extend_from_slice(&self.message.bytes[line.start as usize..][..name_end]),
+        }
+        self.made.extend_from_slice(b": ");
+        self.message.lines[row.0] = finish(&mut self.made, line.name, start, parts);
+    }
+
+    /// Replaces a part of a row's value, keeping the rest byte for byte. `range` counts from the start of the value.
+    pub fn splice(&mut self, row: Row, range: std::ops::Range<usize>, parts: &[&[u8]]) {
+        let Some(line) = self.message.lines.get(row.0) else {
+            return;
+        };
+        let value = self.value_of(line);
+        let (Some(head), Some(tail)) = (value.get(..range.start), value.get(range.end..)) else {
+            return;
+        };
+        let (head, tail) = (head.to_vec(), tail.to_vec());
+        let mut whole: smallvec::SmallVec<[&[u8]; 8]> = smallvec::smallvec![&head[..]];
+        whole.extend_from_slice(parts);
+        whole.push(&tail);
+        self.set(row, &whole);
+    }
+
+    /// Adds a row before the first of its name, or before all others when there is none.
+    pub fn insert_top(&mut self, name: Name, parts: &[&[u8]]) {
+        let at = self
+            .message
+            .lines
+            .iter()
+            .position(|line| line.name == name)
+            .unwrap_or(0);
+        self.insert(at, name, parts);
+    }
+
+    /// Adds a row right behind another.
+    pub fn insert_after(&mut self, row: Row, name: Name, parts: &[&[u8]]) {
+        self.insert((row.0 + 1).min(self.message.lines.len()), name, parts);
+    }
+
+    /// Adds a row behind the last of its name, or at the end when there is none.
+    pub fn append(&mut self, name: Name, parts: &[&[u8]]) {
+        let last = self.message.lines.iter().rposition(|line| line.name == name);
+        self.insert(last.map_or(self.message.lines.len(), |at| at + 1), name, parts);
+    }
+
+    fn insert(&mut self, at: usize, name: Name, parts: &[&[u8]]) {
+        let start = self.made.len();
+        self.made.extend_from_slice(name.as_str().as_bytes());
+        self.made.extend_from_slice(b": ");
+        let line = finish(&mut self.made, name, start, parts);
+        self.message.lines.insert(at, line);
+    }
+
+    /// Replaces the Request-URI. A response has none: nothing happens.
+    pub fn set_request_uri(&mut self, uri: &[u8]) {
+        let StartLine::Request { name, .. } = self.message.start else {
+            return;
+        };
+        let uri = uri.to_vec();
+        let start = self.made.len();
+        self.made.extend_from_slice(name.of(&self.message.bytes));
+        self.made.push(b' ');
+        self.uri = Span::new(self.made.len(), self.made.len() + uri.len());
+        self.made.extend_from_slice(&uri);
+        self.made.extend_from_slice(b" SIP/2.0\r\n");
+        self.start = Some(Span::new(start, self.made.len()));
+    }
+
+    /// The message as it would leave now.
+    pub fn to_bytes(&self) -> Bytes {
+        let received = &self.message.bytes[..];
+        let mut out = Vec::with_capacity(received.len() + self.made.len() + 64);
+        let mut run = match self.start {
+            Some(made) => {
+                out.extend_from_slice(made.of(&self.made));
+                Span::new(self.message.start.end() as usize, self.message.start.end() as usize)
+            }
+            None => Span {
+                start: 0,
+                end: self.message.start.end(),
+            },
+        };
+        for line in &self.message.lines {
+            if line.made {
+                out.extend_from_slice(run.of(received));
+                run.start = run.end;
+                out.extend_from_slice(
+                    Span {
+                        start: line.start,
+                        end: line.end,
+                    }
+                    .of(&self.made),
+                );
+            } else if line.start == run.end {
+                run.end = line.end;
+            } else {
+                out.extend_from_slice(run.of(received));
+                run = Span {
+                    start: line.start,
+                    end: line.end,
+                };
+            }
+        }
+        if run.end == self.message.blank {
+            run.end = received.len() as u32;
+            out.extend_from_slice(run.of(received));
+        } else {
+            out.extend_from_slice(run.of(received));
+            out.extend_from_slice(&received[self.message.blank as usize..]);
+        }
+        Bytes::from(out)
+    }
+
+    fn value_of(&self, line: &Line) -> &[u8] {
+        line.value.of(self.source(line))
+    }
+
+    fn line_of(&self, line: &Line) -> &[u8] {
+        Span {
+            start: line.start,
+            end: line.end,
+        }
+        .of(self.source(line))
+    }
+
+    fn source(&self, line: &Line) -> &[u8] {
+        if line.made { &self.made } else { &self.message.bytes }
+    }
+
+    /// Every row as it stands now: name as written, known name, value.
+    pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
+        self.message.lines.iter().map(|line| {
+            let text = self.line_of(line);
+            let colon = memchr::memchr(b':', text).unwrap_or(text.len());
+            (text[..colon].trim_ascii_end(), line.name, self.value_of(line))
+        })
+    }
+}
+
+/// Ends a made row: its value from parts, its line end.
+fn finish(made: &mut Vec<u8>, name: Name, start: usize, parts: &[&[u8]]) -> Line {
+    let value = made.len();
+    for part in parts {
+        made.extend_from_slice(part);
+    }
+    let value = Span::new(value, made.len());
+    made.extend_from_slice(b"\r\n");
+    Line {
+        name,
+        made: true,
+        start: start as u32,
+        value,
+        end: made.len() as u32,
+    }
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft")
+            .field("of", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::parse::{Carrier, ParseLimits, parse};
+
+    const LIMITS: ParseLimits = ParseLimits {
+        start_line_bytes_max: 8192,
+        header_bytes_max: 16384,
+        header_block_bytes_max: 65536,
+        header_rows_max: 512,
+        body_bytes_max: 262144,
+    };
+
+    fn draft(text: &str) -> Draft {
+        parse(Bytes::copy_from_slice(text.as_bytes()), Carrier::Datagram, &LIMITS)
+            .unwrap()
+            .into()
+    }
+
+    const TEXT: &str = "MESSAGE sip:b@x SIP/2.0\r\nv : SIP/2.0/UDP h;branch=z9hG4bK1\r\nX-Odd:\tkept \r\nsubject: one\r\n two\r\nTo: <sip:b@x>\r\n\r\nbody";
+
+    //= MSG-009 type=test
+    #[test]
+    fn what_nobody_edits_leaves_byte_for_byte() {
+        assert_eq!(draft(TEXT).to_bytes(), TEXT.as_bytes());
+    }
+
+    #[test]
+    fn a_read_after_an_edit_sees_the_edit() {
+        let mut draft = draft(TEXT);
+        let (row, value) = draft.first_at(Name::Subject).unwrap();
+        assert_eq!(value, b"one\r\n two");
+        draft.set(row, &[b"three"]);
+        assert_eq!(draft.first(Name::Subject), Some(&b"three"[..]));
+        draft.insert_top(Name::Via, &[b"SIP/2.0/UDP me;branch=z9hG4bK2"]);
+        assert_eq!(draft.rows(Name::Via).count(), 2);
+        draft.set_request_uri(b"sip:c@y");
+        assert_eq!(draft.request_uri(), b"sip:c@y");
+        assert_eq!(draft.remove(Name::To), 1);
+        let text = "MESSAGE sip:c@y SIP/2.0\r\nVia: SIP/2.0/UDP me;branch=z9hG4bK2\r\nv : SIP/2.0/UDP h;branch=z9hG4bK1\r\nX-Odd:\tkept \r\nsubject: three\r\n\r\nbody";
+        assert_eq!(draft.to_bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn splice_keeps_the_rest_of_the_value() {
+        let mut draft = draft(TEXT);
+        let (row, value) = draft.first_at(Name::Via).unwrap();
+        let end = value.len();
+        draft.splice(row, end..end, &[b";received=", b"192.0.2.1"]);
+        assert_eq!(
+            draft.first(Name::Via),
+            Some(&b"SIP/2.0/UDP h;branch=z9hG4bK1;received=192.0.2.1"[..])
+        );
+        draft.splice(row, 500..501, &[b"x"]);
+        assert_eq!(
+            draft.first(Name::Via),
+            Some(&b"SIP/2.0/UDP h;branch=z9hG4bK1;received=192.0.2.1"[..])
+        );
+    }
+
+    #[test]
+    fn rows_are_appended_behind_their_like() {
+        let mut draft = draft(TEXT);
+        draft.append(Name::Via, &[b"SIP/2.0/UDP last"]);
+        draft.append(Name::MaxForwards, &[b"70"]);
+        let text = String::from_utf8(draft.to_bytes().to_vec()).unwrap();
+        assert!(text.contains("branch=z9hG4bK1\r\nVia: SIP/2.0/UDP last\r\nX-Odd"));
+        assert!(text.contains("To: <sip:b@x>\r\nMax-Forwards: 70\r\n\r\nbody"));
+    }
+}

@@ -1,2 +1,165 @@
-#[derive(Debug, Clone)]
-pub struct Message;
+//! Received bytes and an index of their lines.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Method, Name};
+
+/// A message as received: its bytes, and where everything is. Clones share the bytes.
+#[derive(Clone)]
+pub struct Message {
+    pub(super) bytes: Bytes,
+    pub(super) start: StartLine,
+    pub(super) lines: Lines,
+    /// Where the blank line begins that ends the header block.
+    pub(super) blank: u32,
+    /// Where the body begins.
+    pub(super) body: u32,
+}
+
+pub(super) type Lines = SmallVec<[Line; 32]>;
+
+/// A range of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(start: usize, end: usize) -> Span {
+        Span {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum StartLine {
+    Request {
+        method: Method,
+        name: Span,
+        uri: Span,
+        end: u32,
+    },
+    Response {
+        status: u16,
+        reason: Span,
+        end: u32,
+    },
+}
+
+impl StartLine {
+    pub(super) fn end(&self) -> u32 {
+        match *self {
+            StartLine::Request { end, .. } | StartLine::Response { end, .. } => end,
+        }
+    }
+}
+
+/// One header row with its folds, in the received bytes or in the text a draft made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pub name: Name,
+    pub made: bool,
+    pub start: u32,
+    /// The value without white space around it.
+    pub value: Span,
+    /// Behind the line end.
+    pub end: u32,
+}
+
+impl Message {
+    pub fn start(&self) -> &StartLine {
+        &self.start
+    }
+
+    /// The method of a request; `None` for a response.
+    pub fn method(&self) -> Option<Method> {
+        match self.start {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The method as written; empty for a response.
+    pub fn method_name(&self) -> &[u8] {
+        match self.start {
+            StartLine::Request { name, .. } => name.of(&self.bytes),
+            StartLine::Response { .. } => b"",
+        }
+    }
+
+    /// The Request-URI as received; empty for a response.
+    pub fn request_uri(&self) -> &[u8] {
+        match self.start {
+            StartLine::Request { uri, .. } => uri.of(&self.bytes),
+            StartLine::Response { .. } => b"",
+        }
+    }
+
+    /// The status of a response; 0 for a request.
+    pub fn status(&self) -> u16 {
+        match self.start {
+            StartLine::Request { .. } => 0,
+            StartLine::Response { status, .. } => status,
+        }
+    }
+
+    /// Values of the rows of this name, in order.
+    pub fn rows(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        self.lines
+            .iter()
+            .filter(move |line| line.name == name)
+            .map(|line| line.value.of(&self.bytes))
+    }
+
+    pub fn first(&self, name: Name) -> Option<&[u8]> {
+        self.rows(name).next()
+    }
+
+    pub fn count(&self, name: Name) -> usize {
+        self.lines.iter().filter(|line| line.name == name).count()
+    }
+
+    /// Every row: name as written, known name, value.
+    pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
+        self.lines.iter().map(|line| {
+            let row = Span {
+                start: line.start,
+                end: line.end,
+            }
+            .of(&self.bytes);
+            let colon = memchr::memchr(b':', row).unwrap_or(row.len());
+            (row[..colon].trim_ascii_end(), line.name, line.value.of(&self.bytes))
+        })
+    }
+
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.body as usize..]
+    }
+
+    /// The whole message, byte for byte as received (without what followed it in a datagram).
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl std::fmt::Debug for Message {
+    /// Shows nothing a peer wrote but the kind of message.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, what) = match self.start {
+            StartLine::Request { method, .. } => ("Request", method.label().to_owned()),
+            StartLine::Response { status, .. } => ("Response", status.to_string()),
+        };
+        f.debug_struct(kind)
+            .field("what", &what)
+            .field("rows", &self.lines.len())
+            .finish_non_exhaustive()
+    }
+}

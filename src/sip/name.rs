@@ -1,5 +1,332 @@
-//! Header names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+//! Header names: long and compact forms, any case, one value.
+
+/// A header name that some rule is keyed on, or `Other`. Compared after parsing, never as text (CVE-2020-28361).
+//= MSG-010
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Name {
     Other,
+    Via,
+    Route,
+    RecordRoute,
+    From,
+    To,
+    CallId,
+    CSeq,
+    MaxForwards,
+    MaxBreadth,
+    Contact,
+    ContentLength,
+    ContentType,
+    Privacy,
+    PAssertedIdentity,
+    PPreferredIdentity,
+    ProxyRequire,
+    Require,
+    Supported,
+    Path,
+    ServiceRoute,
+    Subject,
+    CallInfo,
+    UserAgent,
+    Organization,
+    Server,
+    ReplyTo,
+    InReplyTo,
+    Warning,
+    Reason,
+    ReferredBy,
+    ReferTo,
+    Replaces,
+    Join,
+    TargetDialog,
+    Diversion,
+    HistoryInfo,
+    RemotePartyId,
+    Geolocation,
+    GeolocationRouting,
+    Identity,
+    IdentityInfo,
+    SessionId,
+    Authorization,
+    ProxyAuthorization,
+    WwwAuthenticate,
+    ProxyAuthenticate,
+    Expires,
+    Event,
+    RetryAfter,
+    SecurityClient,
+    SecurityVerify,
+    SecurityServer,
+    PAccessNetworkInfo,
+    CellularNetworkInfo,
+    PChargingVector,
+    PChargingFunctionAddresses,
+    PVisitedNetworkId,
+    PCalledPartyId,
+    PAssociatedUri,
+    PServedUser,
+    PProfileKey,
+    PPrivateNetworkIndication,
+    PUserDatabase,
+    PAssertedService,
+    PPreferredService,
+    PEarlyMedia,
+    PMediaAuthorization,
+    ResourcePriority,
+    FeatureCaps,
+    RestorationInfo,
+    RelayedCharge,
+    ServiceInteractInfo,
+    ResponseSource,
+    AttestationInfo,
+    OriginationId,
+    AdditionalIdentity,
+    PriorityShare,
+    ResourceShare,
+}
+
+/// Every known spelling, lower case, by length; `tests` hold the order.
+const NAMES: &[(&str, Name)] = &[
+    ("b", Name::ReferredBy),
+    ("d", Name::Other),
+    ("f", Name::From),
+    ("i", Name::CallId),
+    ("k", Name::Supported),
+    ("l", Name::ContentLength),
+    ("m", Name::Contact),
+    ("o", Name::Event),
+    ("r", Name::ReferTo),
+    ("s", Name::Subject),
+    ("t", Name::To),
+    ("v", Name::Via),
+    ("y", Name::Identity),
+    ("n", Name::IdentityInfo),
+    ("c", Name::ContentType),
+    ("to", Name::To),
+    ("via", Name::Via),
+    ("from", Name::From),
+    ("cseq", Name::CSeq),
+    ("path", Name::Path),
+    ("join", Name::Join),
+    ("route", Name::Route),
+    ("event", Name::Event),
+    ("server", Name::Server),
+    ("reason", Name::Reason),
+    ("call-id", Name::CallId),
+    ("contact", Name::Contact),
+    ("privacy", Name::Privacy),
+    ("require", Name::Require),
+    ("subject", Name::Subject),
+    ("expires", Name::Expires),
+    ("warning", Name::Warning),
+    ("refer-to", Name::ReferTo),
+    ("reply-to", Name::ReplyTo),
+    ("replaces", Name::Replaces),
+    ("identity", Name::Identity),
+    ("supported", Name::Supported),
+    ("call-info", Name::CallInfo),
+    ("diversion", Name::Diversion),
+    ("user-agent", Name::UserAgent),
+    ("session-id", Name::SessionId),
+    ("referred-by", Name::ReferredBy),
+    ("max-breadth", Name::MaxBreadth),
+    ("in-reply-to", Name::InReplyTo),
+    ("geolocation", Name::Geolocation),
+    ("retry-after", Name::RetryAfter),
+    ("max-forwards", Name::MaxForwards),
+    ("content-type", Name::ContentType),
+    ("record-route", Name::RecordRoute),
+    ("organization", Name::Organization),
+    ("history-info", Name::HistoryInfo),
+    ("feature-caps", Name::FeatureCaps),
+    ("proxy-require", Name::ProxyRequire),
+    ("service-route", Name::ServiceRoute),
+    ("authorization", Name::Authorization),
+    ("target-dialog", Name::TargetDialog),
+    ("identity-info", Name::IdentityInfo),
+    ("p-served-user", Name::PServedUser),
+    ("p-profile-key", Name::PProfileKey),
+    ("p-early-media", Name::PEarlyMedia),
+    ("content-length", Name::ContentLength),
+    ("relayed-charge", Name::RelayedCharge),
+    ("origination-id", Name::OriginationId),
+    ("priority-share", Name::PriorityShare),
+    ("resource-share", Name::ResourceShare),
+    ("remote-party-id", Name::RemotePartyId),
+    ("security-client", Name::SecurityClient),
+    ("security-verify", Name::SecurityVerify),
+    ("security-server", Name::SecurityServer),
+    ("p-user-database", Name::PUserDatabase),
+    ("response-source", Name::ResponseSource),
+    ("www-authenticate", Name::WwwAuthenticate),
+    ("p-associated-uri", Name::PAssociatedUri),
+    ("restoration-info", Name::RestorationInfo),
+    ("attestation-info", Name::AttestationInfo),
+    ("p-charging-vector", Name::PChargingVector),
+    ("p-called-party-id", Name::PCalledPartyId),
+    ("resource-priority", Name::ResourcePriority),
+    ("proxy-authenticate", Name::ProxyAuthenticate),
+    ("p-asserted-service", Name::PAssertedService),
+    ("p-asserted-identity", Name::PAssertedIdentity),
+    ("geolocation-routing", Name::GeolocationRouting),
+    ("proxy-authorization", Name::ProxyAuthorization),
+    ("p-preferred-service", Name::PPreferredService),
+    ("additional-identity", Name::AdditionalIdentity),
+    ("p-preferred-identity", Name::PPreferredIdentity),
+    ("p-visited-network-id", Name::PVisitedNetworkId),
+    ("p-media-authorization", Name::PMediaAuthorization),
+    ("cellular-network-info", Name::CellularNetworkInfo),
+    ("service-interact-info", Name::ServiceInteractInfo),
+    ("p-access-network-info", Name::PAccessNetworkInfo),
+    ("p-private-network-indication", Name::PPrivateNetworkIndication),
+    ("p-charging-function-addresses", Name::PChargingFunctionAddresses),
+];
+
+const LENGTH_MAX: usize = 29;
+
+/// `FIRST[n]` is where the names of `n` bytes begin in [`NAMES`].
+const FIRST: [u8; LENGTH_MAX + 2] = {
+    let mut first = [0u8; LENGTH_MAX + 2];
+    let mut length = 0;
+    let mut at = 0;
+    while length < first.len() {
+        while at < NAMES.len() && NAMES[at].0.len() < length {
+            at += 1;
+        }
+        first[length] = at as u8;
+        length += 1;
+    }
+    first
+};
+
+impl Name {
+    /// The name written so, long or compact, in any case.
+    pub fn from_bytes(name: &[u8]) -> Name {
+        let length = name.len();
+        if length == 0 || length > LENGTH_MAX {
+            return Name::Other;
+        }
+        let initial = name[0] | 0x20;
+        NAMES[FIRST[length] as usize..FIRST[length + 1] as usize]
+            .iter()
+            .find(|(known, _)| known.as_bytes()[0] == initial && name.eq_ignore_ascii_case(known.as_bytes()))
+            .map_or(Name::Other, |(_, name)| *name)
+    }
+
+    /// The long form in its usual capitals, for headers we write and for explanations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Name::Other => "(other)",
+            Name::Via => "Via",
+            Name::Route => "Route",
+            Name::RecordRoute => "Record-Route",
+            Name::From => "From",
+            Name::To => "To",
+            Name::CallId => "Call-ID",
+            Name::CSeq => "CSeq",
+            Name::MaxForwards => "Max-Forwards",
+            Name::MaxBreadth => "Max-Breadth",
+            Name::Contact => "Contact",
+            Name::ContentLength => "Content-Length",
+            Name::ContentType => "Content-Type",
+            Name::Privacy => "Privacy",
+            Name::PAssertedIdentity => "P-Asserted-Identity",
+            Name::PPreferredIdentity => "P-Preferred-Identity",
+            Name::ProxyRequire => "Proxy-Require",
+            Name::Require => "Require",
+            Name::Supported => "Supported",
+            Name::Path => "Path",
+            Name::ServiceRoute => "Service-Route",
+            Name::Subject => "Subject",
+            Name::CallInfo => "Call-Info",
+            Name::UserAgent => "User-Agent",
+            Name::Organization => "Organization",
+            Name::Server => "Server",
+            Name::ReplyTo => "Reply-To",
+            Name::InReplyTo => "In-Reply-To",
+            Name::Warning => "Warning",
+            Name::Reason => "Reason",
+            Name::ReferredBy => "Referred-By",
+            Name::ReferTo => "Refer-To",
+            Name::Replaces => "Replaces",
+            Name::Join => "Join",
+            Name::TargetDialog => "Target-Dialog",
+            Name::Diversion => "Diversion",
+            Name::HistoryInfo => "History-Info",
+            Name::RemotePartyId => "Remote-Party-ID",
+            Name::Geolocation => "Geolocation",
+            Name::GeolocationRouting => "Geolocation-Routing",
+            Name::Identity => "Identity",
+            Name::IdentityInfo => "Identity-Info",
+            Name::SessionId => "Session-ID",
+            Name::Authorization => "Authorization",
+            Name::ProxyAuthorization => "Proxy-Authorization",
+            Name::WwwAuthenticate => "WWW-Authenticate",
+            Name::ProxyAuthenticate => "Proxy-Authenticate",
+            Name::Expires => "Expires",
+            Name::Event => "Event",
+            Name::RetryAfter => "Retry-After",
+            Name::SecurityClient => "Security-Client",
+            Name::SecurityVerify => "Security-Verify",
+            Name::SecurityServer => "Security-Server",
+            Name::PAccessNetworkInfo => "P-Access-Network-Info",
+            Name::CellularNetworkInfo => "Cellular-Network-Info",
+            Name::PChargingVector => "P-Charging-Vector",
+            Name::PChargingFunctionAddresses => "P-Charging-Function-Addresses",
+            Name::PVisitedNetworkId => "P-Visited-Network-ID",
+            Name::PCalledPartyId => "P-Called-Party-ID",
+            Name::PAssociatedUri => "P-Associated-URI",
+            Name::PServedUser => "P-Served-User",
+            Name::PProfileKey => "P-Profile-Key",
+            Name::PPrivateNetworkIndication => "P-Private-Network-Indication",
+            Name::PUserDatabase => "P-User-Database",
+            Name::PAssertedService => "P-Asserted-Service",
+            Name::PPreferredService => "P-Preferred-Service",
+            Name::PEarlyMedia => "P-Early-Media",
+            Name::PMediaAuthorization => "P-Media-Authorization",
+            Name::ResourcePriority => "Resource-Priority",
+            Name::FeatureCaps => "Feature-Caps",
+            Name::RestorationInfo => "Restoration-Info",
+            Name::RelayedCharge => "Relayed-Charge",
+            Name::ServiceInteractInfo => "Service-Interact-Info",
+            Name::ResponseSource => "Response-Source",
+            Name::AttestationInfo => "Attestation-Info",
+            Name::OriginationId => "Origination-Id",
+            Name::AdditionalIdentity => "Additional-Identity",
+            Name::PriorityShare => "Priority-Share",
+            Name::ResourceShare => "Resource-Share",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_by_length_and_fit() {
+        assert!(NAMES.windows(2).all(|pair| pair[0].0.len() <= pair[1].0.len()));
+        assert!(
+            NAMES
+                .iter()
+                .all(|(name, _)| name.len() <= LENGTH_MAX && *name == name.to_ascii_lowercase())
+        );
+    }
+
+    //= MSG-010 type=test
+    #[test]
+    fn every_spelling_is_one_name() {
+        for (spelling, name) in NAMES {
+            assert_eq!(Name::from_bytes(spelling.as_bytes()), *name);
+            assert_eq!(Name::from_bytes(spelling.to_ascii_uppercase().as_bytes()), *name);
+            if *name != Name::Other {
+                assert_eq!(Name::from_bytes(name.as_str().as_bytes()), *name, "{spelling}");
+            }
+        }
+        assert_eq!(Name::from_bytes(b"p-asserted-IDENTITY"), Name::PAssertedIdentity);
+        assert_eq!(Name::from_bytes(b""), Name::Other);
+        assert_eq!(Name::from_bytes(b"X-P-Asserted-Identity"), Name::Other);
+        assert_eq!(Name::from_bytes(&[b'a'; 300]), Name::Other);
+    }
 }

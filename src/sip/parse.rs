@@ -1,1 +1,524 @@
-//! parse
+//! Bytes to message: line ends, colons, the start line, and where the body ends. Values are read later, when asked for.
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+use super::message::{Line, Lines, Message, Span, StartLine};
+use super::{Method, Name};
+
+/// Ceilings of what is read, bytes and rows.
+//= MSG-012
+#[derive(Debug, Clone, Copy)]
+pub struct ParseLimits {
+    pub start_line_bytes_max: usize,
+    pub header_bytes_max: usize,
+    pub header_block_bytes_max: usize,
+    pub header_rows_max: usize,
+    pub body_bytes_max: usize,
+}
+
+/// What carried the bytes, as far as the end of the body depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The body ends with the datagram, or where Content-Length says.
+    Datagram,
+    /// Framed already; Content-Length was there and right.
+    Stream,
+}
+
+/// Why bytes are not a message. `index` of a half-read request is kept where an answer can still be made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    #[error("no start line of SIP")]
+    NotSip,
+    #[error("the request line is malformed")]
+    RequestLine,
+    #[error("the status line is malformed")]
+    StatusLine,
+    #[error("the version is not SIP/2.0")]
+    Version,
+    #[error("the start line is longer than the limit")]
+    StartLineTooLong,
+    #[error("a header row has no colon or no name")]
+    HeaderRow,
+    #[error("a header row is longer than the limit")]
+    HeaderTooLong,
+    #[error("the header block is larger than the limit, or has too many rows")]
+    HeaderBlockTooLarge,
+    #[error("a carriage return stands alone in the header block")]
+    BareCarriageReturn,
+    #[error("the header block has no end")]
+    NoBlankLine,
+    #[error("Content-Length is malformed or two rows disagree")]
+    ContentLength,
+    #[error("the body is shorter than Content-Length says")]
+    ShortBody,
+    #[error("the body is larger than the limit")]
+    BodyTooLarge,
+}
+
+/// A message that was refused, as far as it could be indexed: enough to answer it when its Via is there.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub error: ParseError,
+    /// Whatever could be indexed; `None` when not even the start line was read.
+    pub message: Option<Message>,
+}
+
+/// Indexes one message. Bytes behind the end of a datagram's body are left out.
+///
+/// Fails with [`Refused`]; the engine answers 400, 413, 414, 505 or 513 to a request, and drops a response.
+/// Linear in the size of the input. Source: RFC 3261 section 7 and 18.3.
+//= SEC-001
+pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Message, Box<Refused>> {
+    let mut reader = Reader { bytes: &bytes, at: 0 };
+    reader.skip_line_ends();
+    let begin = reader.at;
+    let start = match reader.start_line(limits) {
+        Ok(start) => start,
+        Err((error, start)) => {
+            // The rows may still be readable, so that the request can be answered.
+            let message = start.and_then(|start| {
+                let mut lines = Lines::new();
+                let (_, blank, body) = reader.rows(&mut lines, limits);
+                Some(assemble(&bytes, begin, bytes.len(), start, lines, blank?, body))
+            });
+            return Err(Box::new(Refused { error, message }));
+        }
+    };
+    let mut lines = Lines::new();
+    let (outcome, blank, body) = reader.rows(&mut lines, limits);
+    let blank = match (outcome, blank) {
+        (Ok(()), Some(blank)) => blank,
+        (outcome, _) => {
+            let error = outcome.err().unwrap_or(ParseError::NoBlankLine);
+            let end = bytes.len();
+            let message = assemble(&bytes, begin, end, start, lines, end, end);
+            return Err(Box::new(Refused {
+                error,
+                message: Some(message),
+            }));
+        }
+    };
+    let (end, fault) = match body_end(&bytes, &lines, body, carrier, limits) {
+        Ok(end) => (end, None),
+        Err(error) => (bytes.len(), Some(error)),
+    };
+    let message = assemble(&bytes, begin, end, start, lines, blank, body);
+    match fault {
+        None => Ok(message),
+        Some(error) => Err(Box::new(Refused {
+            error,
+            message: Some(message),
+        })),
+    }
+}
+
+/// Puts the message together; `begin` bytes of leading line ends are dropped from it.
+fn assemble(
+    bytes: &Bytes,
+    begin: usize,
+    end: usize,
+    start: StartLine,
+    mut lines: Lines,
+    blank: usize,
+    body: usize,
+) -> Message {
+    let less = begin as u32;
+    let back = |span: Span| Span {
+        start: span.start - less,
+        end: span.end - less,
+    };
+    let start = match start {
+        StartLine::Request { method, name, uri, end } => StartLine::Request {
+            method,
+            name: back(name),
+            uri: back(uri),
+            end: end - less,
+        },
+        StartLine::Response { status, reason, end } => StartLine::Response {
+            status,
+            reason: back(reason),
+            end: end - less,
+        },
+    };
+    if less > 0 {
+        for line in &mut lines {
+            *line = Line {
+                start: line.start - less,
+                value: back(line.value),
+                end: line.end - less,
+                ..*line
+            };
+        }
+    }
+    Message {
+        bytes: bytes.slice(begin..end),
+        start,
+        lines,
+        blank: blank.min(end) as u32 - less,
+        body: body.min(end) as u32 - less,
+    }
+}
+
+//= MSG-005
+fn body_end(
+    bytes: &[u8],
+    lines: &Lines,
+    body: usize,
+    carrier: Carrier,
+    limits: &ParseLimits,
+) -> Result<usize, ParseError> {
+    let available = bytes.len() - body;
+    let mut stated = None;
+    for line in lines.iter().filter(|line| line.name == Name::ContentLength) {
+        let length = decimal(line.value.of(bytes)).ok_or(ParseError::ContentLength)?;
+        if stated.is_some_and(|before| before != length) {
+            return Err(ParseError::ContentLength);
+        }
+        stated = Some(length);
+    }
+    let length = match (stated, carrier) {
+        (None, Carrier::Stream) => return Err(ParseError::ContentLength),
+        (None, Carrier::Datagram) => available as u64,
+        (Some(length), _) => length,
+    };
+    if length > limits.body_bytes_max as u64 {
+        return Err(ParseError::BodyTooLarge);
+    }
+    if length > available as u64 {
+        return Err(ParseError::ShortBody);
+    }
+    Ok(body + length as usize)
+}
+
+/// A number of at most 18 digits.
+fn decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.iter().try_fold(0u64, |sum, byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
+    })
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn skip_line_ends(&mut self) {
+        while matches!(self.bytes.get(self.at), Some(b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    /// The end of the line at `from`: of its text, and behind its line end.
+    fn line_end(&self, from: usize) -> Result<(usize, usize), ParseError> {
+        let hit = memchr2(b'\n', b'\r', &self.bytes[from..]).ok_or(ParseError::NoBlankLine)? + from;
+        if self.bytes[hit] == b'\n' {
+            return Ok((hit, hit + 1));
+        }
+        match self.bytes.get(hit + 1) {
+            Some(b'\n') => Ok((hit, hit + 2)),
+            Some(_) => Err(ParseError::BareCarriageReturn),
+            None => Err(ParseError::NoBlankLine),
+        }
+    }
+
+    /// Reads the start line. On failure: the line as far as it was understood, for an answer.
+    fn start_line(&mut self, limits: &ParseLimits) -> Result<StartLine, (ParseError, Option<StartLine>)> {
+        let from = self.at;
+        let (text_end, end) = self.line_end(from).map_err(|_| (ParseError::NotSip, None))?;
+        self.at = end;
+        let line = &self.bytes[from..text_end];
+        if line.len() > limits.start_line_bytes_max {
+            let start = self
+                .request_line(from, text_end, end)
+                .or_else(|(_, start)| start.ok_or(()))
+                .ok();
+            return Err((ParseError::StartLineTooLong, start));
+        }
+        if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+            return self.status_line(from, text_end, end).map_err(|error| (error, None));
+        }
+        self.request_line(from, text_end, end)
+    }
+
+    fn request_line(
+        &self,
+        from: usize,
+        text_end: usize,
+        end: usize,
+    ) -> Result<StartLine, (ParseError, Option<StartLine>)> {
+        let line = &self.bytes[from..text_end];
+        let not_sip = (ParseError::NotSip, None);
+        let first = memchr::memchr(b' ', line).ok_or(not_sip.clone())?;
+        let last = memchr::memrchr(b' ', line).ok_or(not_sip.clone())?;
+        let method = &line[..first];
+        if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+            return Err(not_sip);
+        }
+        let version = &line[last + 1..];
+        let start = StartLine::Request {
+            method: Method::from_bytes(method),
+            name: Span::new(from, from + first),
+            uri: Span::new(from + first + 1, from + last.max(first + 1)),
+            end: end as u32,
+        };
+        if version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
+            // A request line with something behind the version, or none of SIP at all.
+            let sip_somewhere = line.windows(5).any(|window| window.eq_ignore_ascii_case(b" SIP/"));
+            return Err(if sip_somewhere {
+                (ParseError::RequestLine, Some(start))
+            } else {
+                not_sip
+            });
+        }
+        //= MSG-002
+        if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+            return Err((ParseError::Version, Some(start)));
+        }
+        //= MSG-011
+        let uri = &line[first + 1..last.max(first + 1)];
+        let malformed = uri.is_empty()
+            || uri
+                .iter()
+                .any(|byte| matches!(byte, b' ' | b'\t' | b'<' | b'>' | b'"' | 0..=0x1f | 0x7f));
+        if malformed {
+            return Err((ParseError::RequestLine, Some(start)));
+        }
+        Ok(start)
+    }
+
+    fn status_line(&self, from: usize, text_end: usize, end: usize) -> Result<StartLine, ParseError> {
+        let line = &self.bytes[from..text_end];
+        if line.len() < 8 || !line[..8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+            return Err(ParseError::Version);
+        }
+        let code = line.get(8..11).and_then(decimal).ok_or(ParseError::StatusLine)?;
+        let spaced = matches!(line.get(11), None | Some(b' '));
+        if !(100..=699).contains(&code) || !spaced {
+            return Err(ParseError::StatusLine);
+        }
+        let reason = Span::new(from + line.len().min(12), text_end);
+        Ok(StartLine::Response {
+            status: code as u16,
+            reason,
+            end: end as u32,
+        })
+    }
+
+    /// Reads rows until the blank line. Gives where the blank line begins, if it was reached, and where the body begins.
+    fn rows(&mut self, lines: &mut Lines, limits: &ParseLimits) -> (Result<(), ParseError>, Option<usize>, usize) {
+        loop {
+            let from = self.at;
+            match self.row(lines, limits) {
+                Ok(Row::Header) => {}
+                Ok(Row::Blank) => return (Ok(()), Some(from), self.at),
+                Err(error) => return (Err(error), None, self.at),
+            }
+        }
+    }
+
+    fn row(&mut self, lines: &mut Lines, limits: &ParseLimits) -> Result<Row, ParseError> {
+        let from = self.at;
+        let (mut text_end, mut end) = self.line_end(from)?;
+        if text_end == from {
+            self.at = end;
+            return Ok(Row::Blank);
+        }
+        if matches!(self.bytes[from], b' ' | b'\t') {
+            return Err(ParseError::HeaderRow);
+        }
+        while matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
+            (text_end, end) = self.line_end(end)?;
+        }
+        if end - from > limits.header_bytes_max {
+            return Err(ParseError::HeaderTooLong);
+        }
+        if end > limits.header_block_bytes_max || lines.len() >= limits.header_rows_max {
+            return Err(ParseError::HeaderBlockTooLarge);
+        }
+        let row = &self.bytes[from..text_end];
+        let colon = memchr::memchr(b':', row).ok_or(ParseError::HeaderRow)?;
+        let mut name_end = colon;
+        while name_end > 0 && matches!(row[name_end - 1], b' ' | b'\t') {
+            name_end -= 1;
+        }
+        let name = &row[..name_end];
+        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+            return Err(ParseError::HeaderRow);
+        }
+        let mut value = Span::new(from + colon + 1, text_end);
+        while value.start < value.end && is_blank(self.bytes[value.start as usize]) {
+            value.start += 1;
+        }
+        while value.end > value.start && is_blank(self.bytes[value.end as usize - 1]) {
+            value.end -= 1;
+        }
+        let name = Name::from_bytes(name);
+        lines.push(Line {
+            name,
+            made: false,
+            start: from as u32,
+            value,
+            end: end as u32,
+        });
+        self.at = end;
+        Ok(Row::Header)
+    }
+}
+
+enum Row {
+    Header,
+    Blank,
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// A character of `token`, RFC 3261 section 25.1.
+pub fn is_token(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric()
+            || matches!(c, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) const LIMITS: ParseLimits = ParseLimits {
+        start_line_bytes_max: 8192,
+        header_bytes_max: 16384,
+        header_block_bytes_max: 65536,
+        header_rows_max: 512,
+        body_bytes_max: 262_144,
+    };
+
+    fn read(text: &[u8]) -> Result<Message, ParseError> {
+        parse(Bytes::copy_from_slice(text), Carrier::Datagram, &LIMITS).map_err(|refused| refused.error)
+    }
+
+    //= MSG-010 type=test
+    #[test]
+    fn folds_and_blanks_belong_to_the_row() {
+        let message = read(b"OPTIONS sip:x SIP/2.0\r\np-asserted-IDENTITY :<sip:a@x>,\r\n\t<tel:+1>\r\n\r\n").unwrap();
+        assert_eq!(
+            message.first(Name::PAssertedIdentity),
+            Some(&b"<sip:a@x>,\r\n\t<tel:+1>"[..])
+        );
+    }
+
+    //= MSG-002 type=test
+    #[test]
+    fn other_versions_are_named_so() {
+        assert_eq!(read(b"OPTIONS sip:x SIP/7.0\r\n\r\n").unwrap_err(), ParseError::Version);
+        assert_eq!(read(b"SIP/3.0 200 OK\r\n\r\n").unwrap_err(), ParseError::Version);
+        assert!(read(b"OPTIONS sip:x sip/2.0\r\n\r\n").is_ok());
+    }
+
+    //= MSG-011 type=test
+    #[test]
+    fn blanks_and_brackets_in_a_request_uri_are_refused() {
+        for line in [
+            "OPTIONS <sip:x> SIP/2.0",
+            "OPTIONS sip:x; lr SIP/2.0",
+            "OPTIONS  sip:x SIP/2.0",
+            "OPTIONS sip:x SIP/2.0 ",
+        ] {
+            let text = format!("{line}\r\n\r\n");
+            assert_eq!(read(text.as_bytes()).unwrap_err(), ParseError::RequestLine, "{line}");
+        }
+    }
+
+    //= MSG-005 type=test
+    #[test]
+    fn the_body_ends_where_content_length_says() {
+        let message = read(b"MESSAGE sip:x SIP/2.0\r\nl: 2\r\n\r\nhixx").unwrap();
+        assert_eq!((message.body(), message.bytes().ends_with(b"hi")), (&b"hi"[..], true));
+        assert_eq!(read(b"MESSAGE sip:x SIP/2.0\r\n\r\nall").unwrap().body(), b"all");
+        assert_eq!(
+            read(b"MESSAGE sip:x SIP/2.0\r\nl: 9\r\n\r\nhi").unwrap_err(),
+            ParseError::ShortBody
+        );
+        assert_eq!(
+            read(b"MESSAGE sip:x SIP/2.0\r\nl: -1\r\n\r\n").unwrap_err(),
+            ParseError::ContentLength
+        );
+        assert_eq!(
+            read(b"MESSAGE sip:x SIP/2.0\r\nl: 0\r\nl: 1\r\n\r\nx").unwrap_err(),
+            ParseError::ContentLength
+        );
+    }
+
+    //= MSG-012 type=test
+    #[test]
+    fn every_ceiling_holds_at_and_past_it() {
+        let limits = ParseLimits {
+            header_rows_max: 2,
+            header_bytes_max: 20,
+            body_bytes_max: 3,
+            ..LIMITS
+        };
+        let read = |text: &str| {
+            parse(Bytes::copy_from_slice(text.as_bytes()), Carrier::Datagram, &limits).map_err(|refused| refused.error)
+        };
+        assert!(read("A sip:x SIP/2.0\r\nA: 1\r\nB: 2\r\n\r\nabc").is_ok());
+        assert_eq!(
+            read("A sip:x SIP/2.0\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n").unwrap_err(),
+            ParseError::HeaderBlockTooLarge
+        );
+        assert_eq!(
+            read("A sip:x SIP/2.0\r\nA: 1\r\n\r\nabcd").unwrap_err(),
+            ParseError::BodyTooLarge
+        );
+        assert!(read("A sip:x SIP/2.0\r\nA: 456789012345678\r\n\r\n").is_ok());
+        assert_eq!(
+            read("A sip:x SIP/2.0\r\nA: 4567890123456789\r\n\r\n").unwrap_err(),
+            ParseError::HeaderTooLong
+        );
+    }
+
+    #[test]
+    fn hidden_line_ends_are_refused() {
+        assert_eq!(
+            read(b"A sip:x SIP/2.0\r\nX: a\rPrivacy: none\r\n\r\n").unwrap_err(),
+            ParseError::BareCarriageReturn
+        );
+        assert_eq!(
+            read(b"A sip:x SIP/2.0\r\nPrivacy x: id\r\n\r\n").unwrap_err(),
+            ParseError::HeaderRow
+        );
+        assert_eq!(
+            read(b"A sip:x SIP/2.0\r\nX: a\r\n").unwrap_err(),
+            ParseError::NoBlankLine
+        );
+    }
+
+    #[test]
+    fn a_refused_request_keeps_what_an_answer_needs() {
+        let refused = parse(
+            Bytes::from_static(b"\r\nOPTIONS sip:x SIP/7.0\r\nVia: SIP/2.0/UDP h\r\n\r\n"),
+            Carrier::Datagram,
+            &LIMITS,
+        )
+        .unwrap_err();
+        let message = refused.message.unwrap();
+        assert_eq!(message.first(Name::Via), Some(&b"SIP/2.0/UDP h"[..]));
+        assert_eq!(message.method(), Some(Method::Options));
+    }
+}
