@@ -1,4 +1,257 @@
-//! Sealed tokens and their keys.
+//! Sealed tokens: what a dialog needs later travels through others' hands, readable and forgeable by nobody.
+//!
+//! AES-256-GCM-SIV under keys derived from one secret for each purpose. A token is base64url without padding, legal in a
+//! user part: key generation, nonce, sealed text padded to steps of 32 bytes. Knows nothing of what it seals.
 
-/// Key generations of sealed tokens.
-pub struct Keys {}
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
+/// What a token is for. A token of one purpose does not open as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Memory of a dialog, in our own Record-Route.
+    Dialog,
+    /// The remote target of a hidden party, in Contact.
+    Contact,
+    /// The flow of a registered UE, in Path.
+    Flow,
+}
+
+const PURPOSES: [Purpose; 3] = [Purpose::Dialog, Purpose::Contact, Purpose::Flow];
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::Dialog => b"sipveil dialog token 1",
+            Purpose::Contact => b"sipveil contact token 1",
+            Purpose::Flow => b"sipveil flow token 1",
+        }
+    }
+}
+
+/// Bytes of the secret that keys are derived from.
+pub const SECRET_BYTES: usize = 32;
+/// Key generations held at once: the newest seals, all open.
+pub const GENERATIONS_MAX: usize = 8;
+/// Characters of a token at most; longer ones are not looked at.
+const TOKEN_TEXT_MAX: usize = 4096;
+const STEP: usize = 32;
+const TAG: usize = 16;
+
+/// Key generations of sealed tokens, newest first. Shared by all nodes that carry on each other's dialogs.
+pub struct Keys {
+    generations: Vec<Generation>,
+    domain: Vec<u8>,
+    instance: u64,
+}
+
+struct Generation {
+    id: u8,
+    keys: [LessSafeKey; 3],
+}
+
+/// A token did not open: another key, another binding, or bytes that nobody sealed. One error for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token does not open with the keys of this node")]
+pub struct NotOurs;
+
+/// Keys that cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error("there is no key generation")]
+    None,
+    #[error("there are more than {GENERATIONS_MAX} key generations")]
+    TooMany,
+    #[error("two key generations have the same id")]
+    SameId,
+    #[error("a key could not be derived")]
+    Derivation,
+}
+
+struct Key256;
+
+impl KeyType for Key256 {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+impl Keys {
+    /// Keys of secrets with their ids, newest first, bound to the trust domain's id. `instance` tells this run of the
+    /// process from others: what is only in memory is known to tokens of the same instance alone.
+    pub fn new(secrets: &[(u8, [u8; SECRET_BYTES])], domain: &str, instance: u64) -> Result<Keys, KeyError> {
+        if secrets.is_empty() {
+            return Err(KeyError::None);
+        }
+        if secrets.len() > GENERATIONS_MAX {
+            return Err(KeyError::TooMany);
+        }
+        let mut generations: Vec<Generation> = Vec::with_capacity(secrets.len());
+        for (id, secret) in secrets {
+            if generations.iter().any(|other| other.id == *id) {
+                return Err(KeyError::SameId);
+            }
+            let secret = Salt::new(HKDF_SHA256, b"sipveil").extract(secret);
+            let derive = |purpose: Purpose| -> Result<LessSafeKey, KeyError> {
+                let label = [purpose.label()];
+                let mut key = Zeroizing::new([0u8; 32]);
+                let output = secret.expand(&label, Key256).map_err(|_| KeyError::Derivation)?;
+                output.fill(&mut key[..]).map_err(|_| KeyError::Derivation)?;
+                let key = UnboundKey::new(&AES_256_GCM_SIV, &key[..]).map_err(|_| KeyError::Derivation)?;
+                Ok(LessSafeKey::new(key))
+            };
+            let keys = [derive(PURPOSES[0])?, derive(PURPOSES[1])?, derive(PURPOSES[2])?];
+            generations.push(Generation { id: *id, keys });
+        }
+        Ok(Keys {
+            generations,
+            domain: domain.as_bytes().to_vec(),
+            instance,
+        })
+    }
+
+    pub fn instance(&self) -> u64 {
+        self.instance
+    }
+
+    /// Seals `plain`, bound to `binding`: it opens only with the same. `None` when it is too long for a token.
+    //= PRIV-141
+    pub fn seal(&self, purpose: Purpose, binding: &[u8], nonce: [u8; NONCE_LEN], plain: &[u8]) -> Option<Vec<u8>> {
+        let generation = self.generations.first()?;
+        let padded = (plain.len() / STEP + 1) * STEP;
+        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + padded + TAG);
+        sealed.push(generation.id);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        sealed.push(0x80);
+        sealed.resize(1 + NONCE_LEN + padded, 0);
+        let (_, text) = sealed.split_at_mut(1 + NONCE_LEN);
+        let key = &generation.keys[purpose as usize];
+        let bound = Aad::from(self.bound(purpose, binding));
+        let tag = key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), bound, text)
+            .ok()?;
+        sealed.extend_from_slice(tag.as_ref());
+        let mut out = vec![0; BASE64URL_NOPAD.encode_len(sealed.len())];
+        BASE64URL_NOPAD.encode_mut(&sealed, &mut out);
+        (out.len() <= TOKEN_TEXT_MAX).then_some(out)
+    }
+
+    /// Opens a token sealed with any held generation for this purpose and binding.
+    //= PRIV-141
+    pub fn open(&self, purpose: Purpose, binding: &[u8], token: &[u8]) -> Result<Vec<u8>, NotOurs> {
+        if token.len() > TOKEN_TEXT_MAX {
+            return Err(NotOurs);
+        }
+        let mut sealed = vec![0; BASE64URL_NOPAD.decode_len(token.len()).map_err(|_| NotOurs)?];
+        BASE64URL_NOPAD.decode_mut(token, &mut sealed).map_err(|_| NotOurs)?;
+        if sealed.len() < 1 + NONCE_LEN + STEP + TAG {
+            return Err(NotOurs);
+        }
+        let (head, text) = sealed.split_at_mut(1 + NONCE_LEN);
+        let generation = self
+            .generations
+            .iter()
+            .find(|generation| generation.id == head[0])
+            .ok_or(NotOurs)?;
+        let nonce = Nonce::try_assume_unique_for_key(&head[1..]).map_err(|_| NotOurs)?;
+        let bound = Aad::from(self.bound(purpose, binding));
+        let plain = generation.keys[purpose as usize]
+            .open_in_place(nonce, bound, text)
+            .map_err(|_| NotOurs)?;
+        let end = plain.iter().rposition(|byte| *byte == 0x80).ok_or(NotOurs)?;
+        Ok(plain[..end].to_vec())
+    }
+
+    fn bound(&self, purpose: Purpose, binding: &[u8]) -> smallvec::SmallVec<[u8; 256]> {
+        let mut bound = smallvec::SmallVec::new();
+        for part in [purpose.label(), &self.domain] {
+            bound.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            bound.extend_from_slice(part);
+        }
+        bound.extend_from_slice(binding);
+        bound
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys")
+            .field("generations", &self.generations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(ids: &[u8]) -> Keys {
+        let secrets: Vec<_> = ids.iter().map(|id| (*id, [*id; SECRET_BYTES])).collect();
+        Keys::new(&secrets, "T-home1", 7).unwrap()
+    }
+
+    //= PRIV-141 type=test
+    #[test]
+    fn a_token_opens_only_as_it_was_sealed() {
+        let keys_one = keys(&[1]);
+        let token = keys_one.seal(Purpose::Dialog, b"call", [3; 12], b"sip:al@x").unwrap();
+        assert_eq!(keys_one.open(Purpose::Dialog, b"call", &token).unwrap(), b"sip:al@x");
+        assert_eq!(keys_one.open(Purpose::Contact, b"call", &token), Err(NotOurs));
+        assert_eq!(keys_one.open(Purpose::Dialog, b"other", &token), Err(NotOurs));
+        assert_eq!(keys(&[2]).open(Purpose::Dialog, b"call", &token), Err(NotOurs));
+        for at in 0..token.len() {
+            let mut flipped = token.clone();
+            flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(
+                keys_one.open(Purpose::Dialog, b"call", &flipped),
+                Err(NotOurs),
+                "byte {at}"
+            );
+        }
+    }
+
+    //= PRIV-141 type=test
+    #[test]
+    fn a_token_is_legal_in_a_user_part_and_tells_nothing_of_its_length() {
+        let keys = keys(&[1]);
+        let token = |plain: &[u8]| keys.seal(Purpose::Contact, b"", [9; 12], plain).unwrap();
+        assert!(
+            token(b"sip:al@x")
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+        );
+        assert_eq!(token(b"").len(), token(&[b'a'; 31]).len());
+        assert!(token(&[b'a'; 32]).len() > token(&[b'a'; 31]).len());
+        assert_eq!(
+            keys.open(Purpose::Contact, b"", &token(&[0x80; 40])).unwrap(),
+            [0x80; 40]
+        );
+    }
+
+    #[test]
+    fn an_older_generation_still_opens() {
+        let token = keys(&[1]).seal(Purpose::Dialog, b"", [3; 12], b"x").unwrap();
+        assert_eq!(keys(&[2, 1]).open(Purpose::Dialog, b"", &token).unwrap(), b"x");
+        assert_eq!(keys(&[2]).open(Purpose::Dialog, b"", &token), Err(NotOurs));
+    }
+
+    #[test]
+    fn ceilings_hold_at_and_past_them() {
+        let most: Vec<u8> = (0..GENERATIONS_MAX as u8).collect();
+        assert_eq!(keys(&most).generations.len(), GENERATIONS_MAX);
+        let secrets: Vec<_> = (0..=GENERATIONS_MAX as u8).map(|id| (id, [id; SECRET_BYTES])).collect();
+        assert_eq!(Keys::new(&secrets, "T", 0).unwrap_err(), KeyError::TooMany);
+        assert_eq!(Keys::new(&[], "T", 0).unwrap_err(), KeyError::None);
+        assert_eq!(
+            Keys::new(&[(1, [0; 32]), (1, [1; 32])], "T", 0).unwrap_err(),
+            KeyError::SameId
+        );
+        let keys = keys(&[1]);
+        assert!(keys.seal(Purpose::Dialog, b"", [3; 12], &[0; 3000]).is_some());
+        assert!(keys.seal(Purpose::Dialog, b"", [3; 12], &[0; 3100]).is_none());
+        assert_eq!(keys.open(Purpose::Dialog, b"", &[b'A'; 10_000]), Err(NotOurs));
+    }
+}

@@ -1,5 +1,12 @@
 //! Who is at the other end: judged from how a message arrived or would leave, never from what it says.
+//!
+//! Promises that a hop is trusted only with SECURE and MEMBER evidence together, that origin and hop are judged apart, and
+//! that a [`TrustedHop`] or an [`UntrustedHop`] is made nowhere else. Knows nothing of headers.
 
 pub mod evidence;
+pub mod hop;
+pub mod origin;
 
-pub use evidence::{ConnectionId, Flow};
+pub use evidence::{ConnectionId, Destination, Evidence, Flow, Member, Secure};
+pub use hop::{Hop, TrustedHop, UntrustedHop, UntrustedKind};
+pub use origin::{Origin, Standing};
