@@ -114,6 +114,15 @@ impl Draft {
         before - self.message.lines.len()
     }
 
+    /// Takes out every row whose name is in the set (see [`Draft::names`]). Gives the set of names that were there.
+    pub fn remove_names(&mut self, set: u128) -> u128 {
+        let found = self.names() & set;
+        if found != 0 {
+            self.message.lines.retain(|line| found & 1 << (line.name as u8) == 0);
+        }
+        found
+    }
+
     pub fn remove_row(&mut self, row: Row) {
         if row.0 < self.message.lines.len() {
             self.message.lines.remove(row.0);

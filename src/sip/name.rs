@@ -183,6 +183,88 @@ const NAMES: &[(&str, Name)] = &[
     ("p-charging-function-addresses", Name::PChargingFunctionAddresses),
 ];
 
+/// Every name a set can hold.
+const ALL: &[Name] = &[
+    Name::Via,
+    Name::Route,
+    Name::RecordRoute,
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::CSeq,
+    Name::MaxForwards,
+    Name::MaxBreadth,
+    Name::Contact,
+    Name::ContentLength,
+    Name::ContentType,
+    Name::Privacy,
+    Name::PAssertedIdentity,
+    Name::PPreferredIdentity,
+    Name::ProxyRequire,
+    Name::Require,
+    Name::Supported,
+    Name::Path,
+    Name::ServiceRoute,
+    Name::Subject,
+    Name::CallInfo,
+    Name::UserAgent,
+    Name::Organization,
+    Name::Server,
+    Name::ReplyTo,
+    Name::InReplyTo,
+    Name::Warning,
+    Name::Reason,
+    Name::ReferredBy,
+    Name::ReferTo,
+    Name::Replaces,
+    Name::Join,
+    Name::TargetDialog,
+    Name::Diversion,
+    Name::HistoryInfo,
+    Name::RemotePartyId,
+    Name::Geolocation,
+    Name::GeolocationRouting,
+    Name::Identity,
+    Name::IdentityInfo,
+    Name::SessionId,
+    Name::Authorization,
+    Name::ProxyAuthorization,
+    Name::WwwAuthenticate,
+    Name::ProxyAuthenticate,
+    Name::Expires,
+    Name::Event,
+    Name::RetryAfter,
+    Name::SecurityClient,
+    Name::SecurityVerify,
+    Name::SecurityServer,
+    Name::PAccessNetworkInfo,
+    Name::CellularNetworkInfo,
+    Name::PChargingVector,
+    Name::PChargingFunctionAddresses,
+    Name::PVisitedNetworkId,
+    Name::PCalledPartyId,
+    Name::PAssociatedUri,
+    Name::PServedUser,
+    Name::PProfileKey,
+    Name::PPrivateNetworkIndication,
+    Name::PUserDatabase,
+    Name::PAssertedService,
+    Name::PPreferredService,
+    Name::PEarlyMedia,
+    Name::PMediaAuthorization,
+    Name::ResourcePriority,
+    Name::FeatureCaps,
+    Name::RestorationInfo,
+    Name::RelayedCharge,
+    Name::ServiceInteractInfo,
+    Name::ResponseSource,
+    Name::AttestationInfo,
+    Name::OriginationId,
+    Name::AdditionalIdentity,
+    Name::PriorityShare,
+    Name::ResourceShare,
+];
+
 const LENGTH_MAX: usize = 29;
 
 /// `FIRST[n]` is where the names of `n` bytes begin in [`NAMES`].
@@ -201,6 +283,16 @@ const FIRST: [u8; LENGTH_MAX + 2] = {
 };
 
 impl Name {
+    /// The bit of this name in a set of names.
+    pub const fn bit(self) -> u128 {
+        1 << (self as u8)
+    }
+
+    /// The names of a set.
+    pub fn of_set(set: u128) -> impl Iterator<Item = Name> {
+        ALL.iter().copied().filter(move |name| set & name.bit() != 0)
+    }
+
     /// The name written so, long or compact, in any case.
     pub fn from_bytes(name: &[u8]) -> Name {
         let length = name.len();
@@ -312,6 +404,13 @@ mod tests {
                 .iter()
                 .all(|(name, _)| name.len() <= LENGTH_MAX && *name == name.to_ascii_lowercase())
         );
+    }
+
+    #[test]
+    fn a_set_gives_its_names_back() {
+        assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
+        assert_eq!(ALL.len(), Name::ResourceShare as usize);
+        assert_eq!(Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(), [Name::Via, Name::To]);
     }
 
     //= MSG-010 type=test

@@ -1,0 +1,303 @@
+//! What the originator of a message wants hidden: its Privacy header, what is remembered of it in this dialog, and the
+//! policy's reading of odd tokens. Reads; changes nothing.
+
+use smallvec::SmallVec;
+
+use crate::policy::privacy::{DialogDowngrade, Provided};
+use crate::policy::spec_t::{ConflictNone, MalformedPrivacy, TokenMeaning, UnknownToken};
+use crate::policy::{PeerId, Policy};
+use crate::sip::headers::privacy::{Element, Known, PrivacyHeader};
+use crate::sip::{Draft, Name};
+
+/// A set of privacy values, one byte, as it travels in a dialog token.
+//= PRIV-020
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PrivacySet(u8);
+
+impl PrivacySet {
+    pub const EMPTY: PrivacySet = PrivacySet(0);
+    pub const NONE: PrivacySet = PrivacySet(1);
+    pub const ID: PrivacySet = PrivacySet(1 << 1);
+    pub const USER: PrivacySet = PrivacySet(1 << 2);
+    pub const HEADER: PrivacySet = PrivacySet(1 << 3);
+    pub const SESSION: PrivacySet = PrivacySet(1 << 4);
+    pub const HISTORY: PrivacySet = PrivacySet(1 << 5);
+    pub const CRITICAL: PrivacySet = PrivacySet(1 << 6);
+    /// Some value that nobody knows, or that is no token.
+    pub const UNKNOWN: PrivacySet = PrivacySet(1 << 7);
+    const LEVELS: PrivacySet = PrivacySet(!(1 | 1 << 6));
+
+    pub const fn union(self, other: PrivacySet) -> PrivacySet {
+        PrivacySet(self.0 | other.0)
+    }
+
+    pub const fn without(self, other: PrivacySet) -> PrivacySet {
+        PrivacySet(self.0 & !other.0)
+    }
+
+    /// Whether any value of `other` is in here.
+    pub const fn has(self, other: PrivacySet) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub const fn to_byte(self) -> u8 {
+        self.0
+    }
+
+    pub const fn from_byte(byte: u8) -> PrivacySet {
+        PrivacySet(byte)
+    }
+
+    fn has_levels(self) -> bool {
+        self.has(PrivacySet::LEVELS)
+    }
+}
+
+/// The wish behind one message.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The effective set: said here, or remembered of this party in this dialog.
+    pub set: PrivacySet,
+    /// What this very message says, after aliases; to be remembered when it enters a dialog.
+    pub said: PrivacySet,
+    /// What the message's own header asks for that this node does not provide, by name, for the reason phrase.
+    pub unprovidable: SmallVec<[Unprovidable; 2]>,
+    /// The header breaks RFC 3323 section 4.2 in a way that leaves it as received (PRIV-008, 009, 011).
+    pub leave_header: bool,
+}
+
+/// A value that cannot be provided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unprovidable {
+    Header,
+    Session,
+    History,
+    /// Known in general, but not to be had for this message.
+    User,
+    Id,
+    /// Received text: a token of at most 32 bytes, else `None`.
+    Other(Option<Box<str>>),
+}
+
+impl Unprovidable {
+    /// The name as the reason phrase shows it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Unprovidable::Header => "header",
+            Unprovidable::Session => "session",
+            Unprovidable::History => "history",
+            Unprovidable::User => "user",
+            Unprovidable::Id => "id",
+            Unprovidable::Other(Some(token)) => token,
+            Unprovidable::Other(None) => "other",
+        }
+    }
+}
+
+/// A Privacy header that the policy says to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("none stands beside other privacy values, and the policy refuses that")]
+    NoneWithOthers,
+    #[error("the Privacy header is malformed, and the policy refuses that")]
+    Malformed,
+}
+
+impl Wanted {
+    /// Reads the wish of the originator of `draft`.
+    ///
+    /// `peer`: whose aliases apply. `remembered`: what this party gave when it entered the dialog; empty outside one.
+    //= PRIV-005
+    //= PRIV-014
+    //= PRIV-015
+    pub fn read(
+        policy: &Policy,
+        draft: &Draft,
+        peer: Option<PeerId>,
+        remembered: PrivacySet,
+    ) -> Result<Wanted, Unreadable> {
+        let mut said = Said { set: PrivacySet::EMPTY, unprovidable: SmallVec::new(), malformed: false };
+        if draft.has(Name::Privacy) {
+            let header = PrivacyHeader::read(draft.rows(Name::Privacy));
+            for element in header.elements() {
+                said.add(policy, peer, element);
+            }
+        }
+        said.settle(policy, remembered)
+    }
+}
+
+struct Said {
+    set: PrivacySet,
+    unprovidable: SmallVec<[Unprovidable; 2]>,
+    malformed: bool,
+}
+
+impl Said {
+    fn add(&mut self, policy: &Policy, peer: Option<PeerId>, element: Element<'_>) {
+        match element {
+            Element::Known(known, _) => self.mean(policy, meaning_of(known)),
+            Element::Other(token) => match alias(policy, peer, token) {
+                Some(meaning) => self.mean(policy, meaning),
+                None => self.unknown(Some(token)),
+            },
+            //= PRIV-011
+            Element::Malformed(_) => {
+                self.malformed = true;
+                self.unknown(None);
+            }
+        }
+    }
+
+    //= PRIV-013
+    fn mean(&mut self, policy: &Policy, meaning: TokenMeaning) {
+        let provides = |value: Provided| policy.privacy.values.value.contains(&value);
+        let (value, lacking) = match meaning {
+            TokenMeaning::Absent => return,
+            TokenMeaning::None => (PrivacySet::NONE, None),
+            TokenMeaning::Critical => (PrivacySet::CRITICAL, None),
+            TokenMeaning::Id => (PrivacySet::ID, (!provides(Provided::Id)).then_some(Unprovidable::Id)),
+            TokenMeaning::User => (PrivacySet::USER, (!provides(Provided::User)).then_some(Unprovidable::User)),
+            TokenMeaning::Header => (PrivacySet::HEADER, Some(Unprovidable::Header)),
+            TokenMeaning::Session => (PrivacySet::SESSION, Some(Unprovidable::Session)),
+            TokenMeaning::History => (PrivacySet::HISTORY, Some(Unprovidable::History)),
+        };
+        self.set = self.set.union(value);
+        if let Some(lacking) = lacking
+            && !self.unprovidable.contains(&lacking)
+        {
+            self.unprovidable.push(lacking);
+        }
+    }
+
+    //= PRIV-010
+    fn unknown(&mut self, token: Option<&[u8]>) {
+        self.set = self.set.union(PrivacySet::UNKNOWN);
+        let shown = token.filter(|token| token.len() <= 32).and_then(|token| std::str::from_utf8(token).ok());
+        let lacking = Unprovidable::Other(shown.map(Box::from));
+        if !self.unprovidable.contains(&lacking) {
+            self.unprovidable.push(lacking);
+        }
+    }
+
+    fn settle(mut self, policy: &Policy, remembered: PrivacySet) -> Result<Wanted, Unreadable> {
+        let handling = &policy.spec_t.id_handling;
+        if self.malformed && handling.malformed_privacy.value == MalformedPrivacy::Reject400 {
+            return Err(Unreadable::Malformed);
+        }
+        let mut leave_header = self.malformed;
+        //= PRIV-008
+        if self.set.has(PrivacySet::NONE) && self.set != PrivacySet::NONE {
+            leave_header = true;
+            match handling.conflict_none.value {
+                ConflictNone::PrivacyWins => self.set = self.set.without(PrivacySet::NONE),
+                ConflictNone::NoneWins => {
+                    self.set = PrivacySet::NONE;
+                    self.unprovidable.clear();
+                }
+                ConflictNone::Reject400 => return Err(Unreadable::NoneWithOthers),
+            }
+        }
+        //= PRIV-009
+        if self.set.has(PrivacySet::CRITICAL) && !self.set.has_levels() {
+            leave_header = true;
+        }
+        let set = together(self.set, remembered, policy.privacy.dialog_downgrade.value);
+        if set.has_levels() || !set.has(PrivacySet::NONE) {
+            return Ok(Wanted { set, said: self.set, unprovidable: self.unprovidable, leave_header });
+        }
+        Ok(Wanted { set, said: self.set, unprovidable: SmallVec::new(), leave_header })
+    }
+}
+
+/// The effective set of what is said and what is remembered.
+//= PRIV-130
+//= PRIV-131
+fn together(said: PrivacySet, remembered: PrivacySet, downgrade: DialogDowngrade) -> PrivacySet {
+    if remembered.is_empty() {
+        return said;
+    }
+    let honoured = downgrade == DialogDowngrade::Honour && !said.is_empty();
+    if honoured {
+        return said;
+    }
+    let union = said.union(remembered);
+    if union == PrivacySet::NONE { union } else { union.without(PrivacySet::NONE) }
+}
+
+fn meaning_of(known: Known) -> TokenMeaning {
+    match known {
+        Known::None => TokenMeaning::None,
+        Known::Id => TokenMeaning::Id,
+        Known::Critical => TokenMeaning::Critical,
+        Known::User => TokenMeaning::User,
+        Known::Header => TokenMeaning::Header,
+        Known::Session => TokenMeaning::Session,
+        Known::History => TokenMeaning::History,
+    }
+}
+
+/// What an odd token means: by the peer's aliases first, then by `legacy_tokens`.
+fn alias(policy: &Policy, peer: Option<PeerId>, token: &[u8]) -> Option<TokenMeaning> {
+    let of_peer = peer.and_then(|peer| policy.peers.get(peer.0 as usize)).and_then(|peer| {
+        peer.aliases.iter().find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes())).map(|(_, to)| to.value)
+    });
+    let legacy = &policy.spec_t.id_handling.legacy_tokens.value;
+    of_peer.or_else(|| {
+        legacy.iter().find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes())).map(|(_, to)| *to)
+    })
+}
+
+/// What an asserted identity meets on a boundary leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityFate {
+    Keep,
+    Remove,
+    /// Nobody asked: the policy's default for this kind of hop decides.
+    Default,
+}
+
+/// Table A for a hop outside T, by the effective set.
+//= PRIV-029
+pub fn identity_fate(policy: &Policy, set: PrivacySet) -> IdentityFate {
+    let handling = &policy.spec_t.id_handling;
+    if set == PrivacySet::NONE {
+        return IdentityFate::Keep;
+    }
+    if set.has(PrivacySet::ID.union(PrivacySet::HEADER)) {
+        return IdentityFate::Remove;
+    }
+    if set.has(PrivacySet::USER) && handling.user_removes_pai.value {
+        return IdentityFate::Remove;
+    }
+    if set.has(PrivacySet::UNKNOWN) && handling.unknown_token.value != UnknownToken::Ignore {
+        return IdentityFate::Remove;
+    }
+    if set == PrivacySet::CRITICAL {
+        return IdentityFate::Remove;
+    }
+    IdentityFate::Default
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= PRIV-131 type=test
+    #[test]
+    fn later_wishes_widen_and_do_not_narrow() {
+        use DialogDowngrade::{Honour, Ignore};
+        let (none, id, user) = (PrivacySet::NONE, PrivacySet::ID, PrivacySet::USER);
+        assert_eq!(together(none, id, Ignore), id);
+        assert_eq!(together(none, id, Honour), none);
+        assert_eq!(together(id, none, Ignore), id);
+        assert_eq!(together(PrivacySet::EMPTY, none, Ignore), none);
+        assert_eq!(together(PrivacySet::EMPTY, id, Honour), id);
+        assert_eq!(together(user, id, Ignore), id.union(user));
+        assert_eq!(together(user, PrivacySet::EMPTY, Ignore), user);
+    }
+}
