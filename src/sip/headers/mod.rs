@@ -7,15 +7,20 @@
 pub mod content_length;
 pub mod cseq;
 pub mod grammar;
+pub mod identity;
 pub mod list;
 pub mod max_forwards;
 pub mod name_addr;
 pub mod params;
+pub mod privacy;
+pub mod tokens;
 pub mod via;
 
 pub use cseq::CSeq;
+pub use identity::{Identity, Verdict};
 pub use name_addr::NameAddr;
 pub use params::{Param, Params};
+pub use privacy::{Element, PrivacyHeader, PrivacyValue};
 pub use via::{Rport, Via};
 
 /// Part of a value: the bytes from `start` up to, not including, `end`, counted from the first byte of that value.
