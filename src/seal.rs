@@ -70,6 +70,11 @@ pub enum KeyError {
     Derivation,
 }
 
+/// Characters of the token of so many bytes.
+pub fn token_bytes(plain_bytes: usize) -> usize {
+    BASE64URL_NOPAD.encode_len(1 + NONCE_LEN + (plain_bytes / STEP + 1) * STEP + TAG)
+}
+
 struct Key256;
 
 impl KeyType for Key256 {

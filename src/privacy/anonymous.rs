@@ -15,8 +15,14 @@ pub fn from(host: &str) -> [&[u8]; 3] {
 /// Whether a URI is anonymous already, so that nothing needs doing.
 //= PRIV-028
 pub fn is_anonymous(uri: &[u8], anonymous_host: &str) -> bool {
-    let Some(rest) = uri.get(..14).filter(|head| head.eq_ignore_ascii_case(b"sip:anonymous@")).map(|_| &uri[14..]) else {
+    let Some(rest) = uri
+        .get(..14)
+        .filter(|head| head.eq_ignore_ascii_case(b"sip:anonymous@"))
+        .map(|_| &uri[14..])
+    else {
         return false;
     };
-    [anonymous_host.as_bytes(), b"anonymous.invalid"].iter().any(|host| rest.eq_ignore_ascii_case(host))
+    [anonymous_host.as_bytes(), b"anonymous.invalid"]
+        .iter()
+        .any(|host| rest.eq_ignore_ascii_case(host))
 }

@@ -66,7 +66,12 @@ impl Notes {
                 StatedBy::File { line } => line,
                 StatedBy::Default | StatedBy::Profile => 0,
             };
-            let decision = Decision { header, action, rule, policy_line };
+            let decision = Decision {
+                header,
+                action,
+                rule,
+                policy_line,
+            };
             if !decisions.contains(&decision) {
                 decisions.push(decision);
             }

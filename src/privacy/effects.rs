@@ -39,7 +39,13 @@ pub const DELETIONS: &[Deletion] = &[
 ];
 
 const fn row(name: Name, requests: bool, responses: bool, by: PrivacySet, rule: Rule) -> Deletion {
-    Deletion { name, requests, responses, by, rule }
+    Deletion {
+        name,
+        requests,
+        responses,
+        by,
+        rule,
+    }
 }
 
 /// Fields of the trust domain that nobody outside may put in, from strangers and from UEs alike (Table C).
@@ -119,7 +125,13 @@ pub fn bound_to_domain(kind: UntrustedKind, is_request: bool) -> u128 {
     match kind {
         UntrustedKind::Served => OUT | reason,
         UntrustedKind::Stranger => {
-            OUT | reason | set(&[Name::PCalledPartyId, Name::PAssociatedUri, Name::PEarlyMedia, Name::FeatureCaps])
+            OUT | reason
+                | set(&[
+                    Name::PCalledPartyId,
+                    Name::PAssociatedUri,
+                    Name::PEarlyMedia,
+                    Name::FeatureCaps,
+                ])
         }
     }
 }

@@ -1,21 +1,583 @@
-//! The door out.
+//! The door out: nothing reaches a socket but what is cleared here, for exactly one hop.
+//!
+//! A request or response for a hop outside T goes hide → scrub → clear; for a hop in T it is cleared as it is. What this node
+//! says itself (answers, CANCEL, the ACK of a failure) leaves by the same door and shows only what its receiver said or got.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
-use crate::trust::evidence::Destination;
+use super::decision::{Action, Notes};
+use super::memory::{DialogMemory, Party};
+use super::scrub::{Scrubbed, Terms};
+use super::wanted::{PrivacySet, Unprovidable, Wanted};
+use crate::policy::privacy::{Provided, Unprovidable as WithoutCritical};
+use crate::policy::spec_t::UnknownToken;
+use crate::policy::{Policy, StatedBy};
+use crate::rule::Rule;
+use crate::seal::Keys;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::parse::{Carrier, ParseLimits, parse};
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Method, Name, Transport};
+use crate::topology::{Concealed, Hidden, Hiding};
+use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
+
+/// The bytes of a message, cleared for one hop. Made only in this file.
+#[derive(Clone)]
+pub struct Cleared<H> {
+    hop: H,
+    bytes: Bytes,
+}
 
 /// A message cleared for exactly one hop: the only thing a socket takes.
-#[derive(Debug, Clone)]
-pub enum Outgoing {}
+#[derive(Clone)]
+pub enum Outgoing {
+    Trusted(Cleared<TrustedHop>),
+    Untrusted(Cleared<UntrustedHop>),
+}
 
 impl Outgoing {
     /// What to put on the wire.
     pub fn bytes(&self) -> &Bytes {
-        match *self {}
+        match self {
+            Outgoing::Trusted(cleared) => &cleared.bytes,
+            Outgoing::Untrusted(cleared) => &cleared.bytes,
+        }
     }
 
     /// Where to; bytes cleared for one hop cannot go to another.
     pub fn destination(&self) -> &Destination {
-        match *self {}
+        match self {
+            Outgoing::Trusted(cleared) => cleared.hop.destination(),
+            Outgoing::Untrusted(cleared) => cleared.hop.destination(),
+        }
     }
+
+    /// The ACK of a failure response to this INVITE: copied from what was sent, with the response's To.
+    //= PRIV-134
+    pub fn ack_of_failure(&self, to: &[u8]) -> Option<Outgoing> {
+        self.derived("ACK", Some(to), None)
+    }
+
+    /// The CANCEL of this INVITE: copied from what was sent. `reason` is the value of a Reason that came with the request.
+    //= PRIV-134
+    pub fn cancel(&self, reason: Option<&[u8]>) -> Option<Outgoing> {
+        self.derived("CANCEL", None, reason)
+    }
+
+    fn derived(&self, method: &str, to: Option<&[u8]>, reason: Option<&[u8]>) -> Option<Outgoing> {
+        let sent = parse(self.bytes().clone(), Carrier::Stream, &OWN_LIMITS).ok()?;
+        let mut out = Vec::with_capacity(512);
+        for part in [method.as_bytes(), b" ", sent.request_uri(), b" SIP/2.0\r\n"] {
+            out.extend_from_slice(part);
+        }
+        row(&mut out, Name::Via, sent.first(Name::Via)?);
+        row(&mut out, Name::MaxForwards, b"70");
+        sent.rows(Name::Route)
+            .for_each(|route| row(&mut out, Name::Route, route));
+        row(&mut out, Name::From, sent.first(Name::From)?);
+        row(&mut out, Name::To, to.or(sent.first(Name::To))?);
+        row(&mut out, Name::CallId, sent.first(Name::CallId)?);
+        let number = sent.first(Name::CSeq)?.split(|byte| !byte.is_ascii_digit()).next()?;
+        row(&mut out, Name::CSeq, &[number, b" ", method.as_bytes()].concat());
+        if let Some(reason) = reason {
+            row(&mut out, Name::Reason, reason);
+        }
+        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        Some(self.with_bytes(out))
+    }
+
+    fn with_bytes(&self, bytes: Vec<u8>) -> Outgoing {
+        let bytes = Bytes::from(bytes);
+        match self {
+            Outgoing::Trusted(cleared) => Outgoing::Trusted(Cleared {
+                hop: cleared.hop,
+                bytes,
+            }),
+            Outgoing::Untrusted(cleared) => Outgoing::Untrusted(Cleared {
+                hop: cleared.hop,
+                bytes,
+            }),
+        }
+    }
+}
+
+/// What this node wrote itself is within any limit it reads by.
+const OWN_LIMITS: ParseLimits = ParseLimits {
+    start_line_bytes_max: usize::MAX,
+    header_bytes_max: usize::MAX,
+    header_block_bytes_max: usize::MAX,
+    header_rows_max: usize::MAX,
+    body_bytes_max: usize::MAX,
+};
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self {
+            Outgoing::Trusted(_) => "Trusted",
+            Outgoing::Untrusted(_) => "Untrusted",
+        };
+        f.debug_tuple(kind).field(self.destination()).finish()
+    }
+}
+
+/// Why a request is not cleared for a hop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Privacy was asked for that is not to be had here, and the originator or the policy says: then not at all.
+    #[error("privacy was asked for that cannot be provided, and forwarding without it is refused")]
+    NotProvided(Vec<Unprovidable>),
+    /// A Contact cannot be hidden.
+    #[error("a Contact is too long to be hidden")]
+    TooLong,
+    /// This node has no address of that transport and family to leave by.
+    #[error("no listener has an address of the next hop's transport and family")]
+    NoAddress,
+}
+
+/// What the gate works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    pub policy: &'a Policy,
+    pub keys: &'a Keys,
+}
+
+/// A request about to leave for one hop.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub draft: Draft,
+    pub hop: Hop,
+    /// Our address on that leg.
+    pub own: &'a Own,
+    pub wanted: &'a Wanted,
+    /// Branch of our Via.
+    pub branch: &'a [u8],
+    /// Record-route it, and remember this.
+    pub dialog: Option<Dialog<'a>>,
+    pub nonce: [u8; 12],
+}
+
+/// The dialog a request opens or belongs to.
+#[derive(Debug)]
+pub struct Dialog<'a> {
+    pub memory: DialogMemory,
+    /// Who sends this request.
+    pub party: Party,
+    pub call_id: &'a [u8],
+    pub creator_tag: &'a [u8],
+    /// Our address on the leg it came by, when it differs from the one it leaves by.
+    pub other_own: Option<&'a Own>,
+}
+
+/// A response about to go back.
+#[derive(Debug)]
+pub struct Response<'a> {
+    /// Without our Via, with what was taken out of the request put back.
+    pub draft: Draft,
+    pub hop: Hop,
+    /// Our address on that leg.
+    pub own: &'a Own,
+    /// The wish of the responder.
+    pub wanted: &'a Wanted,
+    pub nonce: [u8; 12],
+}
+
+impl Gate<'_> {
+    /// Clears a request for its hop.
+    //= PRIV-021
+    //= PRIV-026
+    //= PRIV-105
+    pub fn request(&self, request: Request<'_>, notes: &mut Notes) -> Result<(Outgoing, Concealed), Refusal> {
+        let Request {
+            mut draft,
+            hop,
+            own,
+            wanted,
+            branch,
+            mut dialog,
+            nonce,
+        } = request;
+        match hop {
+            Hop::Trusted(hop) => {
+                self.before_rfc_5876(&mut draft, hop, wanted, notes);
+                self.route_back(&mut draft, own, dialog, nonce);
+                via(&mut draft, own, branch, false);
+                let bytes = draft.to_bytes();
+                Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
+            }
+            Hop::Untrusted(hop) => {
+                let mut plan = self.plan(&draft, hop, wanted);
+                self.measure(&mut plan, &draft, wanted, dialog.as_mut());
+                self.refuse(&plan, &draft, wanted)?;
+                let hidden = Hidden::new(draft, plan.hiding, own, self.keys, nonce).map_err(|_| Refusal::TooLong);
+                let (hidden, concealed) = hidden?;
+                note_hiding(&concealed, plan.hiding, notes);
+                let terms = Terms {
+                    policy: self.policy,
+                    kind: hop.kind(),
+                    rewrites_from: plan.rewrites_from,
+                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                };
+                let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
+                self.route_back(&mut draft, own, dialog, nonce);
+                via(&mut draft, own, branch, true);
+                let bytes = draft.to_bytes();
+                Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
+            }
+        }
+    }
+
+    /// Clears a response for the hop back. It is never refused: what can be removed is removed.
+    //= PRIV-024
+    //= PRIV-064
+    pub fn response(&self, response: Response<'_>, notes: &mut Notes) -> Outgoing {
+        let Response {
+            draft,
+            hop,
+            own,
+            wanted,
+            nonce,
+        } = response;
+        match hop {
+            Hop::Trusted(hop) => Outgoing::Trusted(Cleared {
+                hop,
+                bytes: draft.to_bytes(),
+            }),
+            Hop::Untrusted(hop) => {
+                let plan = self.plan(&draft, hop, wanted);
+                let contact = plan.hiding.contact;
+                let hiding = Hiding {
+                    contact,
+                    ..Hiding::default()
+                };
+                let hidden = match Hidden::new(draft.clone(), hiding, own, self.keys, nonce) {
+                    Ok((hidden, _)) => hidden,
+                    Err(_) => Hidden::without_contact(draft),
+                };
+                let terms = Terms {
+                    policy: self.policy,
+                    kind: hop.kind(),
+                    rewrites_from: false,
+                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                };
+                let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
+                Outgoing::Untrusted(Cleared {
+                    hop,
+                    bytes: draft.to_bytes(),
+                })
+            }
+        }
+    }
+
+    /// An answer of our own: it shows the hop back nothing but what came from there.
+    ///
+    /// Copies Via, From, To (with `to_tag` when it has none), Call-ID and CSeq of the request as received.
+    //= MSG-016
+    //= PROXY-026
+    pub fn answer(&self, request: &Draft, hop: Hop, answer: &Answer<'_>) -> Outgoing {
+        let mut out = Vec::with_capacity(512);
+        out.extend_from_slice(b"SIP/2.0 ");
+        out.extend_from_slice(answer.status.to_string().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(answer.reason.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        request
+            .rows(Name::Via)
+            .for_each(|value| row(&mut out, Name::Via, value));
+        request
+            .rows(Name::From)
+            .take(1)
+            .for_each(|value| row(&mut out, Name::From, value));
+        if let Some(to) = answer.received_to.or_else(|| request.first(Name::To)) {
+            let tagged = NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
+            match answer.to_tag.filter(|_| !tagged) {
+                Some(tag) => row(&mut out, Name::To, &[to, b";tag=", tag].concat()),
+                None => row(&mut out, Name::To, to),
+            }
+        }
+        request
+            .rows(Name::CallId)
+            .take(1)
+            .for_each(|value| row(&mut out, Name::CallId, value));
+        request
+            .rows(Name::CSeq)
+            .take(1)
+            .for_each(|value| row(&mut out, Name::CSeq, value));
+        answer
+            .rows
+            .iter()
+            .for_each(|(name, value)| row(&mut out, *name, value.as_bytes()));
+        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        let bytes = Bytes::from(out);
+        match hop {
+            Hop::Trusted(hop) => Outgoing::Trusted(Cleared { hop, bytes }),
+            Hop::Untrusted(hop) => Outgoing::Untrusted(Cleared { hop, bytes }),
+        }
+    }
+
+    /// What is to be hidden on this leg, and which functions are not to be had.
+    //= PRIV-062
+    fn plan(&self, draft: &Draft, hop: UntrustedHop, wanted: &Wanted) -> Plan {
+        let mut plan = Plan {
+            hiding: Hiding::default(),
+            lacking: wanted.unprovidable.clone(),
+            rewrites_from: true,
+        };
+        let registers = draft.method() == Some(Method::Register);
+        let provides_user = self.policy.privacy.values.value.contains(&Provided::User);
+        if registers || !wanted.set.has(PrivacySet::USER) || !provides_user {
+            plan.rewrites_from = provides_user;
+            return plan;
+        }
+        let privacy = &self.policy.privacy;
+        let routing = draft.is_request() && hop.kind() == UntrustedKind::Served && privacy.hide_routing_to_ue.value;
+        let contact = privacy.scrub_contact_user_on_user.value;
+        plan.hiding = Hiding {
+            via: routing,
+            record_route: routing,
+            contact,
+        };
+        //= PRIV-140
+        let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
+        plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
+        if !plan.rewrites_from || (draft.is_request() && call_id_tells(draft)) {
+            plan.lack(Unprovidable::User);
+        }
+        plan
+    }
+
+    /// Fills in what the dialog must remember, and gives up hiding routes when that exceeds a token.
+    //= PRIV-143
+    fn measure(
+        &self,
+        plan: &mut Plan,
+        draft: &Draft,
+        wanted: &Wanted,
+        dialog: Option<&mut Dialog<'_>>,
+    ) {
+        let Some(dialog) = dialog else { return };
+        if dialog.party != Party::Creator {
+            return;
+        }
+        if wanted.set.has(PrivacySet::USER) && plan.rewrites_from && dialog.memory.from.is_none() {
+            dialog.memory.from = draft.first(Name::From).map(<[u8]>::to_vec);
+        }
+        if plan.hiding.record_route && draft.has(Name::RecordRoute) {
+            dialog.memory.record_route = Some(crate::topology::hide::record_route(draft));
+        }
+        let max = self.policy.privacy.token_max_bytes.value;
+        let fits = |memory: &DialogMemory| {
+            memory
+                .seal(self.keys, dialog.call_id, dialog.creator_tag, nonce, max)
+                .is_some()
+        };
+        if fits(&dialog.memory) {
+            return;
+        }
+        plan.lack(Unprovidable::User);
+        if dialog.memory.record_route.take().is_some() {
+            plan.hiding.record_route = false;
+        }
+        if !fits(&dialog.memory) {
+            // From is hidden all the same; it cannot be put back into what the other party sends later.
+            dialog.memory.from = None;
+        }
+    }
+
+    /// Whether a request must not take this leg.
+    //= PRIV-060
+    //= PRIV-061
+    //= PRIV-063
+    //= PRIV-065
+    fn refuse(&self, plan: &Plan, draft: &Draft, wanted: &Wanted) -> Result<(), Refusal> {
+        let releases = matches!(
+            draft.method(),
+            Some(Method::Ack | Method::Cancel | Method::Bye | Method::Prack | Method::Register)
+        );
+        if plan.lacking.is_empty() || releases {
+            return Ok(());
+        }
+        let unknown = plan
+            .lacking
+            .iter()
+            .any(|lacking| matches!(lacking, Unprovidable::Other(_)));
+        let handling = &self.policy.spec_t.id_handling;
+        let refused = wanted.set.has(PrivacySet::CRITICAL)
+            || self.policy.privacy.unprovidable_without_critical.value == WithoutCritical::Reject500
+            || (unknown && handling.unknown_token.value == UnknownToken::Reject500);
+        if refused {
+            Err(Refusal::NotProvided(plan.lacking.to_vec()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Towards a node that predates RFC 5876, asserted identity stays out of methods it does not expect there.
+    //= PAI-014
+    fn before_rfc_5876(&self, draft: &mut Draft, hop: TrustedHop, wanted: &Wanted, notes: &mut Notes) {
+        let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
+        let Some(rfc5876) = peer.map(|peer| peer.rfc5876).filter(|rfc5876| !rfc5876.value) else {
+            return;
+        };
+        let expects = matches!(
+            draft.method(),
+            Some(Method::Invite | Method::Bye | Method::Options | Method::Subscribe | Method::Notify | Method::Refer)
+        );
+        if !expects && wanted.set.has(PrivacySet::ID) && draft.remove(Name::PAssertedIdentity) > 0 {
+            notes.note(Name::PAssertedIdentity, Action::Removed, Rule::PAI_014, rfc5876.by);
+        }
+    }
+
+    /// Adds our Record-Route: one value, or one for each side when they differ; the token stands in the top one.
+    //= PROXY-013
+    //= PRIV-136
+    fn route_back(&self, draft: &mut Draft, own: &Own, dialog: Option<Dialog<'_>>, nonce: [u8; 12]) {
+        let Some(dialog) = dialog else { return };
+        let max = self.policy.privacy.token_max_bytes.value;
+        let token = dialog
+            .memory
+            .seal(self.keys, dialog.call_id, dialog.creator_tag, nonce, max)
+            .or_else(|| {
+                let short = DialogMemory {
+                    from: None,
+                    record_route: None,
+                    ..dialog.memory.clone()
+                };
+                short.seal(self.keys, dialog.call_id, dialog.creator_tag, nonce, u32::MAX)
+            });
+        let token = token.unwrap_or_default();
+        if let Some(other) = dialog.other_own {
+            let transport = transport_param(other);
+            draft.insert_top(
+                Name::RecordRoute,
+                &[b"<sip:", other.host_port.as_bytes(), transport, b";lr>"],
+            );
+        }
+        let transport = transport_param(own);
+        draft.insert_top(
+            Name::RecordRoute,
+            &[b"<sip:", &token, b"@", own.host_port.as_bytes(), transport, b";lr>"],
+        );
+    }
+}
+
+/// An answer this node gives itself.
+#[derive(Debug, Clone)]
+pub struct Answer<'a> {
+    pub status: u16,
+    pub reason: &'a str,
+    /// Our tag, for an answer that needs one.
+    pub to_tag: Option<&'a [u8]>,
+    /// The To of the request as received, when the draft shows another.
+    pub received_to: Option<&'a [u8]>,
+    pub rows: SmallVec<[(Name, String); 2]>,
+}
+
+struct Plan {
+    hiding: Hiding,
+    lacking: SmallVec<[Unprovidable; 2]>,
+    rewrites_from: bool,
+}
+
+impl Plan {
+    fn lack(&mut self, value: Unprovidable) {
+        if !self.lacking.contains(&value) {
+            self.lacking.push(value);
+        }
+    }
+}
+
+fn transport_param(own: &Own) -> &'static [u8] {
+    match own.bound.transport {
+        Transport::Udp => b"",
+        Transport::Tcp => b";transport=tcp",
+        Transport::Tls => b";transport=tls",
+        Transport::Ws => b";transport=ws",
+        Transport::Wss => b";transport=wss",
+    }
+}
+
+/// Our Via, on top.
+//= TPT-002
+fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
+    let transport = own.bound.transport.via_name().as_bytes();
+    let rport: &[u8] = if asks_rport && own.bound.transport == Transport::Udp {
+        b";rport"
+    } else {
+        b""
+    };
+    draft.insert_top(
+        Name::Via,
+        &[
+            b"SIP/2.0/",
+            transport,
+            b" ",
+            own.host_port.as_bytes(),
+            b";branch=",
+            branch,
+            rport,
+        ],
+    );
+}
+
+fn note_hiding(concealed: &Concealed, hiding: Hiding, notes: &mut Notes) {
+    if !notes.is_on() {
+        return;
+    }
+    if !concealed.vias.is_empty() {
+        notes.note(Name::Via, Action::Hidden, Rule::PRIV_084, StatedBy::Default);
+    }
+    if concealed.record_route.is_some() {
+        notes.note(Name::RecordRoute, Action::Hidden, Rule::PRIV_085, StatedBy::Default);
+    }
+    if hiding.contact {
+        notes.note(Name::Contact, Action::Hidden, Rule::PRIV_082, StatedBy::Default);
+    }
+}
+
+/// Whether the Call-ID names the originator's host: an IP address, or a name within the domain of From or Contact.
+//= PRIV-062
+fn call_id_tells(draft: &Draft) -> bool {
+    let Some(call_id) = draft.first(Name::CallId) else {
+        return false;
+    };
+    let Some(at) = memchr::memrchr(b'@', call_id) else {
+        return false;
+    };
+    let host = &call_id[at + 1..];
+    let bare = host
+        .strip_prefix(b"[")
+        .and_then(|host| host.strip_suffix(b"]"))
+        .unwrap_or(host);
+    if std::str::from_utf8(bare).is_ok_and(|host| host.parse::<std::net::IpAddr>().is_ok()) {
+        return true;
+    }
+    [Name::From, Name::Contact]
+        .iter()
+        .filter_map(|name| draft.first(*name))
+        .any(|value| {
+            let Ok(name_addr) = NameAddr::parse(value) else {
+                return false;
+            };
+            let Ok(uri) = Uri::parse(name_addr.uri_bytes()) else {
+                return false;
+            };
+            within(host, uri.host())
+        })
+}
+
+/// Whether a host is a domain or a name below it.
+fn within(host: &[u8], domain: &[u8]) -> bool {
+    if domain.is_empty() || host.len() < domain.len() {
+        return false;
+    }
+    let (head, tail) = host.split_at(host.len() - domain.len());
+    tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with(b"."))
+}
+
+fn row(out: &mut Vec<u8>, name: Name, value: &[u8]) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }

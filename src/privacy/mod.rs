@@ -1,5 +1,18 @@
 //! What may be seen, by whom.
+//!
+//! Promises that a message for a hop outside T passes hide, scrub and clear in that order, and that [`Outgoing`] is made in
+//! `gate.rs` alone. Deliberately does not know transactions, sockets or where a message goes.
 
+pub mod admit;
+pub mod anonymous;
+pub mod decision;
+pub mod effects;
 pub mod gate;
+pub mod memory;
+pub mod scrub;
+pub mod wanted;
 
-pub use gate::Outgoing;
+pub use decision::{Action, Decision, Notes};
+pub use gate::{Answer, Gate, Outgoing, Refusal};
+pub use memory::{DialogMemory, Party, Side};
+pub use wanted::{PrivacySet, Wanted};

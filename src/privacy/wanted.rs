@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::policy::privacy::{DialogDowngrade, Provided};
 use crate::policy::spec_t::{ConflictNone, MalformedPrivacy, TokenMeaning, UnknownToken};
 use crate::policy::{PeerId, Policy};
-use crate::sip::headers::privacy::{Element, Known, PrivacyHeader};
+use crate::sip::headers::privacy::{Element, PrivacyHeader, PrivacyValue};
 use crate::sip::{Draft, Name};
 
 /// A set of privacy values, one byte, as it travels in a dialog token.
@@ -120,11 +120,19 @@ impl Wanted {
         peer: Option<PeerId>,
         remembered: PrivacySet,
     ) -> Result<Wanted, Unreadable> {
-        let mut said = Said { set: PrivacySet::EMPTY, unprovidable: SmallVec::new(), malformed: false };
+        let mut said = Said {
+            set: PrivacySet::EMPTY,
+            unprovidable: SmallVec::new(),
+            malformed: false,
+        };
         if draft.has(Name::Privacy) {
             let header = PrivacyHeader::read(draft.rows(Name::Privacy));
-            for element in header.elements() {
-                said.add(policy, peer, element);
+            header
+                .elements()
+                .iter()
+                .for_each(|element| said.add(policy, peer, element));
+            if header.overflow {
+                said.overflow(policy, &header);
             }
         }
         said.settle(policy, remembered)
@@ -138,19 +146,38 @@ struct Said {
 }
 
 impl Said {
-    fn add(&mut self, policy: &Policy, peer: Option<PeerId>, element: Element<'_>) {
-        match element {
-            Element::Known(known, _) => self.mean(policy, meaning_of(known)),
-            Element::Other(token) => match alias(policy, peer, token) {
-                Some(meaning) => self.mean(policy, meaning),
-                None => self.unknown(Some(token)),
-            },
-            //= PRIV-011
-            Element::Malformed(_) => {
-                self.malformed = true;
-                self.unknown(None);
-            }
+    fn add(&mut self, policy: &Policy, peer: Option<PeerId>, element: &Element<'_>) {
+        if let Some(meaning) = meaning_of(element.value) {
+            return self.mean(policy, meaning);
         }
+        //= PRIV-011
+        if element.value == PrivacyValue::Malformed {
+            self.malformed = true;
+            return self.unknown(None);
+        }
+        match alias(policy, peer, element.bytes) {
+            Some(meaning) => self.mean(policy, meaning),
+            None => self.unknown(Some(element.bytes)),
+        }
+    }
+
+    /// More elements than are kept: those that are known still count, and something unknown is among the rest.
+    fn overflow(&mut self, policy: &Policy, header: &PrivacyHeader<'_>) {
+        self.malformed = true;
+        self.unknown(None);
+        let known = [
+            (header.none, TokenMeaning::None),
+            (header.id, TokenMeaning::Id),
+            (header.critical, TokenMeaning::Critical),
+            (header.user, TokenMeaning::User),
+            (header.header, TokenMeaning::Header),
+            (header.session, TokenMeaning::Session),
+            (header.history, TokenMeaning::History),
+        ];
+        known
+            .into_iter()
+            .filter(|(there, _)| *there)
+            .for_each(|(_, meaning)| self.mean(policy, meaning));
     }
 
     //= PRIV-013
@@ -161,7 +188,10 @@ impl Said {
             TokenMeaning::None => (PrivacySet::NONE, None),
             TokenMeaning::Critical => (PrivacySet::CRITICAL, None),
             TokenMeaning::Id => (PrivacySet::ID, (!provides(Provided::Id)).then_some(Unprovidable::Id)),
-            TokenMeaning::User => (PrivacySet::USER, (!provides(Provided::User)).then_some(Unprovidable::User)),
+            TokenMeaning::User => (
+                PrivacySet::USER,
+                (!provides(Provided::User)).then_some(Unprovidable::User),
+            ),
             TokenMeaning::Header => (PrivacySet::HEADER, Some(Unprovidable::Header)),
             TokenMeaning::Session => (PrivacySet::SESSION, Some(Unprovidable::Session)),
             TokenMeaning::History => (PrivacySet::HISTORY, Some(Unprovidable::History)),
@@ -177,7 +207,9 @@ impl Said {
     //= PRIV-010
     fn unknown(&mut self, token: Option<&[u8]>) {
         self.set = self.set.union(PrivacySet::UNKNOWN);
-        let shown = token.filter(|token| token.len() <= 32).and_then(|token| std::str::from_utf8(token).ok());
+        let shown = token
+            .filter(|token| token.len() <= 32)
+            .and_then(|token| std::str::from_utf8(token).ok());
         let lacking = Unprovidable::Other(shown.map(Box::from));
         if !self.unprovidable.contains(&lacking) {
             self.unprovidable.push(lacking);
@@ -208,9 +240,19 @@ impl Said {
         }
         let set = together(self.set, remembered, policy.privacy.dialog_downgrade.value);
         if set.has_levels() || !set.has(PrivacySet::NONE) {
-            return Ok(Wanted { set, said: self.set, unprovidable: self.unprovidable, leave_header });
+            return Ok(Wanted {
+                set,
+                said: self.set,
+                unprovidable: self.unprovidable,
+                leave_header,
+            });
         }
-        Ok(Wanted { set, said: self.set, unprovidable: SmallVec::new(), leave_header })
+        Ok(Wanted {
+            set,
+            said: self.set,
+            unprovidable: SmallVec::new(),
+            leave_header,
+        })
     }
 }
 
@@ -226,29 +268,42 @@ fn together(said: PrivacySet, remembered: PrivacySet, downgrade: DialogDowngrade
         return said;
     }
     let union = said.union(remembered);
-    if union == PrivacySet::NONE { union } else { union.without(PrivacySet::NONE) }
+    if union == PrivacySet::NONE {
+        union
+    } else {
+        union.without(PrivacySet::NONE)
+    }
 }
 
-fn meaning_of(known: Known) -> TokenMeaning {
-    match known {
-        Known::None => TokenMeaning::None,
-        Known::Id => TokenMeaning::Id,
-        Known::Critical => TokenMeaning::Critical,
-        Known::User => TokenMeaning::User,
-        Known::Header => TokenMeaning::Header,
-        Known::Session => TokenMeaning::Session,
-        Known::History => TokenMeaning::History,
-    }
+fn meaning_of(value: PrivacyValue) -> Option<TokenMeaning> {
+    Some(match value {
+        PrivacyValue::None => TokenMeaning::None,
+        PrivacyValue::Id => TokenMeaning::Id,
+        PrivacyValue::Critical => TokenMeaning::Critical,
+        PrivacyValue::User => TokenMeaning::User,
+        PrivacyValue::Header => TokenMeaning::Header,
+        PrivacyValue::Session => TokenMeaning::Session,
+        PrivacyValue::History => TokenMeaning::History,
+        PrivacyValue::Other | PrivacyValue::Malformed => return None,
+    })
 }
 
 /// What an odd token means: by the peer's aliases first, then by `legacy_tokens`.
 fn alias(policy: &Policy, peer: Option<PeerId>, token: &[u8]) -> Option<TokenMeaning> {
-    let of_peer = peer.and_then(|peer| policy.peers.get(peer.0 as usize)).and_then(|peer| {
-        peer.aliases.iter().find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes())).map(|(_, to)| to.value)
-    });
+    let of_peer = peer
+        .and_then(|peer| policy.peers.get(peer.0 as usize))
+        .and_then(|peer| {
+            peer.aliases
+                .iter()
+                .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|(_, to)| to.value)
+        });
     let legacy = &policy.spec_t.id_handling.legacy_tokens.value;
     of_peer.or_else(|| {
-        legacy.iter().find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes())).map(|(_, to)| *to)
+        legacy
+            .iter()
+            .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, to)| *to)
     })
 }
 

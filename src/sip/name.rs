@@ -410,7 +410,10 @@ mod tests {
     fn a_set_gives_its_names_back() {
         assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
         assert_eq!(ALL.len(), Name::ResourceShare as usize);
-        assert_eq!(Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(), [Name::Via, Name::To]);
+        assert_eq!(
+            Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(),
+            [Name::Via, Name::To]
+        );
     }
 
     //= MSG-010 type=test

@@ -1,1 +1,9 @@
-//! topology
+//! Inside addresses out of sight, and back again.
+//!
+//! Promises that what was hidden can be restored exactly, and that only our own tokens are ever opened. Does not know why
+//! something is to be hidden: `privacy` says what.
+
+pub mod hide;
+pub mod restore;
+
+pub use hide::{Concealed, Hidden, Hiding};

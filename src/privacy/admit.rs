@@ -1,0 +1,111 @@
+//! The door in: what a stranger, a UE or a node of T may not say is gone before anything else is decided.
+
+use smallvec::SmallVec;
+
+use super::decision::{Action, Notes};
+use super::effects::{IN_FROM_STRANGER, IN_FROM_UE};
+use crate::policy::privacy::RemotePartyId;
+use crate::policy::{Policy, StatedBy};
+use crate::rule::Rule;
+use crate::sip::headers::identity::{self, Verdict};
+use crate::sip::{Draft, Name};
+use crate::trust::{Origin, Standing};
+
+/// Takes out of a message what its origin has no right to say. Whatever Privacy says, and before it is read.
+///
+/// From a UE, P-Preferred-Identity stays: who asserts reads it as a hint and then takes it out.
+//= PAI-002
+//= PAI-007
+//= TRUST-040
+//= PRIV-027
+pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut Notes) {
+    match origin.standing() {
+        Standing::Trusted => from_node(policy, draft, notes),
+        Standing::Served => {
+            let gone = draft.remove_names(IN_FROM_UE);
+            note_gone(notes, gone, Rule::PAI_001);
+        }
+        Standing::Untrusted => {
+            let mut bound = IN_FROM_STRANGER;
+            bound |= if draft.is_request() {
+                Name::Path.bit()
+            } else {
+                Name::Reason.bit()
+            };
+            let gone = draft.remove_names(bound);
+            note_gone(notes, gone, Rule::PAI_002);
+        }
+    }
+}
+
+fn note_gone(notes: &mut Notes, gone: u128, identity: Rule) {
+    if gone == 0 || !notes.is_on() {
+        return;
+    }
+    let asserted = Name::PAssertedIdentity.bit();
+    let preferred = Name::PPreferredIdentity.bit();
+    notes.note_set(gone & asserted, Action::Removed, identity);
+    notes.note_set(gone & preferred, Action::Removed, Rule::PAI_003);
+    notes.note_set(gone & Name::RemotePartyId.bit(), Action::Removed, Rule::PRIV_097);
+    notes.note_set(
+        gone & !asserted & !preferred & !Name::RemotePartyId.bit(),
+        Action::Removed,
+        Rule::TRUST_040,
+    );
+}
+
+fn from_node(policy: &Policy, draft: &mut Draft, notes: &mut Notes) {
+    //= PAI-003
+    if draft.remove(Name::PPreferredIdentity) > 0 {
+        notes.note(
+            Name::PPreferredIdentity,
+            Action::Removed,
+            Rule::PAI_003,
+            StatedBy::Default,
+        );
+    }
+    let remote_party_id = policy.privacy.remote_party_id;
+    if remote_party_id.value == RemotePartyId::Drop && draft.remove(Name::RemotePartyId) > 0 {
+        notes.note(Name::RemotePartyId, Action::Removed, Rule::PRIV_097, remote_party_id.by);
+    }
+    if draft.has(Name::PAssertedIdentity) {
+        surplus_identities(draft, notes);
+    }
+}
+
+/// Takes out identities beyond one sip or sips and one tel. A value that cannot be read stays on inner legs.
+//= PAI-008
+//= MSG-013
+fn surplus_identities(draft: &mut Draft, notes: &mut Notes) {
+    let surplus = |verdict| matches!(verdict, Verdict::Second | Verdict::ForeignScheme);
+    if !identity::judged(draft.rows(Name::PAssertedIdentity)).any(|(_, verdict)| surplus(verdict)) {
+        return;
+    }
+    let rows: SmallVec<[_; 2]> = draft
+        .rows_at(Name::PAssertedIdentity)
+        .map(|(row, value)| (row, value.to_vec()))
+        .collect();
+    let mut kept: SmallVec<[Vec<u8>; 2]> = rows.iter().map(|_| Vec::new()).collect();
+    let values = rows.iter().map(|(_, value)| &value[..]);
+    for (identity, verdict) in identity::judged(values) {
+        if !surplus(verdict) {
+            let row = &mut kept[identity.row];
+            if !row.is_empty() {
+                row.extend_from_slice(b", ");
+            }
+            row.extend_from_slice(identity.span.of(&rows[identity.row].1));
+        }
+    }
+    for ((row, _), value) in rows.iter().zip(&kept).rev() {
+        match value.is_empty() {
+            true => draft.remove_row(*row),
+            false => draft.set(*row, &[value]),
+        }
+    }
+    notes.note(
+        Name::PAssertedIdentity,
+        Action::Rewritten,
+        Rule::PAI_008,
+        StatedBy::Default,
+    );
+}

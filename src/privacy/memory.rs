@@ -1,0 +1,252 @@
+//! What a dialog needs later, as it travels sealed in our own Record-Route.
+//!
+//! Held nowhere here: any node with the same keys reads it from the Route of the next message (PRIV-135, level 2).
+
+use super::wanted::PrivacySet;
+use crate::policy::ListenerId;
+use crate::seal::{Keys, NotOurs, Purpose};
+use crate::sip::Transport;
+
+/// Memory of one dialog.
+//= PRIV-135
+#[derive(Clone, PartialEq, Eq)]
+pub struct DialogMemory {
+    /// What the party that opened the dialog gave in its first request.
+    pub creator: PrivacySet,
+    /// What the other party gave in its first response; `None`: it has not answered yet, as far as this token knows.
+    pub other: Option<PrivacySet>,
+    /// When the dialog was opened, seconds since 1970 (low 32 bits).
+    pub created: u32,
+    /// The run of the process that made the token.
+    pub instance: u64,
+    /// Where the creator's messages come in, and where the other party's do.
+    pub sides: [Side; 2],
+    /// The creator's From as received, when another party sees an anonymous one.
+    pub from: Option<Vec<u8>>,
+    /// Record-Route values taken from the other party's sight, as one list.
+    pub record_route: Option<Vec<u8>>,
+}
+
+/// One side of a dialog at this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    pub listener: ListenerId,
+    pub transport: Transport,
+}
+
+/// Who of a dialog sent a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// Who sent the request that opened it.
+    Creator,
+    /// Who answered.
+    Other,
+}
+
+const VERSION: u8 = 1;
+const OTHER_KNOWN: u8 = 1;
+const HAS_FROM: u8 = 2;
+const HAS_RECORD_ROUTE: u8 = 4;
+const FIXED: usize = 22;
+
+const TRANSPORTS: [Transport; 5] = [
+    Transport::Udp,
+    Transport::Tcp,
+    Transport::Tls,
+    Transport::Ws,
+    Transport::Wss,
+];
+
+impl DialogMemory {
+    /// Seals it for the dialog of this Call-ID and creator's tag. `None` when the token would exceed `token_max_bytes`.
+    //= PRIV-141
+    //= PRIV-143
+    //= SEC-004
+    pub fn seal(&self, keys: &Keys, call_id: &[u8], tag: &[u8], nonce: [u8; 12], max: u32) -> Option<Vec<u8>> {
+        let token = keys.seal(Purpose::Dialog, &binding(call_id, tag), nonce, &self.encode())?;
+        (token.len() <= max as usize).then_some(token)
+    }
+
+    /// Characters its token takes.
+    pub fn token_bytes(&self) -> usize {
+        let texts = [&self.from, &self.record_route].into_iter().flatten().map(|text| 2 + text.len());
+        crate::seal::token_bytes(FIXED + texts.sum::<usize>())
+    }
+
+    /// Opens a token found in a Route; tells who of the dialog sends, by whose tag it is bound to.
+    //= SEC-004
+    pub fn open(
+        keys: &Keys,
+        call_id: &[u8],
+        from_tag: &[u8],
+        to_tag: &[u8],
+        token: &[u8],
+    ) -> Result<(DialogMemory, Party), NotOurs> {
+        let try_tag = |tag| keys.open(Purpose::Dialog, &binding(call_id, tag), token);
+        let (plain, party) = match try_tag(from_tag) {
+            Ok(plain) => (plain, Party::Creator),
+            Err(NotOurs) => (try_tag(to_tag)?, Party::Other),
+        };
+        Ok((DialogMemory::decode(&plain).ok_or(NotOurs)?, party))
+    }
+
+    /// The set remembered of a party; `None`: not known.
+    pub fn set_of(&self, party: Party) -> Option<PrivacySet> {
+        match party {
+            Party::Creator => Some(self.creator),
+            Party::Other => self.other,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut flags = 0;
+        flags |= if self.other.is_some() { OTHER_KNOWN } else { 0 };
+        flags |= if self.from.is_some() { HAS_FROM } else { 0 };
+        flags |= if self.record_route.is_some() {
+            HAS_RECORD_ROUTE
+        } else {
+            0
+        };
+        let mut out = Vec::with_capacity(64);
+        out.push(VERSION << 4 | flags);
+        out.push(self.creator.to_byte());
+        out.push(self.other.unwrap_or_default().to_byte());
+        out.extend_from_slice(&self.created.to_be_bytes());
+        out.extend_from_slice(&self.instance.to_be_bytes());
+        for side in self.sides {
+            out.extend_from_slice(&side.listener.0.to_be_bytes());
+            let transport = TRANSPORTS.iter().position(|transport| *transport == side.transport);
+            out.push(transport.unwrap_or_default() as u8);
+        }
+        out.push(0);
+        debug_assert_eq!(out.len(), FIXED);
+        for text in [&self.from, &self.record_route].into_iter().flatten() {
+            out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+            out.extend_from_slice(text);
+        }
+        out
+    }
+
+    fn decode(plain: &[u8]) -> Option<DialogMemory> {
+        let (fixed, mut rest) = plain.split_at_checked(FIXED)?;
+        if fixed[0] >> 4 != VERSION {
+            return None;
+        }
+        let side = |at: usize| {
+            Some(Side {
+                listener: ListenerId(u16::from_be_bytes([fixed[at], fixed[at + 1]])),
+                transport: *TRANSPORTS.get(fixed[at + 2] as usize)?,
+            })
+        };
+        let flags = fixed[0];
+        let mut text = |flag: u8| -> Option<Option<Vec<u8>>> {
+            if flags & flag == 0 {
+                return Some(None);
+            }
+            let (length, behind) = rest.split_at_checked(2)?;
+            let (text, behind) = behind.split_at_checked(u16::from_be_bytes([length[0], length[1]]) as usize)?;
+            rest = behind;
+            Some(Some(text.to_vec()))
+        };
+        Some(DialogMemory {
+            creator: PrivacySet::from_byte(fixed[1]),
+            other: (flags & OTHER_KNOWN != 0).then(|| PrivacySet::from_byte(fixed[2])),
+            created: u32::from_be_bytes(fixed[3..7].try_into().ok()?),
+            instance: u64::from_be_bytes(fixed[7..15].try_into().ok()?),
+            sides: [side(15)?, side(18)?],
+            from: text(HAS_FROM)?,
+            record_route: text(HAS_RECORD_ROUTE)?,
+        })
+    }
+}
+
+/// Call-ID and tag, each with its length, so that no other pair reads the same.
+fn binding(call_id: &[u8], tag: &[u8]) -> smallvec::SmallVec<[u8; 128]> {
+    let mut binding = smallvec::SmallVec::new();
+    binding.extend_from_slice(&(call_id.len() as u32).to_be_bytes());
+    binding.extend_from_slice(call_id);
+    binding.extend_from_slice(tag);
+    binding
+}
+
+impl std::fmt::Debug for DialogMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DialogMemory")
+            .field("creator", &self.creator)
+            .field("other", &self.other)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> DialogMemory {
+        let side = |listener, transport| Side {
+            listener: ListenerId(listener),
+            transport,
+        };
+        DialogMemory {
+            creator: PrivacySet::USER,
+            other: None,
+            created: 1_700_000_000,
+            instance: 99,
+            sides: [side(0, Transport::Udp), side(1, Transport::Tcp)],
+            from: Some(b"\"Al\" <sip:al@x>;tag=7".to_vec()),
+            record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
+        }
+    }
+
+    fn keys() -> Keys {
+        Keys::new(&[(1, [5; 32])], "T", 99).unwrap()
+    }
+
+    //= PRIV-135 type=test
+    #[test]
+    fn another_process_with_the_same_keys_reads_it() {
+        let token = memory().seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
+        let from_creator = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap();
+        assert_eq!(from_creator, (memory(), Party::Creator));
+        let from_other = DialogMemory::open(&keys(), b"c@h", b"9", b"7", &token).unwrap();
+        assert_eq!(from_other, (memory(), Party::Other));
+        let answered = DialogMemory {
+            other: Some(PrivacySet::ID),
+            from: None,
+            record_route: None,
+            ..memory()
+        };
+        let token = answered.seal(&keys(), b"c", b"", [1; 12], 600).unwrap();
+        assert_eq!(
+            DialogMemory::open(&keys(), b"c", b"", b"x", &token).unwrap().0,
+            answered
+        );
+    }
+
+    //= PRIV-141 type=test
+    #[test]
+    fn it_opens_for_its_own_dialog_only() {
+        let token = memory().seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
+        assert!(DialogMemory::open(&keys(), b"other", b"7", b"9", &token).is_err());
+        assert!(DialogMemory::open(&keys(), b"c@h", b"8", b"9", &token).is_err());
+        assert!(DialogMemory::open(&keys(), b"c@h7", b"", b"", &token).is_err());
+    }
+
+    //= PRIV-143 type=test
+    #[test]
+    fn the_ceiling_holds() {
+        let max = memory().seal(&keys(), b"c", b"t", [1; 12], 4096).unwrap().len() as u32;
+        assert_eq!(memory().token_bytes(), max as usize);
+        assert!(memory().seal(&keys(), b"c", b"t", [1; 12], max).is_some());
+        assert!(memory().seal(&keys(), b"c", b"t", [1; 12], max - 1).is_none());
+    }
+
+    #[test]
+    fn nonsense_does_not_decode() {
+        let plain = memory().encode();
+        for length in 0..plain.len() {
+            assert_eq!(DialogMemory::decode(&plain[..length]), None);
+        }
+        assert_eq!(DialogMemory::decode(&[0; 64]), None);
+    }
+}

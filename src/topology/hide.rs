@@ -1,0 +1,172 @@
+//! Inside addresses to sealed tokens.
+
+use smallvec::SmallVec;
+
+use crate::seal::{Keys, Purpose};
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::{NameAddr, is_star};
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Method, Name, Transport};
+use crate::trust::Own;
+
+/// A draft that shows no inside address its policy hides. Made only here.
+#[derive(Debug)]
+pub struct Hidden(Draft);
+
+/// What to hide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hiding {
+    pub via: bool,
+    pub record_route: bool,
+    pub contact: bool,
+}
+
+/// What was taken out of a request, for its responses and for the other party's later requests.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Concealed {
+    /// Via rows, in order.
+    pub vias: Vec<Vec<u8>>,
+    /// Record-Route values as one list.
+    pub record_route: Option<Vec<u8>>,
+}
+
+/// A Contact is too long to be sealed into a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a Contact is too long to be hidden")]
+pub struct TooLong;
+
+impl Hidden {
+    /// Hides in `draft` what `what` says. `own` is our address on the leg it leaves by.
+    //= PRIV-083
+    //= PRIV-084
+    //= PRIV-085
+    pub fn new(
+        mut draft: Draft,
+        what: Hiding,
+        own: &Own,
+        keys: &Keys,
+        nonce: [u8; 12],
+    ) -> Result<(Hidden, Concealed), TooLong> {
+        let mut concealed = Concealed::default();
+        if what.via {
+            concealed.vias = draft.rows(Name::Via).map(<[u8]>::to_vec).collect();
+            draft.remove(Name::Via);
+        }
+        if what.record_route && draft.has(Name::RecordRoute) {
+            concealed.record_route = Some(record_route(&draft));
+            draft.remove(Name::RecordRoute);
+        }
+        if what.contact && carries_target(&draft) {
+            contacts(&mut draft, own, keys, nonce)?;
+        }
+        Ok((Hidden(draft), concealed))
+    }
+
+    /// A response whose Contact is too long to be hidden: it leaves without one.
+    pub fn without_contact(mut draft: Draft) -> Hidden {
+        draft.remove(Name::Contact);
+        Hidden(draft)
+    }
+
+    /// For `privacy::scrub`, which alone takes it further.
+    pub(crate) fn into_draft(self) -> Draft {
+        self.0
+    }
+}
+
+/// The Record-Route values of a message as one list.
+pub fn record_route(draft: &Draft) -> Vec<u8> {
+    let rows: Vec<&[u8]> = draft.rows(Name::RecordRoute).collect();
+    rows.join(&b", "[..])
+}
+
+/// Whether the Contact of this message is a remote target: not a registration's, not a redirection's.
+fn carries_target(draft: &Draft) -> bool {
+    match draft.method() {
+        Some(method) => method != Method::Register,
+        None => draft.status() < 300,
+    }
+}
+
+fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
+    let rows: SmallVec<[_; 2]> = draft
+        .rows_at(Name::Contact)
+        .map(|(row, value)| (row, value.to_vec()))
+        .collect();
+    for (row, value) in rows {
+        if is_star(&value) {
+            continue;
+        }
+        let mut out = Vec::with_capacity(256);
+        for span in list::values(&value) {
+            if !out.is_empty() {
+                out.extend_from_slice(b", ");
+            }
+            contact(&mut out, span.of(&value), own, keys, nonce)?;
+        }
+        if out != value {
+            draft.set(row, &[&out]);
+        }
+    }
+    Ok(())
+}
+
+/// Writes one Contact value, hidden if it could name someone.
+//= PRIV-082
+fn contact(out: &mut Vec<u8>, value: &[u8], own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
+    let parsed = NameAddr::parse(value).ok();
+    let uri = parsed.as_ref().map_or(value, NameAddr::uri_bytes);
+    if let Some(name_addr) = &parsed
+        && !names_someone(name_addr)
+    {
+        out.extend_from_slice(value);
+        return Ok(());
+    }
+    let token = keys.seal(Purpose::Contact, b"", nonce, uri).ok_or(TooLong)?;
+    out.extend_from_slice(b"<sip:");
+    out.extend_from_slice(&token);
+    out.push(b'@');
+    out.extend_from_slice(own.host_port.as_bytes());
+    if own.bound.transport != Transport::Udp {
+        out.extend_from_slice(b";transport=");
+        out.extend_from_slice(own.bound.transport.uri_name().as_bytes());
+    }
+    out.push(b'>');
+    let Some(name_addr) = parsed else { return Ok(()) };
+    for param in name_addr.params() {
+        let names_device = [&b"+sip.instance"[..], b"reg-id", b"ob", b"gr"]
+            .iter()
+            .any(|name| param.is(name));
+        if !names_device {
+            out.push(b';');
+            out.extend_from_slice(param.span.of(value));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a Contact could tell who its owner is: a user part, a display name, an instance. A temporary GRUU does not.
+//= PRIV-082
+fn names_someone(contact: &NameAddr<'_>) -> bool {
+    let device = contact
+        .params()
+        .any(|param| param.is(b"+sip.instance") || param.is(b"gr"));
+    let Ok(uri) = Uri::parse(contact.uri_bytes()) else {
+        return true;
+    };
+    let gruu = uri.param(b"gr");
+    let temporary = gruu.is_some_and(|gruu| gruu.value.is_none())
+        || uri
+            .user()
+            .is_some_and(|user| user.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"tgruu.")));
+    let public = gruu.is_some_and(|gruu| gruu.value.is_some());
+    let named = contact.display().is_some_and(|name| !name.is_empty());
+    device || public || named || (uri.user().is_some() && !temporary) || uri.host_ip().is_none() && !is_sip(&uri)
+}
+
+fn is_sip(uri: &Uri<'_>) -> bool {
+    matches!(
+        uri.scheme(),
+        crate::sip::uri::Scheme::Sip | crate::sip::uri::Scheme::Sips
+    )
+}

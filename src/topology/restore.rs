@@ -1,0 +1,40 @@
+//! Sealed tokens back to inside addresses: ours only.
+
+use super::hide::Concealed;
+use crate::seal::{Keys, NotOurs, Purpose};
+use crate::sip::{Draft, Name};
+
+/// The URI behind the user part of a Contact we made.
+//= PRIV-083
+pub fn contact(keys: &Keys, token: &[u8]) -> Result<Vec<u8>, NotOurs> {
+    keys.open(Purpose::Contact, b"", token)
+}
+
+/// Whether a user part has the shape of a token of ours, before anything is opened.
+pub fn looks_sealed(user: &[u8]) -> bool {
+    user.len() >= 80
+        && user
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Puts back into a response what was taken out of its request: Via, and Record-Route behind the row at `own_row`,
+/// which holds our own value.
+//= PRIV-084
+//= PRIV-085
+pub fn response(draft: &mut Draft, concealed: &Concealed, is_own: impl Fn(&[u8]) -> bool) {
+    for via in &concealed.vias {
+        draft.append(Name::Via, &[via]);
+    }
+    if let Some(record_route) = &concealed.record_route {
+        let own = draft
+            .rows_at(Name::RecordRoute)
+            .filter(|(_, value)| is_own(value))
+            .map(|(row, _)| row)
+            .last();
+        match own {
+            Some(row) => draft.insert_after(row, Name::RecordRoute, &[record_route]),
+            None => draft.append(Name::RecordRoute, &[record_route]),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Which addresses are ours: what Via and Record-Route name, and how our own values are known again.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::policy::{ListenerId, Policy};
+use crate::sip::Transport;
+
+/// An address a listener really has, after the system chose ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    pub listener: ListenerId,
+    pub transport: Transport,
+    pub address: SocketAddr,
+}
+
+/// One address of ours, with the text it is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    pub bound: Bound,
+    /// `host:port`, as in a sent-by or a URI.
+    pub host_port: String,
+    host: String,
+    port: u16,
+}
+
+/// All addresses of this node.
+#[derive(Debug, Clone, Default)]
+pub struct OwnAddresses {
+    all: Vec<Own>,
+}
+
+impl OwnAddresses {
+    pub fn new(policy: &Policy, bound: &[Bound]) -> OwnAddresses {
+        let all = bound.iter().map(|&bound| {
+            let advertise = policy
+                .listeners
+                .get(bound.listener.0 as usize)
+                .and_then(|own| own.advertise.as_ref());
+            let (host, port) = match (advertise, &policy.proxy.name.value) {
+                (Some(advertise), _) => split(&advertise.value, bound.address.port()),
+                (None, Some(name)) => (name.clone(), bound.address.port()),
+                (None, None) => (bracketed(bound.address.ip()), bound.address.port()),
+            };
+            Own {
+                bound,
+                host_port: format!("{host}:{port}"),
+                host,
+                port,
+            }
+        });
+        OwnAddresses { all: all.collect() }
+    }
+
+    /// The address to leave by: of this listener and transport, of the family of `towards`.
+    pub fn of(&self, listener: ListenerId, transport: Transport, towards: IpAddr) -> Option<&Own> {
+        let fits = |own: &&Own| own.bound.listener == listener && own.bound.transport == transport;
+        let same_family = |own: &&Own| own.bound.address.is_ipv4() == towards.is_ipv4();
+        self.all.iter().find(|own| fits(own) && same_family(own))
+    }
+
+    /// The address that arrival on a flow proves.
+    pub fn at(&self, listener: ListenerId, transport: Transport, local: SocketAddr) -> Option<&Own> {
+        let fits = |own: &&Own| own.bound.listener == listener && own.bound.transport == transport;
+        let exact = self.all.iter().find(|own| fits(own) && own.bound.address == local);
+        exact.or_else(|| self.of(listener, transport, local.ip()))
+    }
+
+    /// Our address that a host and port name, if any. `host` as written in a URI or sent-by.
+    ///
+    /// Without a port in the text the default of SIP, 5060, is meant.
+    pub fn named(&self, host: &[u8], port: Option<u16>) -> Option<&Own> {
+        let port = port.unwrap_or(5060);
+        let same_host = |own: &Own| {
+            host.eq_ignore_ascii_case(own.host.as_bytes())
+                || (own.bound.address.port() == port && is_address(host, own.bound.address.ip()))
+        };
+        self.all
+            .iter()
+            .find(|own| (own.port == port || own.bound.address.port() == port) && same_host(own))
+    }
+
+    /// Whether a host names this node, whatever the port.
+    pub fn is_host(&self, host: &[u8]) -> bool {
+        self.all
+            .iter()
+            .any(|own| host.eq_ignore_ascii_case(own.host.as_bytes()))
+    }
+
+    pub fn all(&self) -> &[Own] {
+        &self.all
+    }
+}
+
+fn is_address(host: &[u8], address: IpAddr) -> bool {
+    let host = host
+        .strip_prefix(b"[")
+        .and_then(|host| host.strip_suffix(b"]"))
+        .unwrap_or(host);
+    std::str::from_utf8(host)
+        .ok()
+        .and_then(|host| host.parse::<IpAddr>().ok())
+        == Some(address)
+}
+
+fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// Splits `host[:port]`; an IPv6 address stands in brackets.
+fn split(text: &str, default_port: u16) -> (String, u16) {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
+            (host.to_owned(), port.parse().unwrap_or(default_port))
+        }
+        _ => (text.to_owned(), default_port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports_are_told_apart() {
+        assert_eq!(split("edge.example", 5060), ("edge.example".to_owned(), 5060));
+        assert_eq!(split("edge.example:5070", 5060), ("edge.example".to_owned(), 5070));
+        assert_eq!(split("[2001:db8::1]:5070", 5060), ("[2001:db8::1]".to_owned(), 5070));
+        assert_eq!(split("[2001:db8::1]", 5060), ("[2001:db8::1]".to_owned(), 5060));
+    }
+}
