@@ -152,18 +152,20 @@ impl<T: Copy> Deadlines<T> {
     }
 
     fn find_earliest(&self) -> u64 {
-        let near = self.near.used.first_from(slot_of(self.now)).map(|slot| {
+        let near = self.near.used.first_from(slot_of(self.now)).map_or(NEVER, |slot| {
             let ahead = slot.wrapping_sub(slot_of(self.now)) % SLOTS;
             self.now + ahead as u64
         });
         let turn = turn_of(self.now);
-        let far = self.far.used.first_from(slot_of(turn)).map(|slot| {
+        if turn_of(near) == turn {
+            // All of the far wheel and of what is beyond lies in later turns.
+            return near;
+        }
+        let far = self.far.used.first_from(slot_of(turn)).map_or(NEVER, |slot| {
             let ahead = slot.wrapping_sub(slot_of(turn)) % SLOTS;
             (turn + ahead as u64) << SLOT_BITS | u64::from(self.far_earliest[slot])
         });
-        near.unwrap_or(NEVER)
-            .min(far.unwrap_or(NEVER))
-            .min(self.beyond_earliest)
+        near.min(far).min(self.beyond_earliest)
     }
 }
 
