@@ -9,6 +9,7 @@
 //! No action cancels a timer. A machine never enters a state twice and ignores a timer its state does not know, so a
 //! timer that outlived its state does nothing; one that outlived its transaction is stopped by the generation it carries.
 
+pub mod branch;
 pub mod client;
 pub mod invite_client;
 pub mod invite_server;
@@ -18,10 +19,11 @@ pub mod timers;
 
 use std::time::Duration;
 
+pub use branch::ClientBranch;
 pub use client::Client;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
-pub use key::{ClientBranch, KeyError, RequestParts, Rfc2543Parts, ServerKey};
+pub use key::{KeyError, RequestParts, Rfc2543Parts, ServerKey};
 pub use server::Server;
 pub use timers::{Reliability, Timer, TimerSettings};
 
