@@ -1,5 +1,6 @@
 //! The seven steps.
 
+pub mod deadlines;
 pub mod input;
 pub mod output;
 
