@@ -69,7 +69,10 @@ impl DialogMemory {
 
     /// Characters its token takes.
     pub fn token_bytes(&self) -> usize {
-        let texts = [&self.from, &self.record_route].into_iter().flatten().map(|text| 2 + text.len());
+        let texts = [&self.from, &self.record_route]
+            .into_iter()
+            .flatten()
+            .map(|text| 2 + text.len());
         crate::seal::token_bytes(FIXED + texts.sum::<usize>())
     }
 

@@ -4,6 +4,7 @@
 //! (`headers`, [`uri`]) can only hold sense; they are parsed when asked for, borrow from the bytes and print back what they read.
 
 pub mod draft;
+pub mod essentials;
 pub mod framing;
 pub mod headers;
 pub mod message;
@@ -14,6 +15,7 @@ pub mod second_reader;
 pub mod uri;
 
 pub use draft::Draft;
+pub use essentials::Essentials;
 pub use message::Message;
 pub use method::Method;
 pub use name::Name;

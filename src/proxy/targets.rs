@@ -1,0 +1,212 @@
+//! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
+
+use std::net::IpAddr;
+
+use crate::policy::{Listener, ListenerId, PeersAre, Policy};
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::uri::{Scheme, Uri};
+use crate::sip::{Draft, Name, Transport};
+use crate::trust::{OwnAddresses, Standing};
+
+/// One next hop, not yet located.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Listener to leave by.
+    pub listener: ListenerId,
+    pub transport: Transport,
+    pub place: Place,
+    /// 0: the default of the transport.
+    pub port: u16,
+}
+
+/// Where a target is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    Address(IpAddr),
+    /// A host name to be looked up.
+    Name(String),
+}
+
+/// What is known of the request beside its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    pub listener: ListenerId,
+    pub transport: Transport,
+    pub standing: Standing,
+    /// It belongs to a dialog whose token opened; leave by this side when known.
+    pub dialog: Option<(ListenerId, Transport)>,
+}
+
+/// The next hops of a request, in order, and who chose them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Targets {
+    pub list: Vec<Target>,
+    pub by: ChosenBy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// A `[[route]]` of the policy, by its place.
+    Policy(usize),
+    /// The message's own Route or Request-URI.
+    Message,
+}
+
+/// Why there is no next hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoTarget {
+    #[error("a stranger asks for a place this node does not serve")]
+    NotARelay,
+    #[error("no [[route]] leads to this user of our own domain")]
+    NotFound,
+    #[error("the place to go has no usable address")]
+    Unusable,
+}
+
+/// Chooses the next hops: the Route left, else the dialog's remote target, else the first `[[route]]` that matches, else
+/// the Request-URI itself, which only a node of T may use so.
+//= PROXY-010
+//= PROXY-011
+pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+    if let Some(route) = draft.first(Name::Route) {
+        let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
+        let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
+        if arrival.dialog.is_some() || arrival.standing == Standing::Trusted || leads_inside(policy, &uri) {
+            return by_message(policy, &uri, arrival);
+        }
+        return Err(NoTarget::NotARelay);
+    }
+    let uri = Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable)?;
+    if arrival.dialog.is_some() {
+        return by_message(policy, &uri, arrival);
+    }
+    if let Some((place, route)) = policy.routes.iter().enumerate().find(|(_, route)| {
+        route.from.value == arrival.listener
+            && (route.method.is_empty()
+                || route
+                    .method
+                    .iter()
+                    .any(|method| method.value.as_bytes() == draft.method_name()))
+            && (route.domain.is_empty() || route.domain.iter().any(|domain| is_host(&uri, &domain.value)))
+    }) {
+        let hops = route
+            .next_hop
+            .iter()
+            .filter_map(|hop| Uri::parse(hop.value.as_bytes()).ok());
+        let list: Vec<Target> = hops.filter_map(|hop| target(&hop, route.via.value, None)).collect();
+        return if list.is_empty() {
+            Err(NoTarget::Unusable)
+        } else {
+            Ok(Targets {
+                list,
+                by: ChosenBy::Policy(place),
+            })
+        };
+    }
+    let is_ours = own.is_host(uri.host()) || own.named(uri.host(), uri.port()).is_some();
+    if is_ours
+        || policy
+            .domain
+            .admin_domains
+            .value
+            .iter()
+            .any(|domain| is_host(&uri, domain))
+    {
+        return Err(NoTarget::NotFound);
+    }
+    if arrival.standing != Standing::Trusted {
+        return Err(NoTarget::NotARelay);
+    }
+    by_message(policy, &uri, arrival)
+}
+
+fn is_host(uri: &Uri<'_>, host: &str) -> bool {
+    uri.host().eq_ignore_ascii_case(host.as_bytes())
+}
+
+/// Whether a Route a stranger brought leads to a domain of ours or to a member of T.
+fn leads_inside(policy: &Policy, uri: &Uri<'_>) -> bool {
+    let domain = policy
+        .domain
+        .admin_domains
+        .value
+        .iter()
+        .any(|domain| is_host(uri, domain));
+    let address = uri.host_ip();
+    domain
+        || policy
+            .peers
+            .iter()
+            .filter(|peer| peer.secured_by.is_some())
+            .any(|peer| {
+                peer.names.iter().any(|name| is_host(uri, &name.value))
+                    || address.is_some_and(|address| peer.prefixes.iter().any(|prefix| prefix.value.contains(&address)))
+            })
+}
+
+/// The target a URI of the message names. It leaves by the dialog's other side, or by the listener that leads outwards.
+fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Targets, NoTarget> {
+    let (listener, transport) = match arrival.dialog {
+        Some((listener, transport)) => (listener, Some(transport)),
+        None => (outwards(policy, arrival.listener), None),
+    };
+    let target = target(uri, listener, transport).ok_or(NoTarget::Unusable)?;
+    Ok(Targets {
+        list: vec![target],
+        by: ChosenBy::Message,
+    })
+}
+
+/// The listener by which a request leaves that came from T and names its own way: the first that faces strangers.
+fn outwards(policy: &Policy, arrival: ListenerId) -> ListenerId {
+    let faces = |id: usize| policy.listeners.get(id).map(|listener: &Listener| listener.peers.value);
+    if faces(arrival.0 as usize) != Some(PeersAre::Trusted) {
+        return arrival;
+    }
+    let found =
+        (0..policy.listeners.len()).find(|id| matches!(faces(*id), Some(PeersAre::Listed | PeersAre::Untrusted)));
+    found.map_or(arrival, |id| ListenerId(id as u16))
+}
+
+/// The next hop a URI names: its `maddr` or host, port and transport. `None` when no SIP can go there.
+//= LOC-001
+//= LOC-002
+fn target(uri: &Uri<'_>, listener: ListenerId, default: Option<Transport>) -> Option<Target> {
+    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+        return None;
+    }
+    let transport = match (uri.transport(), uri.scheme()) {
+        (Some(name), _) => Transport::from_name(name)?,
+        (None, Scheme::Sips) => Transport::Tls,
+        (None, _) => default.filter(|_| uri.port().is_none()).unwrap_or(Transport::Udp),
+    };
+    let host = uri.host();
+    let place = match uri.host_ip() {
+        Some(address) => Place::Address(address),
+        None => Place::Name(std::str::from_utf8(host).ok()?.to_ascii_lowercase()),
+    };
+    Some(Target {
+        listener,
+        transport,
+        place,
+        port: uri.port().unwrap_or(0),
+    })
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("listener", &self.listener)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Targets")
+            .field("count", &self.list.len())
+            .field("by", &self.by)
+            .finish()
+    }
+}

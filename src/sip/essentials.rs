@@ -1,0 +1,91 @@
+//! The fields without which a message is none, read once.
+
+use bytes::Bytes;
+
+use super::headers::cseq::CSeq;
+use super::headers::name_addr::NameAddr;
+use super::headers::via::Via;
+use super::{Message, Method, Name};
+
+/// What every step needs of a message: who, which dialog, which transaction. Shares the received bytes.
+#[derive(Clone)]
+pub struct Essentials {
+    pub call_id: Bytes,
+    /// Empty when there is none (RFC 2543).
+    pub from_tag: Bytes,
+    pub to_tag: Option<Bytes>,
+    pub cseq: u32,
+    /// The method CSeq names.
+    pub cseq_method: Method,
+    /// Branch of the top Via.
+    pub branch: Option<Bytes>,
+    pub sent_by_host: Bytes,
+    pub sent_by_port: Option<u16>,
+}
+
+/// A field that is missing, unreadable or there twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("{} is missing", .0.as_str())]
+    Missing(Name),
+    #[error("{} is malformed", .0.as_str())]
+    Malformed(Name),
+    #[error("{} stands twice", .0.as_str())]
+    Twice(Name),
+    #[error("CSeq names another method")]
+    OtherMethod,
+}
+
+impl Essentials {
+    /// Reads them. A fault in Via means that the message cannot even be answered.
+    //= MSG-001
+    //= MSG-003
+    //= MSG-004
+    //= MSG-007
+    pub fn read(message: &Message) -> Result<Essentials, Fault> {
+        let bytes = message.bytes();
+        let via_row = message.first(Name::Via).ok_or(Fault::Missing(Name::Via))?;
+        let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
+        let from = NameAddr::parse(only(message, Name::From)?).map_err(|_| Fault::Malformed(Name::From))?;
+        let to = NameAddr::parse(only(message, Name::To)?).map_err(|_| Fault::Malformed(Name::To))?;
+        let call_id = only(message, Name::CallId)?;
+        if call_id.is_empty() || call_id.iter().any(|byte| byte.is_ascii_whitespace()) {
+            return Err(Fault::Malformed(Name::CallId));
+        }
+        let cseq = CSeq::parse(only(message, Name::CSeq)?).map_err(|_| Fault::Malformed(Name::CSeq))?;
+        if message.count(Name::MaxForwards) > 1 {
+            return Err(Fault::Twice(Name::MaxForwards));
+        }
+        if message.method().is_some() && !cseq.is_for(message.method_name()) {
+            return Err(Fault::OtherMethod);
+        }
+        Ok(Essentials {
+            call_id: bytes.slice_ref(call_id),
+            from_tag: bytes.slice_ref(from.tag().unwrap_or(&bytes[..0])),
+            to_tag: to.tag().map(|tag| bytes.slice_ref(tag)),
+            cseq: cseq.number,
+            cseq_method: cseq.method,
+            branch: via.branch().map(|branch| bytes.slice_ref(branch)),
+            sent_by_host: bytes.slice_ref(via.host()),
+            sent_by_port: via.port(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Essentials {
+    /// Names no dialog.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Essentials")
+            .field("cseq_method", &self.cseq_method)
+            .finish_non_exhaustive()
+    }
+}
+
+fn only(message: &Message, name: Name) -> Result<&[u8], Fault> {
+    let mut rows = message.rows(name);
+    let value = rows.next().ok_or(Fault::Missing(name))?;
+    if rows.next().is_some() {
+        return Err(Fault::Twice(name));
+    }
+    Ok(value)
+}
