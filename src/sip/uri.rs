@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Malformed;
 use super::headers::Span;
-use super::headers::grammar::{host_end, ip, is_lws, is_uri_byte, port};
+use super::headers::grammar::{host_end, ip, is_lws, is_uri_byte, port, skip_while};
 
 mod equal;
 
@@ -42,14 +42,9 @@ impl<'a> Uri<'a> {
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Malformed> {
         let (scheme, scheme_end) = scheme(text).map_err(malformed)?;
         let start = scheme_end + 1;
-        let mut at_sign = None;
-        for (offset, byte) in text.iter().enumerate().skip(start) {
-            if !is_uri_byte(*byte) {
-                return Err(malformed(offset));
-            }
-            if *byte == b'@' && at_sign.replace(offset).is_some() && matches!(scheme, Scheme::Sip | Scheme::Sips) {
-                return Err(malformed(offset));
-            }
+        let sound_end = skip_while(text, start, is_uri_byte);
+        if sound_end < text.len() {
+            return Err(malformed(sound_end));
         }
         if start == text.len() {
             return Err(malformed(start));
@@ -66,16 +61,20 @@ impl<'a> Uri<'a> {
             headers: None,
         };
         match scheme {
-            Scheme::Sip | Scheme::Sips => uri.with_sip_parts(start, at_sign),
+            Scheme::Sip | Scheme::Sips => uri.with_sip_parts(start),
             Scheme::Tel => uri.with_tel_parts(start),
             Scheme::Urn | Scheme::Other => Ok(uri),
         }
         .map_err(malformed)
     }
 
-    fn with_sip_parts(mut self, start: usize, at_sign: Option<usize>) -> Result<Uri<'a>, usize> {
+    fn with_sip_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
         let mut host_start = start;
-        if let Some(at_sign) = at_sign {
+        if let Some(length) = memchr::memchr(b'@', &self.text[start..]) {
+            let at_sign = start + length;
+            if let Some(second) = memchr::memchr(b'@', &self.text[at_sign + 1..]) {
+                return Err(at_sign + 1 + second);
+            }
             let user_info = &self.text[start..at_sign];
             let colon = memchr::memchr(b':', user_info).map(|length| start + length);
             let user_end = colon.unwrap_or(at_sign);

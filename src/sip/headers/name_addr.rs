@@ -18,33 +18,36 @@ pub struct NameAddr<'a> {
     address: Span,
     display: Span,
     uri: Span,
-    tag: Span,
+    tag: Option<Span>,
     end: usize,
 }
 
 impl<'a> NameAddr<'a> {
     /// Parses a header that holds exactly one value (From, To), or one value of a list.
     pub fn parse(value: &'a [u8]) -> Result<NameAddr<'a>, Malformed> {
-        let (name_addr, rest) = NameAddr::parse_first(value)?;
-        if rest.is_empty() && value.last() != Some(&b',') {
+        let (name_addr, _) = NameAddr::parse_first(value)?;
+        let after = skip_lws(value, name_addr.end);
+        if after == value.len() {
             Ok(name_addr)
         } else {
-            Err(malformed(value.len() - rest.len()))
+            Err(malformed(after))
         }
     }
 
-    /// Parses the first value of a list; the rest is what follows its comma, empty after the last.
+    /// Parses the first value of a list; the rest begins with the next value, and is empty after the last.
     pub fn parse_first(value: &'a [u8]) -> Result<(NameAddr<'a>, &'a [u8]), Malformed> {
         let address = parse_address(value).map_err(malformed)?;
         let mut at = address.whole.end;
-        let mut tag = Span::default();
+        let mut tag = None;
         while let Some(param) = next_param(value, at).map_err(malformed)? {
             at = param.span.end;
-            if tag.is_empty() && param.is(b"tag") {
-                tag = param.value_span;
+            // Two tags, or one without a value, would be read differently by different readers.
+            if param.is(b"tag") && (param.value.is_none() || tag.replace(param.value_span).is_some()) {
+                return Err(malformed(param.span.start));
             }
         }
         let comma = skip_lws(value, at);
+        let rest = skip_lws(value, comma + 1).min(value.len());
         let name_addr = NameAddr {
             value,
             address: address.whole,
@@ -53,7 +56,7 @@ impl<'a> NameAddr<'a> {
             tag,
             end: at,
         };
-        Ok((name_addr, value.get(comma + 1..).unwrap_or_default()))
+        Ok((name_addr, &value[rest..]))
     }
 
     /// The URI as written, without brackets.
@@ -71,9 +74,9 @@ impl<'a> NameAddr<'a> {
         (!self.display.is_empty()).then(|| self.display.of(self.value))
     }
 
-    /// The first `tag` parameter.
+    /// The `tag` parameter, of which there is one at most.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        (!self.tag.is_empty()).then(|| self.tag.of(self.value))
+        self.tag.map(|span| span.of(self.value))
     }
 
     /// The header parameters, not those of the URI.
@@ -263,6 +266,8 @@ mod tests {
             b"< sip:a@x >",
             b"<sip:a@x> x",
             b"<sip:a@x>;tag=",
+            b"<sip:a@x>;tag",
+            b"<sip:a@x>;tag=1;x;TAG=2",
             b"<sip:a@x>,<sip:b@x>",
             b"<sip:a@x>,",
             b"sip:a@x, sip:b@x",
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_list_is_walked_value_by_value() {
-        let row = b"<sip:p1;lr>;x=\"a,b\" ,\r\n <sip:p2;lr>,sip:p3";
+        let row = b"<sip:p1;lr>;x=\"a,b\" ,\r\n <sip:p2;lr>,sip:p3 , ";
         let mut rest = &row[..];
         let mut seen = Vec::new();
         while !rest.is_empty() {

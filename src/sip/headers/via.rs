@@ -47,7 +47,7 @@ struct Received {
 }
 
 impl<'a> Via<'a> {
-    /// Parses the first value of a Via row; the rest is what follows its comma, empty after the last.
+    /// Parses the first value of a Via row; the rest begins with the next value, and is empty after the last.
     //= MSG-001
     pub fn parse(row: &'a [u8]) -> Result<(Via<'a>, &'a [u8]), Malformed> {
         let mut via = parse_sent_by(row).map_err(malformed)?;
@@ -58,7 +58,8 @@ impl<'a> Via<'a> {
         }
         via.span.end = at;
         let comma = skip_lws(row, at);
-        Ok((via, row.get(comma + 1..).unwrap_or_default()))
+        let rest = skip_lws(row, comma + 1).min(row.len());
+        Ok((via, &row[rest..]))
     }
 
     fn note(&mut self, param: &Param<'a>) -> Result<(), usize> {
@@ -258,6 +259,7 @@ mod tests {
                 Some(&b"z9hG4bK9ikj8"[..])
             )
         );
+        assert_eq!(Via::parse(b"SIP/2.0/UDP h ,\r\n ").unwrap().1, b"");
         let next = one(rest);
         assert_eq!(
             (next.host(), next.port(), next.branch()),
