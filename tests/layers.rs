@@ -90,6 +90,19 @@ const SHELL_ONLY: &[&str] = &[
     "socket2",
 ];
 
+/// Lints that keep the same inputs giving the same bytes, and the groups they come in.
+const KEPT_BELOW_SHELL: &[&str] = &[
+    "clippy::all",
+    "clippy::style",
+    "clippy::restriction",
+    "clippy::disallowed_macros",
+    "clippy::disallowed_methods",
+    "clippy::disallowed_types",
+    "clippy::iter_over_hash_type",
+    "clippy::print_stderr",
+    "clippy::print_stdout",
+];
+
 /// Crates with one place.
 const ONE_PLACE: &[(&str, &str)] = &[("rsip", "src/sip/second_reader.rs")];
 
@@ -174,7 +187,7 @@ fn fault(file: &str, module: &[String], path: &[String]) -> Option<String> {
     if let "crate" | "sipveil" = path[0].as_str() {
         return arrow(from?, row, path.get(1).map(String::as_str));
     }
-    if row < SHELL && path[0] == "clippy" && text.starts_with("clippy::disallowed") {
+    if row < SHELL && KEPT_BELOW_SHELL.contains(&text.as_str()) {
         return Some(format!("{text} is lifted below the shell"));
     }
     if row < SHELL && SHELL_ONLY.iter().any(|forbidden| reaches(&text, forbidden)) {
@@ -361,6 +374,7 @@ mod planted {
             "use std::{self as s};\nfn f() { s::fs::read(p); }",
             &of(2, "std::fs::read"),
         );
+        caught("src/sip/uri.rs", "extern crate tokio as t;", &of(1, "tokio"));
         caught("src/proxy/x.rs", "use aws_lc_rs::rand;", &of(1, "aws_lc_rs::rand"));
         clean("src/engine.rs", "use std::{net::{IpAddr, SocketAddr}, time::Duration};");
         clean("src/net/udp.rs", "use tokio::net::UdpSocket; use std::time::Instant;");
@@ -373,6 +387,21 @@ mod planted {
             "src/policy/mod.rs",
             lift,
             "1: clippy::disallowed_methods is lifted below the shell",
+        );
+        let walk = "fn f() {\n    #[expect(clippy::iter_over_hash_type, reason = \"x\")]\n    for a in &b {}\n}";
+        caught(
+            "src/locate.rs",
+            walk,
+            "2: clippy::iter_over_hash_type is lifted below the shell",
+        );
+        caught(
+            "src/lib.rs",
+            "#![allow(clippy::all)]",
+            "1: clippy::all is lifted below the shell",
+        );
+        clean(
+            "src/locate.rs",
+            "#[allow(clippy::too_many_arguments, reason = \"x\")] fn f() {}",
         );
         clean("src/net/udp.rs", lift);
         clean("src/main.rs", lift);

@@ -82,6 +82,11 @@ impl<'s> Reader<'_, 's> {
                     self.tree(&[]);
                     continue;
                 }
+                Token::Word("extern") if self.token(1) == Some(Token::Word("crate")) => {
+                    self.at += 2;
+                    self.tree(&[]);
+                    continue;
+                }
                 Token::Word(first) if self.token(1) == Some(Token::Sep) && self.starts_path() => {
                     self.inline(first);
                     continue;

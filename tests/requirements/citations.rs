@@ -41,10 +41,11 @@ impl Citations {
     /// Reads a file of `src/` or `tests/`.
     pub fn read_rust(&mut self, file: &File) {
         let lines: Vec<&str> = file.text.lines().map(str::trim).collect();
+        let tests_from = tests_from(file);
         for (at, line) in lines.iter().enumerate() {
             let Some(said) = line.strip_prefix("//=") else { continue };
             let place = format!("{}:{}", file.path, at + 1);
-            match annotation(said).and_then(|(id, kind)| Ok((id, at_home(kind, &file.path)?))) {
+            match annotation(said).and_then(|(id, kind)| Ok((id, at_home(kind, at >= tests_from)?))) {
                 Ok((id, Kind::Test)) => match test_at(&lines, at) {
                     Some(name) => self.push(id, Kind::Test, format!("{}: {name}", file.path), place),
                     None => self.faults.push(format!("{place}: type=test above no test")),
@@ -117,13 +118,27 @@ fn annotation(said: &str) -> Result<(Id, Kind), String> {
     Ok((id, kind))
 }
 
-/// Code and exceptions stand in `src`, so that nothing under `tests` counts as the product.
-fn at_home(kind: Kind, path: &str) -> Result<Kind, String> {
-    match kind {
-        Kind::Code | Kind::Exception { .. } if path.starts_with("tests/") => {
-            Err("in tests/ it is type=test".to_owned())
-        }
-        kind => Ok(kind),
+/// The line (from 0) at which the tests of a file begin: an unindented `#[cfg(test)]` of a module with a body, or the
+/// first line of a file that is a test module itself.
+fn tests_from(file: &File) -> usize {
+    if file.path.starts_with("tests/") || file.path.ends_with("/tests.rs") || file.path.contains("/tests/") {
+        return 0;
+    }
+    let lines: Vec<&str> = file.text.lines().collect();
+    let is_module = |line: &&&str| !line.starts_with('#');
+    let begins = |at: &usize| {
+        let item = lines[at + 1..].iter().find(is_module);
+        lines[*at] == "#[cfg(test)]" && item.is_some_and(|item| item.contains("mod ") && item.ends_with('{'))
+    };
+    (0..lines.len()).find(begins).unwrap_or(lines.len())
+}
+
+/// Nothing among tests counts as the product, and nothing of the product as a test.
+fn at_home(kind: Kind, among_tests: bool) -> Result<Kind, &'static str> {
+    match (&kind, among_tests) {
+        (Kind::Test, false) => Err("type=test outside the tests"),
+        (Kind::Code | Kind::Exception { .. }, true) => Err("among tests it is type=test"),
+        _ => Ok(kind),
     }
 }
 
@@ -172,6 +187,8 @@ mod planted {
             "fn f() {",
             "    //= PRIV-021 type=exception reason=we are no B2BUA",
             "}",
+            "#[cfg(test)]",
+            "mod tests {",
             "//= PRIV-024 type=test",
             "//= TRAP-04 type=test",
             "#[test]",
@@ -186,9 +203,9 @@ mod planted {
             [
                 "PRIV-020 Code src/a.rs (src/a.rs:1)",
                 "PRIV-021 Exception { reason: \"we are no B2BUA\" } src/a.rs (src/a.rs:3)",
-                "PRIV-024 Test src/a.rs: responses_too (src/a.rs:5)",
-                "TRAP-04 Test src/a.rs: responses_too (src/a.rs:6)",
-                "PRIV-026 Test src/a.rs: responses_too (src/a.rs:10)",
+                "PRIV-024 Test src/a.rs: responses_too (src/a.rs:7)",
+                "TRAP-04 Test src/a.rs: responses_too (src/a.rs:8)",
+                "PRIV-026 Test src/a.rs: responses_too (src/a.rs:12)",
             ]
         );
         assert_eq!(citations.faults, Vec::<String>::new());
@@ -212,15 +229,32 @@ mod planted {
                 "//= PRIV-020 type=exception reason= ",
                 "'type=exception reason=' is neither type=test nor type=exception reason=...",
             ),
-            ("//= PRIV-020 type=test", "type=test above no test"),
+            ("//= PRIV-020 type=test", "type=test outside the tests"),
         ] {
             let citations = rust("src/a.rs", &[line, "struct A;"]);
             assert_eq!(citations.faults, [format!("src/a.rs:1: {fault}")], "{line}");
             assert_eq!(citations.all, []);
         }
+        for (line, fault) in [
+            ("//= PRIV-020", "among tests it is type=test"),
+            ("//= PRIV-020 type=test", "type=test above no test"),
+        ] {
+            assert_eq!(
+                rust("tests/a.rs", &[line, "struct A;"]).faults,
+                [format!("tests/a.rs:1: {fault}")]
+            );
+        }
+        let foot = [
+            "fn f() {}",
+            "#[cfg(test)]",
+            "#[allow(x)]",
+            "pub(super) mod tests {",
+            "//= PRIV-020",
+            "fn f() {}",
+        ];
         assert_eq!(
-            rust("tests/a.rs", &["//= PRIV-020", "fn f() {}"]).faults,
-            ["tests/a.rs:1: in tests/ it is type=test"]
+            rust("src/a.rs", &foot).faults,
+            ["src/a.rs:5: among tests it is type=test"]
         );
     }
 
