@@ -85,7 +85,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let evidence = node::evidence(top.table("evidence"));
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
-    let limits = node::limits(top.table("limits"));
+    let (limits, limits_stated) = node::limits(top.table("limits"));
     later::unless(top, "dedicated_untrusted", "false");
     later::tables(top);
     top.close();
@@ -101,6 +101,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         routes,
         privacy,
         limits,
+        limits_stated,
     }
 }
 

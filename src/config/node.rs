@@ -140,10 +140,17 @@ fn provided(table: &Table<'_>) -> Stated<Vec<Provided>> {
     values(written).stated()
 }
 
-pub(super) fn limits(table: Table<'_>) -> Limits {
+/// The limits, and which of them are written where.
+pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>) {
     let built_in = Limits::default();
-    let limit =
-        |key: &'static str, built_in: u32| table.number(key, 1..=u32::MAX).map_or(built_in, |number| number.value);
+    let mut stated = Vec::new();
+    let mut limit = |key: &'static str, built_in: u32| match table.number(key, 1..=u32::MAX) {
+        Some(written) => {
+            stated.push((key, StatedBy::File { line: written.line }));
+            written.value
+        }
+        None => built_in,
+    };
     //= MSG-012
     let limits = Limits {
         start_line_bytes_max: limit("start_line_bytes_max", built_in.start_line_bytes_max),
@@ -161,7 +168,7 @@ pub(super) fn limits(table: Table<'_>) -> Limits {
         handover_max: limit("handover_max", built_in.handover_max),
     };
     table.close();
-    limits
+    (limits, stated)
 }
 
 /// The values of a list without their places; the list keeps its own.

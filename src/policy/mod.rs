@@ -43,6 +43,8 @@ pub struct Policy {
     pub routes: Vec<Route>,
     pub privacy: Privacy,
     pub limits: Limits,
+    /// The limits that are written in the file, by name, and where; the others are built in.
+    pub limits_stated: Vec<(&'static str, StatedBy)>,
 }
 
 /// A value and where it was stated, so that every decision can cite its line.
