@@ -26,10 +26,17 @@ pub(super) fn nearest<'a>(wrong: &str, valid: impl Iterator<Item = &'a str>) -> 
     }
     let wrong = wrong.to_ascii_lowercase().replace(' ', "_");
     valid
-        .map(|word| (strsim::jaro_winkler(&wrong, &word.to_ascii_lowercase()), word))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter_map(|word| likeness(&wrong, &word.to_ascii_lowercase()).map(|likeness| (likeness, word)))
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, word)| word)
+}
+
+/// How like two words are, from 0 to 1, if they are: few slips of the finger, or the one inside the other.
+fn likeness(wrong: &str, word: &str) -> Option<f64> {
+    let slips = strsim::osa_distance(wrong, word);
+    let few = slips <= (word.len() / 3).max(1) && slips < word.len();
+    let inside = wrong.len() >= 4 && word.contains(wrong) || word.len() >= 4 && wrong.contains(word);
+    (few || inside).then(|| strsim::normalized_damerau_levenshtein(wrong, word))
 }
 
 /// `500ms`, `30s`, `5m`, `24h`, `7d`.
@@ -127,7 +134,7 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, Fault> {
 /// A DNS name or an IP address as it stands in a URI, in lower case.
 pub(super) fn host(text: &str) -> Result<String, Fault> {
     if is_host(text) {
-        Ok(text.to_ascii_lowercase())
+        Ok(text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase())
     } else {
         Err(Fault {
             fault: format!("`{}` is no host", shown(text)),

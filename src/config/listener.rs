@@ -91,7 +91,7 @@ fn binds(
         return Vec::new();
     };
     let reader = table.reader;
-    if written.value.is_empty() {
+    if table.texts("bind").is_some_and(|list| list.value.is_empty()) {
         let fault = "a listener without an address hears nothing";
         reader.contradiction(
             written.at.clone(),

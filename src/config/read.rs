@@ -23,8 +23,9 @@ const SHOWN_MAX: usize = 60;
 pub(super) struct Reader {
     source: Arc<Source>,
     found: RefCell<Vec<Diagnostic>>,
-    /// The text is no TOML everywhere, so what seems to be missing may only have been unreadable.
-    broken: bool,
+    /// How many of the first findings say that the text is no TOML. If any, what seems to be missing may only have
+    /// been unreadable.
+    syntax: usize,
 }
 
 /// What is wrong with a value, and what to write instead.
@@ -85,10 +86,18 @@ impl Reader {
         let reader = Reader {
             source,
             found: RefCell::default(),
-            broken: !syntax.is_empty(),
+            syntax: syntax.len(),
         };
         for error in syntax {
-            reader.error(error.span(), format!("this is not TOML: {}", error.message()), None);
+            let message = error.message();
+            let remedy = match message {
+                "duplicate key" => Some("take one of them out".to_owned()),
+                _ if message.contains("quoted") || message.contains("boolean") => {
+                    Some("a text stands in quotes; without them only numbers, true and false".to_owned())
+                }
+                _ => None,
+            };
+            reader.error(error.span(), format!("this is not TOML: {message}"), remedy);
         }
         reader
     }
@@ -103,7 +112,7 @@ impl Reader {
 
     /// A mistake that shows only when one place is compared with another; silent where the other may be unreadable.
     pub(super) fn contradiction(&self, at: Range<usize>, fault: impl Into<String>, remedy: impl Into<String>) {
-        if !self.broken {
+        if self.syntax == 0 {
             self.error(Some(at), fault, Some(remedy.into()));
         }
     }
@@ -115,17 +124,20 @@ impl Reader {
     /// Everything found, in the order of the text; warnings only if there is no error.
     pub(super) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
         let mut found = self.found.into_inner();
+        // One line that is no TOML is one mistake, whatever else seems wrong about it.
+        let mut unreadable = BTreeSet::new();
+        let mut index = 0;
+        found.retain(|one| {
+            index += 1;
+            match &one.place {
+                Some(place) if index <= self.syntax => unreadable.insert(place.line),
+                Some(place) => !unreadable.contains(&place.line),
+                None => true,
+            }
+        });
         found.sort_by_key(|one| one.place.as_ref().map_or(usize::MAX, |place| place.span.start));
         if found.iter().all(|one| one.severity == Severity::Warning) {
             return Ok(found);
-        }
-        // One line that is no TOML is one mistake, whatever else seems wrong about it.
-        let mut lines = BTreeSet::new();
-        if self.broken {
-            found.retain(|one| match &one.place {
-                Some(place) => lines.insert(place.line),
-                None => true,
-            });
         }
         if found.len() > DIAGNOSTICS_MAX {
             let more = found.len() - DIAGNOSTICS_MAX;
@@ -182,17 +194,20 @@ impl<'r> Table<'r> {
     /// Says that a key without default is not there.
     pub(super) fn require(&self, key: &'static str, example: &str) {
         if self.raw(key).is_none() {
-            let fault = match self.entries {
-                Some(_) => format!("{} lacks `{key}`, which has no default", self.title),
-                None => format!("{} is missing, and with it `{key}`, which has no default", self.title),
-            };
-            self.missing(&fault, &format!("write `{key} = {example}`"));
+            let (title, lack) = (&self.title, format!("`{key}`, which has no default"));
+            match self.entries {
+                Some(_) => self.missing(&format!("{title} lacks {lack}"), &format!("write `{key} = {example}`")),
+                None => self.missing(
+                    &format!("{title} is missing, and with it {lack}"),
+                    &format!("write {title} and below it `{key} = {example}`"),
+                ),
+            }
         }
     }
 
     /// Notes what is not there; silent where it may be unreadable only.
     pub(super) fn missing(&self, fault: &str, remedy: &str) {
-        if !self.reader.broken {
+        if self.reader.syntax == 0 {
             self.reader.error(self.at(), fault, Some(remedy.to_owned()));
         }
     }
@@ -253,7 +268,12 @@ impl<'r> Table<'r> {
     }
 
     pub(super) fn duration(&self, key: &'static str) -> Option<Written<Duration>> {
-        self.parsed(key, grammar::duration)
+        match self.raw(key) {
+            Some((at, value)) if !value.is_str() => {
+                self.wrong_kind(key, at, value, "a duration in quotes, such as \"30s\"")
+            }
+            _ => self.parsed(key, grammar::duration),
+        }
     }
 
     /// A text that has a grammar.
@@ -318,7 +338,7 @@ impl<'r> Table<'r> {
         };
         let title = format!("[{}]", self.title_of(key));
         let Some(list) = value.as_array() else {
-            let _: Option<()> = self.wrong_kind(key, at, value, &format!("written as {title}"));
+            let _: Option<()> = self.wrong_kind(key, at, value, &format!("it as {title}"));
             return Vec::new();
         };
         let mut tables = Vec::new();
@@ -332,7 +352,7 @@ impl<'r> Table<'r> {
                 )),
                 None => {
                     let _: Option<()> =
-                        self.wrong_kind(key, element.span(), element.get_ref(), &format!("written as {title}"));
+                        self.wrong_kind(key, element.span(), element.get_ref(), &format!("it as {title}"));
                 }
             }
         }
@@ -372,12 +392,15 @@ impl<'r> Table<'r> {
     /// Notes every key nobody asked for.
     pub(super) fn close(&self) {
         let asked = self.asked.borrow();
-        for key in self.entries.into_iter().flat_map(|entries| entries.keys()) {
+        for (key, value) in self.entries.into_iter().flatten() {
             let name: &str = key.get_ref();
             if asked.iter().any(|known| *known == name) {
                 continue;
             }
-            let fault = format!("unknown key `{}` in {}", shown(name), self.title);
+            let fault = match self.at {
+                None if value.get_ref().is_table() => format!("unknown table [{}]", shown(name)),
+                _ => format!("unknown key `{}` in {}", shown(name), self.title),
+            };
             let remedy = match grammar::nearest(name, asked.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("valid keys here: {}", asked.join(", ")),
@@ -413,8 +436,8 @@ impl<'r> Table<'r> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let fault = format!("`{}` must be {wanted}, not {found}", shown(key));
-        self.reader.error(Some(at), fault, None);
+        let fault = format!("`{}` is {found}", shown(key));
+        self.reader.error(Some(at), fault, Some(format!("write {wanted}")));
         None
     }
 }

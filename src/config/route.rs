@@ -66,6 +66,8 @@ fn listener(table: &Table<'_>, key: &'static str, listeners: &[Listener]) -> Opt
     let name = table.text(key)?;
     match by_name(listeners, key, name.value) {
         Ok(id) => Some(name.map(|_| id)),
+        // It may be the one whose name is missing; that is said already.
+        Err(_) if listeners.iter().any(|listener| listener.name.value.is_empty()) => None,
         Err(fault) => {
             table.reader.contradiction(name.at, fault.fault, fault.remedy);
             None
@@ -77,8 +79,7 @@ fn next_hops(table: &Table<'_>) -> Vec<crate::policy::Stated<String>> {
     let Some(written) = table.parsed_each("next_hop", grammar::next_hop) else {
         return Vec::new();
     };
-    let listed = table.texts("next_hop").map_or(0, |list| list.value.len());
-    if listed == 0 {
+    if table.texts("next_hop").is_some_and(|list| list.value.is_empty()) {
         let fault = "`next_hop` is empty";
         table.reader.contradiction(
             written.at.clone(),
@@ -86,7 +87,7 @@ fn next_hops(table: &Table<'_>) -> Vec<crate::policy::Stated<String>> {
             "write where requests go: \"sip:10.20.0.5:5060;lr\"",
         );
     }
-    if listed > NEXT_HOPS_MAX {
+    if written.value.len() > NEXT_HOPS_MAX {
         let fault = format!("more than {NEXT_HOPS_MAX} next hops of one route");
         table.reader.error(
             Some(written.at.clone()),
