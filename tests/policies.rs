@@ -301,11 +301,22 @@ fn what_can_grow_has_a_maximum() {
             minimal()
         )
     };
+    let binds = |count: usize| {
+        let binds: Vec<_> = (1..=count).map(|port| format!("\"udp://127.0.0.1:{port}\"")).collect();
+        minimal().replace("\"127.0.0.1:5060\"", &format!("[{}]", binds.join(",")))
+    };
+    let tokens = |count: usize| {
+        let tokens: Vec<_> = (0..count).map(|token| format!("t{token} = \"id\"")).collect();
+        let tokens = tokens.join(",");
+        minimal() + &format!("[[peer]]\nname = \"p\"\nprefixes = [\"192.0.2.1\"]\naliases = {{ {tokens} }}\n")
+    };
     for (most, one_more) in [
         (listeners(256), listeners(257)),
         (peers(10_000), peers(10_001)),
         (routes(10_000), routes(10_001)),
         (next_hops(16), next_hops(17)),
+        (binds(64), binds(65)),
+        (tokens(64), tokens(65)),
     ] {
         read(&most);
         let found = refused(&one_more);
@@ -327,6 +338,21 @@ fn a_thousand_mistakes_are_a_hundred_and_a_number() {
     let found = refused(&(mistakes + &minimal()));
     assert_eq!(found.len(), 101);
     assert_eq!(found.last().map(|one| one.fault.as_str()), Some("and 900 more"));
+}
+
+/// All on one line, so that every place is far from the start of its line.
+#[test]
+fn a_long_line_of_mistakes_is_read_in_one_go() {
+    let mistakes: Vec<_> = (0..200_000).map(|index| format!("z{index}=1")).collect();
+    let text = format!(
+        "x = {{{}}}\nproxy = {{{}}}\n{}",
+        mistakes.join(","),
+        mistakes.join(","),
+        minimal()
+    );
+    let found = refused(&text);
+    assert_eq!(found.len(), 101);
+    assert!(rendered(&found).len() < 20_000, "no line of megabytes is quoted");
 }
 
 #[test]

@@ -73,15 +73,19 @@ impl Diagnostic {
         let title = level.primary_title(self.fault.as_str());
         let group: Group<'_> = match &self.place {
             None => title.element(Origin::path(self.file())),
-            Some(place) => {
-                let (first_line, lines, within) = self.source.excerpt(place);
-                title.element(
-                    Snippet::source(lines)
-                        .line_start(first_line)
+            Some(place) => match self.source.excerpt(place) {
+                Some((line, within)) => title.element(
+                    Snippet::source(line)
+                        .line_start(place.line as usize)
                         .path(self.file())
                         .annotation(AnnotationKind::Primary.span(within)),
-                )
-            }
+                ),
+                None => title.element(
+                    Origin::path(self.file())
+                        .line(place.line as usize)
+                        .char_column(place.column as usize),
+                ),
+            },
         };
         let group = match &self.remedy {
             Some(remedy) => group.element(Level::HELP.message(remedy.as_str())),
@@ -105,6 +109,9 @@ impl fmt::Display for Diagnostic {
         }
     }
 }
+
+/// Bytes of a line that is quoted in a report.
+const EXCERPT_BYTES_MAX: usize = 1000;
 
 /// The text of one policy file.
 pub(super) struct Source {
@@ -140,9 +147,9 @@ impl Source {
         Place { line, column, span }
     }
 
-    /// The first line of a place, its number, and the part of it that is meant. One line is enough to see what is
-    /// meant, and keeps a report about a long list short.
-    fn excerpt(&self, place: &Place) -> (usize, &str, Range<usize>) {
+    /// The first line of a place and the part of it that is meant, unless nobody would read a line that long. One
+    /// line is enough to see what is meant, and keeps a report about a long list short.
+    fn excerpt(&self, place: &Place) -> Option<(&str, Range<usize>)> {
         let first = place.line as usize;
         let start = self.lines[first - 1];
         let end = self.lines.get(first).map_or(self.text.len(), |next| next - 1);
@@ -150,7 +157,7 @@ impl Source {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let from = (place.span.start - start).min(line.len());
         let to = (place.span.end.max(place.span.start) - start).min(line.len());
-        (first, line, from..to)
+        (line.len() <= EXCERPT_BYTES_MAX).then_some((line, from..to))
     }
 }
 

@@ -4,10 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::{
-    grammar,
-    read::{Table, shown},
-};
+use super::{grammar, read::shown, table::Table};
 
 /// Tables of which this version serves nothing, and the keys each will have.
 const TABLES: &[(&str, &[&str])] = &[

@@ -4,8 +4,9 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     grammar,
-    read::{Fault, Reader, Table, Written, or_default, shown},
+    read::{Fault, Reader, Written, or_default, shown},
     spec_t::{Places, list},
+    table::Table,
 };
 use crate::{
     policy::{Bind, Listener, ListenerId, PeersAre, Proxy, Security, SpecT, Stated, Word, spec_t::UeSecurity},
@@ -78,7 +79,7 @@ fn binds(
     table.require("bind", "[\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\"]");
     let transport = table.parsed("transport", grammar::transport);
     let unwritten = transport.as_ref().map_or(Transport::Udp, |transport| transport.value);
-    let Some(written) = table.parsed_each("bind", |text| {
+    let Some(mut written) = table.parsed_each("bind", |text| {
         let bind = grammar::bind(text, unwritten)?;
         match &transport {
             Some(transport) if transport.value != bind.transport => Err(Fault {
@@ -106,6 +107,7 @@ fn binds(
             fault,
             Some("write another listener".to_owned()),
         );
+        written.value.truncate(BINDS_MAX);
     }
     for bind in &written.value {
         let Bind { transport, address } = bind.value;

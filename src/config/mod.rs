@@ -13,6 +13,7 @@ mod peer;
 mod read;
 mod route;
 mod spec_t;
+mod table;
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
@@ -23,7 +24,8 @@ pub use effective::effective;
 
 use crate::policy::Policy;
 use diagnostic::Source;
-use read::{Reader, Table};
+use read::Reader;
+use table::Table;
 
 /// Bytes of a policy file.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{
     grammar,
     later::{not_provided, unless},
-    read::{Fault, Table, Written, from_word, or_default, or_profile, shown},
+    read::{Fault, Written, from_word, or_default, or_profile, shown},
+    table::Table,
 };
 use crate::policy::{
     Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,

@@ -8,8 +8,9 @@ use super::{
     grammar,
     later::{not_provided, unless},
     listener::name,
-    read::{Table, Written, or_default, shown},
+    read::{Written, or_default, shown},
     spec_t::{list, meanings},
+    table::Table,
 };
 use crate::policy::{Direction, Listener, Peer, PeersAre, Security, SpecT, Stated, Word};
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::{
     grammar,
     listener::by_name,
-    read::{Table, Written, shown},
+    read::{Written, shown},
+    table::Table,
 };
 use crate::policy::{Listener, ListenerId, Route};
 

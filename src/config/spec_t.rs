@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::{
     grammar,
     node::values,
-    read::{Fault, Table, from_word, or_default, or_profile, shown},
+    read::{Fault, from_word, or_default, or_profile, shown},
+    table::Table,
 };
 use crate::policy::{
     IdHandling, Profile, SpecT, Stated, StatedBy, Word,
