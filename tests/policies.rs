@@ -475,7 +475,7 @@ fn read(text: &str) -> Policy {
 }
 
 fn refused(text: &str) -> Vec<Diagnostic> {
-    config::read(text, "x.toml").err().expect("a policy with mistakes")
+    config::read(text, "x.toml").expect_err("a policy with mistakes")
 }
 
 fn load(path: &Path) -> Policy {

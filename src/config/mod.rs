@@ -3,6 +3,12 @@
 //! Promises that a policy it returns is whole and agrees with itself, and that each value knows who stated it. Opens
 //! nothing but the policy file, resolves nothing: key files and sockets are the business of whoever starts the engine.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the policy file is read here"
+)]
+
 pub mod diagnostic;
 pub mod effective;
 mod grammar;
