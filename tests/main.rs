@@ -12,5 +12,6 @@
 )]
 
 mod layers;
+mod policies;
 mod requirements;
 mod tree;

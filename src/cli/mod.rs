@@ -1,1 +1,54 @@
-//! cli
+//! The commands. Arguments in, an exit code out; a file a command.
+
+mod check;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// What every command ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    /// The thing looked for was found: a leak, a difference.
+    Found = 1,
+    /// Bad arguments, input or policy.
+    BadInput = 2,
+    /// A port in use, a key unreadable.
+    CouldNotStart = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// A SIP/IMS edge proxy that keeps identities inside the trust domain, and proves what it hides.
+#[derive(Debug, Parser)]
+#[command(name = "sipveil", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The policy.
+    #[arg(long, global = true, value_name = "FILE", default_value = "trust-domain.toml")]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+// One variant a command, in the order of the manual: run, check, explain, replay, completions, man.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the policy and point at every mistake; opens nothing, resolves nothing.
+    Check(check::Arguments),
+}
+
+/// Runs the command the process was started with.
+pub fn main() -> ExitCode {
+    // Ends the process with 2 and the reason where the arguments make no sense.
+    let Arguments { config, command } = Arguments::parse();
+    let exit = match command {
+        Command::Check(arguments) => check::check(&config, &arguments),
+    };
+    exit.into()
+}

@@ -12,6 +12,7 @@ pub mod privacy;
 pub mod proxy;
 pub mod route;
 pub mod spec_t;
+pub mod word;
 
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
@@ -22,6 +23,7 @@ pub use privacy::Privacy;
 pub use proxy::Proxy;
 pub use route::Route;
 pub use spec_t::{IdHandling, SpecT};
+pub use word::Word;
 
 /// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct Policy {
     pub routes: Vec<Route>,
     pub privacy: Privacy,
     pub limits: Limits,
+    /// The limits that are written in the file, by name, and where; the others are built in.
+    pub limits_stated: Vec<(&'static str, StatedBy)>,
 }
 
 /// A value and where it was stated, so that every decision can cite its line.

@@ -6,7 +6,7 @@ use super::Stated;
 
 #[derive(Debug, Clone)]
 pub struct Privacy {
-    /// `false`: the engine provides nothing and does not understand the option tag `privacy`.
+    /// Empty: the engine provides nothing and does not understand the option tag `privacy`.
     pub values: Stated<Vec<Provided>>,
     pub anonymous_host: Stated<String>,
     /// A party's privacy holds for all its later messages in the dialog (by profile).

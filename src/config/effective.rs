@@ -1,0 +1,387 @@
+//! Every value in force and who stated it.
+
+use std::{fmt::Write, time::Duration};
+
+use crate::policy::{
+    Bind, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy, Route,
+    SpecT, Stated, StatedBy, Word, spec_t::TokenMeaning,
+};
+
+/// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
+/// come first, in their order.
+///
+/// No value changes what the proxy does without standing here, so every table is taken apart field by field: a new
+/// field does not compile until it is printed.
+//= ROLE-003
+pub fn effective(policy: &Policy) -> String {
+    let Policy {
+        file,
+        profile,
+        domain,
+        spec_t,
+        proxy,
+        listeners,
+        peers,
+        evidence,
+        routes,
+        privacy,
+        limits,
+        limits_stated,
+    } = policy;
+    let mut page = Page {
+        file,
+        profile: profile.value,
+        text: String::new(),
+    };
+    page.value("profile", &word(profile));
+    page.domain(domain);
+    page.spec_t(spec_t, listeners, peers, evidence);
+    page.proxy(proxy);
+    for route in routes {
+        page.route(route, listeners);
+    }
+    page.privacy(privacy);
+    page.limits(limits, limits_stated);
+    page.text
+}
+
+struct Page<'p> {
+    file: &'p str,
+    profile: Profile,
+    text: String,
+}
+
+impl Page<'_> {
+    fn domain(&mut self, domain: &Domain) {
+        let Domain { id, admin_domains } = domain;
+        self.title("[domain]");
+        self.value("id", &text(id));
+        self.value("admin_domains", &texts(admin_domains));
+    }
+
+    //= TRUST-009
+    fn spec_t(&mut self, spec_t: &SpecT, listeners: &[Listener], peers: &[Peer], evidence: &Evidence) {
+        let SpecT {
+            user_authentication,
+            inter_node_security,
+            ue_security,
+            i_accept_unprotected_access,
+            default_privacy_to_ue,
+            default_privacy_to_untrusted,
+            compliance_sip,
+            compliance_asserted_identity,
+            id_handling,
+        } = spec_t;
+        self.item(1, "how users are authenticated");
+        self.title("[spec_t]");
+        self.value("user_authentication", &words(user_authentication));
+        self.item(2, "security between nodes");
+        self.value("inter_node_security", &words(inter_node_security));
+        self.item(3, "security towards UEs");
+        self.value("ue_security", &words(ue_security));
+        self.value("i_accept_unprotected_access", &plain(i_accept_unprotected_access));
+        self.item(4, "who is a member");
+        for listener in listeners {
+            self.listener(listener);
+        }
+        for peer in peers {
+            self.peer(peer);
+        }
+        let Evidence {
+            reverse_dns,
+            undetermined,
+        } = evidence;
+        self.title("[evidence]");
+        self.value("reverse_dns", &plain(reverse_dns));
+        self.value("undetermined", &word(undetermined));
+        self.item(5, "privacy of who asked for nothing");
+        self.title("[spec_t.default_privacy]");
+        self.value("to_ue", &word(default_privacy_to_ue));
+        self.value("to_untrusted", &word(default_privacy_to_untrusted));
+        self.item(6, "compliance with SIP");
+        self.title("[spec_t.compliance]");
+        self.value("sip", &texts(compliance_sip));
+        self.item(7, "compliance with RFC 3325");
+        self.value("asserted_identity", &texts(compliance_asserted_identity));
+        self.item(8, "privacy handling of identity");
+        self.id_handling(id_handling);
+    }
+
+    fn id_handling(&mut self, id_handling: &IdHandling) {
+        let IdHandling {
+            user_removes_pai,
+            retain_id,
+            unknown_token,
+            malformed_privacy,
+            conflict_none,
+            legacy_tokens,
+        } = id_handling;
+        self.title("[spec_t.id_handling]");
+        self.value("user_removes_pai", &plain(user_removes_pai));
+        self.value("retain_id", &plain(retain_id));
+        self.value("unknown_token", &word(unknown_token));
+        self.value("malformed_privacy", &word(malformed_privacy));
+        self.value("conflict_none", &word(conflict_none));
+        let meanings: Vec<String> = legacy_tokens.value.iter().map(meaning).collect();
+        let meanings = format!("{{ {} }}", meanings.join(", "));
+        self.value("legacy_tokens", &(meanings, legacy_tokens.by));
+    }
+
+    fn listener(&mut self, listener: &Listener) {
+        let Listener {
+            name,
+            bind,
+            peers,
+            secured_by,
+            implicit_member,
+            advertise,
+        } = listener;
+        self.title("[[listener]]");
+        self.value("name", &text(name));
+        for bind in bind {
+            self.value("bind", &(quoted(&address(bind.value)), bind.by));
+        }
+        self.value("peers", &word(peers));
+        self.value("secured_by", &optional(secured_by.as_ref().map(word)));
+        self.value("implicit_member", &plain(implicit_member));
+        self.value("advertise", &optional(advertise.as_ref().map(text)));
+    }
+
+    fn peer(&mut self, peer: &Peer) {
+        let Peer {
+            name,
+            names,
+            prefixes,
+            secured_by,
+            direction,
+            aliases,
+            rfc5876,
+            anonymise_from_for_legacy,
+        } = peer;
+        self.title("[[peer]]");
+        self.value("name", &text(name));
+        for name in names {
+            self.value("names", &text(name));
+        }
+        for prefix in prefixes {
+            self.value("prefixes", &(quoted(&prefix.value.to_string()), prefix.by));
+        }
+        self.value("secured_by", &optional(secured_by.as_ref().map(word)));
+        self.value("direction", &word(direction));
+        for (token, alias) in aliases {
+            let alias_text = meaning(&(token.clone(), alias.value));
+            self.value("aliases", &(format!("{{ {alias_text} }}"), alias.by));
+        }
+        self.value("rfc5876", &plain(rfc5876));
+        self.value("anonymise_from_for_legacy", &plain(anonymise_from_for_legacy));
+    }
+
+    fn proxy(&mut self, proxy: &Proxy) {
+        let Proxy {
+            name,
+            workers,
+            drain,
+            key_file,
+        } = proxy;
+        self.title("[proxy]");
+        self.value("name", &optional_text(name));
+        self.value("workers", &plain(workers));
+        self.value("drain", &duration(drain));
+        self.value("key_file", &optional_text(key_file));
+    }
+
+    fn route(&mut self, route: &Route, listeners: &[Listener]) {
+        let Route {
+            from,
+            method,
+            domain,
+            next_hop,
+            via,
+        } = route;
+        let listener = |id: &Stated<ListenerId>| {
+            let name = listeners
+                .get(usize::from(id.value.0))
+                .map_or("", |listener| listener.name.value.as_str());
+            (quoted(name), id.by)
+        };
+        self.title("[[route]]");
+        self.value("from", &listener(from));
+        for method in method {
+            self.value("method", &text(method));
+        }
+        for domain in domain {
+            self.value("domain", &text(domain));
+        }
+        for next_hop in next_hop {
+            self.value("next_hop", &text(next_hop));
+        }
+        self.value("via", &listener(via));
+    }
+
+    fn privacy(&mut self, privacy: &Privacy) {
+        let Privacy {
+            values,
+            anonymous_host,
+            dialog_sticky,
+            dialog_downgrade,
+            scrub_contact_user_on_user,
+            hide_routing_to_ue,
+            id_anonymises_from,
+            unprovidable_without_critical,
+            remote_party_id,
+            strip_session_id_on_user,
+            strip_identity_on_id_to_ue,
+            token_max_bytes,
+            max_dialog_age,
+        } = privacy;
+        self.title("[privacy]");
+        self.value("values", &words(values));
+        self.value("anonymous_host", &text(anonymous_host));
+        self.value("dialog_sticky", &plain(dialog_sticky));
+        self.value("dialog_downgrade", &word(dialog_downgrade));
+        self.value("scrub_contact_user_on_user", &plain(scrub_contact_user_on_user));
+        self.value("hide_routing_to_ue", &plain(hide_routing_to_ue));
+        self.value("id_anonymises_from", &plain(id_anonymises_from));
+        self.value("unprovidable_without_critical", &word(unprovidable_without_critical));
+        self.value("remote_party_id", &word(remote_party_id));
+        self.value("strip_session_id_on_user", &plain(strip_session_id_on_user));
+        self.value("strip_identity_on_id_to_ue", &plain(strip_identity_on_id_to_ue));
+        self.value("token_max", &plain(token_max_bytes));
+        self.value("max_dialog_age", &duration(max_dialog_age));
+    }
+
+    fn limits(&mut self, limits: &Limits, limits_stated: &[(&'static str, StatedBy)]) {
+        let by = |name: &str| {
+            let stated = limits_stated.iter().find(|(stated, _)| *stated == name);
+            stated.map_or(StatedBy::Default, |(_, by)| *by)
+        };
+        macro_rules! each {
+            ($($field:ident),+ $(,)?) => {
+                let Limits { $($field),+ } = limits;
+                $(
+                    let name = stringify!($field);
+                    self.value(name, &($field.to_string(), by(name)));
+                )+
+            };
+        }
+        self.title("[limits]");
+        each!(
+            start_line_bytes_max,
+            header_bytes_max,
+            header_block_bytes_max,
+            header_rows_max,
+            body_bytes_max,
+            route_values_max,
+            transactions_max,
+            pending_max,
+            remembered_max,
+            connections_max,
+            connections_per_source_max,
+            connection_queue_bytes_max,
+            handover_max,
+        );
+    }
+
+    fn item(&mut self, number: u8, subject: &str) {
+        let _ = write!(self.text, "\n# SPEC(T) item {number}: {subject}");
+        self.text.push('\n');
+    }
+
+    fn title(&mut self, title: &str) {
+        if !self.text.ends_with("\n\n") && !self.ends_with_item() {
+            self.text.push('\n');
+        }
+        self.text.push_str(title);
+        self.text.push('\n');
+    }
+
+    fn ends_with_item(&self) -> bool {
+        self.text
+            .trim_end()
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with('#'))
+    }
+
+    fn value(&mut self, key: &str, (value, by): &(String, StatedBy)) {
+        let origin = match by {
+            StatedBy::Default => "default".to_owned(),
+            StatedBy::Profile => format!("profile {}", self.profile.word()),
+            StatedBy::File { line } => format!("{}:{line}", self.file),
+        };
+        let _ = writeln!(self.text, "{key} = {value}  ({origin})");
+    }
+}
+
+type Shown = (String, StatedBy);
+
+fn word<T: Word>(stated: &Stated<T>) -> Shown {
+    (quoted(stated.value.word()), stated.by)
+}
+
+fn words<T: Word>(stated: &Stated<Vec<T>>) -> Shown {
+    (list(stated.value.iter().map(|word| quoted(word.word()))), stated.by)
+}
+
+fn text(stated: &Stated<String>) -> Shown {
+    (quoted(&stated.value), stated.by)
+}
+
+fn texts(stated: &Stated<Vec<String>>) -> Shown {
+    (list(stated.value.iter().map(|text| quoted(text))), stated.by)
+}
+
+fn plain<T: ToString>(stated: &Stated<T>) -> Shown {
+    (stated.value.to_string(), stated.by)
+}
+
+fn optional_text(stated: &Stated<Option<String>>) -> Shown {
+    (
+        stated.value.as_ref().map_or(NOTHING.to_owned(), |text| quoted(text)),
+        stated.by,
+    )
+}
+
+fn optional(shown: Option<Shown>) -> Shown {
+    shown.unwrap_or((NOTHING.to_owned(), StatedBy::Default))
+}
+
+/// TOML has no word for a key that is not set.
+const NOTHING: &str = "-";
+
+fn duration(stated: &Stated<Duration>) -> Shown {
+    let milliseconds = stated.value.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let unit = units
+        .into_iter()
+        .find(|(unit, _)| milliseconds > *unit && milliseconds.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, "ms"));
+    (quoted(&format!("{}{name}", milliseconds / unit)), stated.by)
+}
+
+fn meaning((token, meaning): &(String, TokenMeaning)) -> String {
+    format!("{} = {}", key(token), quoted(meaning.word()))
+}
+
+/// A token as a TOML key: bare where TOML allows it.
+fn key(token: &str) -> String {
+    match token
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    {
+        true => token.to_owned(),
+        false => quoted(token),
+    }
+}
+
+fn address(bind: Bind) -> String {
+    format!("{}://{}", bind.transport.uri_name(), bind.address)
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_debug())
+}

@@ -1,0 +1,193 @@
+//! `[[peer]]`: members of T and strangers, and whether they can be told apart.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use ipnet::IpNet;
+
+use super::{
+    grammar,
+    later::{not_provided, unless},
+    listener::name,
+    read::{Written, or_default, shown},
+    spec_t::{list, meanings},
+    table::Table,
+};
+use crate::policy::{Direction, Listener, Peer, PeersAre, Security, SpecT, Stated, Word};
+
+/// Peers of one policy.
+pub(super) const PEERS_MAX: usize = 10_000;
+
+pub(super) fn peers(top: &Table<'_>, spec_t: &SpecT, listeners: &[Listener]) -> Vec<Peer> {
+    let mut taken_names: HashMap<&str, u32> = HashMap::new();
+    let mut claims = Claims::default();
+    let mut peers = Vec::new();
+    for table in top.tables("peer") {
+        if peers.len() == PEERS_MAX {
+            let fault = format!("more than {PEERS_MAX} peers");
+            table.reader.error(table.at(), fault, Some("join prefixes".to_owned()));
+            break;
+        }
+        let name = name(&table, &mut taken_names);
+        peers.push(peer(table, name, spec_t, listeners, &mut claims));
+    }
+    peers
+}
+
+fn peer(table: Table<'_>, name: Stated<String>, spec_t: &SpecT, listeners: &[Listener], claims: &mut Claims) -> Peer {
+    let names = table
+        .parsed_each("names", grammar::host)
+        .map(|list| list.value)
+        .unwrap_or_default();
+    let prefixes = table
+        .parsed_each("prefixes", grammar::prefix)
+        .map(|list| list.value)
+        .unwrap_or_default();
+    let secured_by: Option<Written<Security>> = table.word("secured_by");
+    let trusted = secured_by.is_some();
+    if let Some(at) = table.at()
+        && table.raw("names").is_none()
+        && table.raw("prefixes").is_none()
+    {
+        let fault = "the peer has neither `names` nor `prefixes`, so it is nobody";
+        table
+            .reader
+            .contradiction(at, fault, "add `prefixes = [\"192.0.2.32/28\"]`");
+    }
+    if let Some(security) = &secured_by {
+        security_holds(&table, security, spec_t, listeners);
+    }
+    claims.enter(&table, &name.value, trusted, &names, &prefixes);
+    unless(&table, "require_tls", "false");
+    for key in ["name_suffix", "require"] {
+        if let Some((at, _)) = table.raw(key) {
+            not_provided(&table, key, at, "take it out");
+        }
+    }
+    let rfc5876 = match table.bool("rfc5876") {
+        Some(written) => written.stated(),
+        //= TRUST-008
+        None => Stated {
+            value: spec_t
+                .compliance_asserted_identity
+                .value
+                .iter()
+                .any(|rfc| rfc == "rfc5876"),
+            by: spec_t.compliance_asserted_identity.by,
+        },
+    };
+    let peer = Peer {
+        name,
+        names: names.into_iter().map(Written::stated).collect(),
+        prefixes: prefixes.into_iter().map(Written::stated).collect(),
+        secured_by: secured_by.map(Written::stated),
+        //= TRUST-011
+        direction: or_default(table.word("direction"), Direction::Both),
+        aliases: meanings(table.table("aliases")),
+        rfc5876,
+        anonymise_from_for_legacy: or_default(table.bool("anonymise_from_for_legacy"), true),
+    };
+    table.close();
+    peer
+}
+
+//= TRUST-003
+fn security_holds(table: &Table<'_>, security: &Written<Security>, spec_t: &SpecT, listeners: &[Listener]) {
+    let word = security.value.word();
+    let agreed = &spec_t.inter_node_security.value;
+    if !agreed.contains(&security.value) {
+        let fault = format!("`{word}` is not in `inter_node_security`, so it makes nobody a member of T");
+        let remedy = format!("[spec_t] names {}; add it there or use one of those", list(agreed));
+        table.reader.contradiction(security.at.clone(), fault, remedy);
+        return;
+    }
+    if security.value == Security::MutualTls {
+        table.reader.warn(
+            security.at.clone(),
+            "this peer never counts as a member of T: this version has no listener with TLS, so `mutual-tls` never holds",
+            "secure it by zb-ipsec, za-seg or physical, or leave it as a stranger",
+        );
+        return;
+    }
+    let holds = |listener: &Listener| {
+        matches!(listener.peers.value, PeersAre::Listed | PeersAre::Trusted)
+            && listener
+                .secured_by
+                .is_some_and(|secured| secured.value == security.value)
+    };
+    if !listeners.iter().any(holds) {
+        let fault = format!("this peer never counts as a member of T: no listener is secured by `{word}`");
+        let remedy = format!("write `secured_by = \"{word}\"` at the listener it comes to");
+        table.reader.warn(security.at.clone(), fault, remedy);
+    }
+}
+
+/// Which peer an address or a name is, so that nobody is member and stranger at once.
+//= TRUST-001
+#[derive(Default)]
+struct Claims {
+    prefixes: HashMap<IpNet, Claim>,
+    names: HashMap<String, Claim>,
+}
+
+struct Claim {
+    peer: String,
+    trusted: bool,
+    line: u32,
+}
+
+impl Claims {
+    fn enter(
+        &mut self,
+        table: &Table<'_>,
+        peer: &str,
+        trusted: bool,
+        names: &[Written<String>],
+        prefixes: &[Written<IpNet>],
+    ) {
+        for name in names {
+            contradict(table, &mut self.names, name, peer, trusted);
+        }
+        for prefix in prefixes {
+            contradict(table, &mut self.prefixes, prefix, peer, trusted);
+        }
+    }
+}
+
+fn contradict<T: std::hash::Hash + Eq + Clone + std::fmt::Display>(
+    table: &Table<'_>,
+    claims: &mut HashMap<T, Claim>,
+    claimed: &Written<T>,
+    peer: &str,
+    trusted: bool,
+) {
+    match claims.entry(claimed.value.clone()) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(Claim {
+                peer: peer.to_owned(),
+                trusted,
+                line: claimed.line,
+            });
+        }
+        Entry::Occupied(other) => {
+            let Claim {
+                peer: other,
+                trusted: other_trusted,
+                line,
+            } = other.get();
+            if *other_trusted != trusted {
+                let (here, there) = match trusted {
+                    true => ("a member of T", "a stranger"),
+                    false => ("a stranger", "a member of T"),
+                };
+                let other = shown(other);
+                let fault = format!(
+                    "`{}` is {here} here and {there} as the peer `{other}` in line {line}",
+                    claimed.value
+                );
+                table
+                    .reader
+                    .contradiction(claimed.at.clone(), fault, "take it out of one of them");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `[[route]]`: where requests go, by the names of listeners.
+
+use std::collections::HashMap;
+
+use super::{
+    grammar,
+    listener::by_name,
+    read::{Written, shown},
+    table::Table,
+};
+use crate::policy::{Listener, ListenerId, Route};
+
+/// Routes of one policy.
+pub(super) const ROUTES_MAX: usize = 10_000;
+
+/// Places to try of one route.
+const NEXT_HOPS_MAX: usize = 16;
+
+pub(super) fn routes(top: &Table<'_>, listeners: &[Listener]) -> Vec<Route> {
+    let mut everything: HashMap<ListenerId, u32> = HashMap::new();
+    let mut routes = Vec::new();
+    for table in top.tables("route") {
+        if routes.len() == ROUTES_MAX {
+            let fault = format!("more than {ROUTES_MAX} routes");
+            table
+                .reader
+                .error(table.at(), fault, Some("join domains into one route".to_owned()));
+            break;
+        }
+        routes.extend(route(table, listeners, &mut everything));
+    }
+    routes
+}
+
+fn route(table: Table<'_>, listeners: &[Listener], everything: &mut HashMap<ListenerId, u32>) -> Option<Route> {
+    table.require("from", "\"core\"");
+    table.require("next_hop", "[\"sip:10.20.0.5:5060;lr\"]");
+    table.require("via", "\"core\"");
+    let from = listener(&table, "from", listeners);
+    let via = listener(&table, "via", listeners);
+    let method = stated_each(table.parsed_each("method", grammar::method));
+    let domain = stated_each(table.parsed_each("domain", grammar::host));
+    let next_hop = next_hops(&table);
+    if let (Some(from), Some(at)) = (&from, table.at()) {
+        let line = table.reader.line(&at);
+        if let Some(earlier) = everything.get(&from.value) {
+            table.reader.warn(
+                at,
+                format!("no request reaches this route: the one in line {earlier} takes everything from there"),
+                "move it up, or take it out",
+            );
+        } else if table.raw("method").is_none() && table.raw("domain").is_none() {
+            everything.insert(from.value, line);
+        }
+    }
+    table.close();
+    Some(Route {
+        from: from?.stated(),
+        method,
+        domain,
+        next_hop,
+        via: via?.stated(),
+    })
+}
+
+fn listener(table: &Table<'_>, key: &'static str, listeners: &[Listener]) -> Option<Written<ListenerId>> {
+    let name = table.text(key)?;
+    match by_name(listeners, key, name.value) {
+        Ok(id) => Some(name.map(|_| id)),
+        // It may be the one whose name is missing; that is said already.
+        Err(_) if listeners.iter().any(|listener| listener.name.value.is_empty()) => None,
+        Err(fault) => {
+            table.reader.contradiction(name.at, fault.fault, fault.remedy);
+            None
+        }
+    }
+}
+
+fn next_hops(table: &Table<'_>) -> Vec<crate::policy::Stated<String>> {
+    let Some(written) = table.parsed_each("next_hop", grammar::next_hop) else {
+        return Vec::new();
+    };
+    if table.texts("next_hop").is_some_and(|list| list.value.is_empty()) {
+        let fault = "`next_hop` is empty";
+        table.reader.contradiction(
+            written.at.clone(),
+            fault,
+            "write where requests go: \"sip:10.20.0.5:5060;lr\"",
+        );
+    }
+    if written.value.len() > NEXT_HOPS_MAX {
+        let fault = format!("more than {NEXT_HOPS_MAX} next hops of one route");
+        table.reader.error(
+            Some(written.at.clone()),
+            fault,
+            Some("give them one DNS name with SRV records".to_owned()),
+        );
+    }
+    for hop in &written.value {
+        if let Some(what) = grammar::unreachable(&hop.value) {
+            let fault = format!(
+                "this next hop is never reached: `{}` is not provided by this version",
+                shown(&what)
+            );
+            table
+                .reader
+                .warn(hop.at.clone(), fault, "this version provides udp and tcp");
+        }
+    }
+    stated_each(Some(written))
+}
+
+fn stated_each<T>(list: Option<Written<Vec<Written<T>>>>) -> Vec<crate::policy::Stated<T>> {
+    list.map(|list| list.value)
+        .unwrap_or_default()
+        .into_iter()
+        .map(Written::stated)
+        .collect()
+}

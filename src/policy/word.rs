@@ -1,0 +1,148 @@
+//! The words the policy file has for values that are a choice.
+
+use super::{
+    Direction, PeersAre, Profile, Security, Undetermined,
+    privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    spec_t::{
+        ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
+    },
+};
+
+/// A value written as one of a few words: `reject-500`. The same words are read, printed and explained.
+pub trait Word: Copy + PartialEq + 'static {
+    /// All of them, in the order a reader would list them.
+    const ALL: &'static [Self];
+
+    /// As written in the policy file.
+    fn word(self) -> &'static str;
+
+    /// The value of this word, exactly as written.
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.word() == word)
+    }
+}
+
+macro_rules! words {
+    ($type:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl Word for $type {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+words!(Profile {
+    Ims = "ims",
+    Rfc = "rfc"
+});
+words!(UserAuthentication {
+    ImsAka = "ims-aka",
+    SipDigest = "sip-digest",
+    TlsClientCert = "tls-client-cert",
+    None = "none",
+});
+words!(Security {
+    ZbIpsec = "zb-ipsec",
+    ZaSeg = "za-seg",
+    MutualTls = "mutual-tls",
+    Physical = "physical",
+});
+words!(UeSecurity {
+    Ipsec3gpp = "ipsec-3gpp",
+    Tls = "tls",
+    Physical = "physical",
+    None = "none",
+});
+words!(DefaultPrivacy {
+    Keep = "keep",
+    Remove = "remove"
+});
+words!(UnknownToken {
+    AsId = "as-id",
+    Ignore = "ignore",
+    Reject500 = "reject-500",
+});
+words!(MalformedPrivacy {
+    AsUnknown = "as-unknown",
+    Reject400 = "reject-400",
+});
+words!(ConflictNone {
+    PrivacyWins = "privacy-wins",
+    NoneWins = "none-wins",
+    Reject400 = "reject-400",
+});
+words!(TokenMeaning {
+    Absent = "absent",
+    None = "none",
+    Id = "id",
+    Critical = "critical",
+    User = "user",
+    Header = "header",
+    Session = "session",
+    History = "history",
+});
+words!(PeersAre {
+    Trusted = "trusted",
+    Listed = "listed",
+    Untrusted = "untrusted",
+    Ue = "ue",
+});
+words!(Direction {
+    Both = "both",
+    In = "in",
+    Out = "out",
+});
+words!(Undetermined {
+    Untrusted = "untrusted",
+    Refuse = "refuse",
+});
+words!(Provided {
+    None = "none",
+    Id = "id",
+    Critical = "critical",
+    User = "user",
+});
+words!(DialogDowngrade {
+    Ignore = "ignore",
+    Honour = "honour",
+});
+words!(Unprovidable {
+    Forward = "forward",
+    Reject500 = "reject-500",
+});
+words!(RemotePartyId {
+    Drop = "drop",
+    Pass = "pass",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comes_back<T: Word + std::fmt::Debug>() {
+        for value in T::ALL {
+            assert_eq!(T::from_word(value.word()), Some(*value));
+        }
+        assert_eq!(T::from_word(""), None);
+    }
+
+    #[test]
+    fn every_word_names_one_value() {
+        comes_back::<Profile>();
+        comes_back::<UserAuthentication>();
+        comes_back::<Security>();
+        comes_back::<UeSecurity>();
+        comes_back::<UnknownToken>();
+        comes_back::<MalformedPrivacy>();
+        comes_back::<ConflictNone>();
+        comes_back::<TokenMeaning>();
+        comes_back::<PeersAre>();
+        comes_back::<Direction>();
+        comes_back::<Provided>();
+    }
+}
