@@ -1,28 +1,70 @@
-//! The seven steps.
+//! The seven steps of one message: receive, admit, match, decide, locate, clear, send.
+//!
+//! Promises that nothing below reads a clock, a socket or a random source, and that the same inputs give the same outputs,
+//! byte for byte. Shape: [`Engine::handle`] one input, [`Engine::poll_output`] until `None`, wait for the next input or for
+//! [`Engine::next_deadline`].
 
+pub mod attempt;
+pub mod back;
 pub mod deadlines;
+pub mod decide;
+pub mod event;
 pub mod input;
 pub mod output;
+pub mod pending;
+pub mod reject;
+pub mod remembered;
+pub mod transactions;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
 
-pub use input::{Input, Now};
-pub use output::{LocateId, Output, SendId};
+use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::{
-    policy::{ListenerId, Policy},
-    sip::Transport,
+use self::deadlines::Deadlines;
+use self::event::{Counters, Drop, Event, What};
+pub use self::input::{Input, Now};
+pub use self::output::{LocateId, Output, SendId};
+use self::pending::Pending;
+use self::reject::Reject;
+use self::remembered::Remembered;
+use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
+use crate::policy::Policy;
+use crate::privacy::{Notes, PrivacySet, admit};
+use crate::proxy::forward;
+use crate::seal::Keys;
+use crate::sip::essentials::Fault;
+use crate::sip::headers::via::Via;
+use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
+use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::transaction::{
+    Action, ClientBranch, InviteServer, Reliability, RequestParts, Rfc2543Parts, Server, ServerKey, Timer,
+    TimerSettings, invite_server, server,
 };
+pub use crate::trust::Bound;
+use crate::trust::{Flow, Hop, Origin, OwnAddresses, Standing};
 
-/// One worker's half of the proxy that decides. Feed one input, drain every output, wait for the next input or deadline.
-pub struct Engine {}
-
-/// An address a listener really has, after the system chose ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound {
-    pub listener: ListenerId,
-    pub transport: Transport,
-    pub address: SocketAddr,
+/// One worker's half of the proxy that decides.
+pub struct Engine {
+    policy: Arc<Policy>,
+    keys: Arc<Keys>,
+    bound: Vec<Bound>,
+    own: OwnAddresses,
+    limits: ParseLimits,
+    random: ChaCha12Rng,
+    keyed: Keyed,
+    transactions: Transactions,
+    deadlines: Deadlines<Due>,
+    pending: Pending,
+    remembered: Remembered,
+    outputs: VecDeque<Output>,
+    events: VecDeque<Event>,
+    observing: bool,
+    counters: Counters,
 }
 
 /// What an engine is made of; the same for every worker of a process but for the seed.
@@ -32,29 +74,373 @@ pub struct Setup {
     /// Seeds branches, tags and nonces of this engine. 32 bytes from the system in production, fixed in tests.
     pub seed: [u8; 32],
     /// Seals dialog tokens; shared by all engines (and nodes) that carry on each other's dialogs.
-    pub keys: Arc<crate::seal::Keys>,
+    pub keys: Arc<Keys>,
 }
 
+/// What is due when a deadline comes.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    Server(Id, Timer),
+    Client(Id, Timer),
+    Cancel(Id, Timer),
+    TimerC(Id),
+}
+
+/// Timers of the legs between nodes.
+const TIMERS: TimerSettings = TimerSettings::NETWORK;
+
 impl Engine {
-    pub fn new(_setup: Setup, _now: Now) -> Engine {
-        Engine {}
+    //= SEC-012
+    pub fn new(setup: Setup, _now: Now) -> Engine {
+        let Setup { policy, bound, seed, keys } = setup;
+        let mut random = ChaCha12Rng::from_seed(seed);
+        let keyed = Keyed::new((random.next_u64(), random.next_u64()));
+        Engine {
+            own: OwnAddresses::new(&policy, &bound),
+            limits: parse_limits(&policy),
+            transactions: Transactions::new(keyed.clone()),
+            deadlines: Deadlines::new(),
+            pending: Pending::new(policy.limits.pending_max as usize),
+            remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            observing: false,
+            counters: Counters::default(),
+            policy,
+            keys,
+            bound,
+            random,
+            keyed,
+        }
     }
 
     /// Takes one input. Every output it causes is ready when it returns.
-    pub fn handle(&mut self, _now: Now, _input: Input) {}
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.expire(now);
+        match input {
+            Input::Packet { flow, bytes } => self.receive(now, flow, bytes, carrier(&flow)),
+            Input::Unframed { flow, bytes, .. } => self.receive(now, flow, bytes, Carrier::Stream),
+            Input::SendFailed(id) => self.send_failed(now, id),
+            Input::Located { id, addresses } => self.located(now, id, &addresses),
+            Input::Policy(policy) => self.adopt(policy),
+            Input::Tick => {}
+        }
+    }
 
     /// The next thing to do, until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
-        None
+        self.deadlines.next()
     }
 
-    /// Live transactions; a drain waits until this is 0.
+    /// Live server transactions; a drain waits until this is 0.
     pub fn transactions(&self) -> usize {
-        0
+        self.transactions.len()
     }
+
+    /// From now on, what is decided about each message is told by [`Engine::poll_event`]. Costs an allocation a message.
+    pub fn observe(&mut self) {
+        self.observing = true;
+    }
+
+    /// What happened, in order, when observed.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn adopt(&mut self, policy: Arc<Policy>) {
+        self.own = OwnAddresses::new(&policy, &self.bound);
+        self.limits = parse_limits(&policy);
+        self.policy = policy;
+    }
+
+    // Receive.
+
+    fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, carrier: Carrier) {
+        match parse(bytes, carrier, &self.limits) {
+            Ok(message) if message.method().is_some() => self.request(now, flow, message),
+            Ok(message) => self.response(now, flow, message),
+            Err(refused) => self.unreadable(flow, *refused),
+        }
+    }
+
+    fn unreadable(&mut self, flow: Flow, refused: Refused) {
+        let Some(message) = refused.message else { return self.drop(What::Unreadable, Drop::Unanswerable) };
+        match message.method() {
+            None | Some(Method::Ack) => self.drop(what(&message), Drop::Unanswerable),
+            Some(_) => self.answer_alone(flow, Draft::from(message), &Reject::Unparsable(refused.error)),
+        }
+    }
+
+    /// A request, from its bytes to the first attempt to send it on.
+    fn request(&mut self, now: Now, flow: Flow, message: Message) {
+        self.counters.requests += 1;
+        let what = what(&message);
+        let method = message.method().unwrap_or(Method::Other);
+        let essentials = match Essentials::read(&message) {
+            Ok(essentials) => essentials,
+            Err(fault) => return self.faulty(flow, message, method, fault),
+        };
+        if too_many_routes(&message, self.policy.limits.route_values_max as usize) {
+            return match method {
+                Method::Ack => self.drop(what, Drop::Unanswerable),
+                _ => self.answer_alone(flow, Draft::from(message), &Reject::TooManyRouteValues),
+            };
+        }
+        // Admit.
+        let origin = Origin::judge(&self.policy, flow);
+        let mut draft = Draft::from(message);
+        forward::mark_via(&mut draft, flow.remote);
+        let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+        // Match.
+        let key = match self.key_of(&origin, &draft, &essentials, KeyOf::Itself) {
+            Ok(key) => key,
+            Err(_) if method == Method::Ack => return self.drop(what, Drop::Unanswerable),
+            Err(_) => return self.answer_alone(flow, draft, &Reject::BareCookie),
+        };
+        match (self.transactions.find(&key), method) {
+            (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
+            (None, Method::Ack) => {
+                admit::admit(&self.policy, &origin, &mut draft, &mut notes);
+                return self.forward_ack(now, &origin, draft, &essentials, notes);
+            }
+            (Some(id), _) => return self.again(now, id, what),
+            (None, Method::Cancel) => return self.cancel_received(now, &origin, draft, &essentials, key),
+            (None, _) => {}
+        }
+        if self.transactions.len() >= self.policy.limits.transactions_max as usize {
+            return self.answer_alone(flow, draft, &Reject::Full);
+        }
+        admit::admit(&self.policy, &origin, &mut draft, &mut notes);
+        let id = self.open_server(now, &origin, &draft, method, key);
+        // Decide, locate, clear, send.
+        match self.decide(now, &origin, draft, essentials) {
+            Ok((work, kept, responder)) => {
+                if let Some(server) = self.transactions.server(id) {
+                    server.work = Some(Box::new(work));
+                    server.kept = kept.map(Box::new);
+                    server.responder = responder;
+                }
+                self.try_next(now, id, &mut notes);
+                self.trying(now, id);
+            }
+            Err((draft, received_to, reject)) => self.refuse(now, id, &draft, received_to.as_deref(), &reject),
+        }
+    }
+
+    /// A response, from its bytes to the hop back.
+    fn response(&mut self, now: Now, flow: Flow, message: Message) {
+        self.counters.responses += 1;
+        let Ok(essentials) = Essentials::read(&message) else {
+            return self.drop(what(&message), Drop::Unanswerable);
+        };
+        let what = What::Response { status: message.status(), to: essentials.cseq_method };
+        // Match.
+        let branch = essentials.branch.as_deref().and_then(ClientBranch::parse);
+        let ours = self.own.named(&essentials.sent_by_host, essentials.sent_by_port).is_some();
+        let client = branch.filter(|_| ours).and_then(|branch| {
+            self.transactions.client_of_branch(branch.slot, branch.nonce)
+        });
+        let Some(client) = client else { return self.drop(what, Drop::Stray) };
+        if essentials.cseq_method == Method::Cancel {
+            self.cancel_answered(now, client, message.status());
+            return self.drop(what, Drop::HopByHop);
+        }
+        let origin = Origin::judge(&self.policy, flow);
+        // Admit, decide, clear, send.
+        self.answered(now, client, &origin, message, &essentials);
+    }
+
+    fn faulty(&mut self, flow: Flow, message: Message, method: Method, fault: Fault) {
+        let via = matches!(fault, Fault::Missing(Name::Via) | Fault::Malformed(Name::Via));
+        if via || method == Method::Ack {
+            return self.drop(what(&message), Drop::Unanswerable);
+        }
+        let reject = Reject::Faulty { fault, method_known: method != Method::Other };
+        self.answer_alone(flow, Draft::from(message), &reject);
+    }
+
+    /// The same request once more: what was sent then is sent again.
+    //= TXN-009
+    fn again(&mut self, now: Now, id: Id, what: What) {
+        self.counters.retransmissions += 1;
+        let Some(server) = self.transactions.server(id) else { return };
+        let actions = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let (next, actions) = machine.on(invite_server::Event::Invite, &TIMERS);
+                *machine = next;
+                actions
+            }
+            ServerMachine::Other(machine) => {
+                let (next, actions) = machine.on(server::Event::Request, &TIMERS);
+                *machine = next;
+                actions
+            }
+        };
+        self.carry_out_server(now, id, actions, None);
+        self.drop(what, Drop::Retransmission);
+    }
+
+    /// An ACK with the branch of an INVITE: it ends here when it acknowledges a failure.
+    //= PROXY-029
+    fn acknowledged(
+        &mut self,
+        now: Now,
+        id: Id,
+        origin: &Origin,
+        mut draft: Draft,
+        essentials: Essentials,
+        mut notes: Notes,
+    ) {
+        let Some(server) = self.transactions.server(id) else { return };
+        let ServerMachine::Invite(machine) = &mut server.machine else { return };
+        let (next, actions) = machine.on(invite_server::Event::Ack, &TIMERS);
+        *machine = next;
+        self.carry_out_server(now, id, actions, None);
+        if actions.contains(Action::PassAck) {
+            admit::admit(&self.policy, origin, &mut draft, &mut notes);
+            self.forward_ack(now, origin, draft, &essentials, notes);
+        } else {
+            self.drop(What::Request(Method::Ack), Drop::HopByHop);
+        }
+    }
+
+    fn open_server(&mut self, now: Now, origin: &Origin, draft: &Draft, method: Method, key: ServerKey) -> Id {
+        let reliability = Reliability::from(origin.flow().transport);
+        let (machine, actions) = match method {
+            Method::Invite => (ServerMachine::Invite(InviteServer::start(reliability).0), None),
+            _ => {
+                let (machine, actions) = Server::start(reliability, &TIMERS);
+                (ServerMachine::Other(machine), Some(actions))
+            }
+        };
+        let back = self.back_to(origin, draft);
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
+        let id = self.transactions.add_server(ServerTransaction {
+            generation: 0,
+            machine,
+            key,
+            method,
+            origin: *origin,
+            back,
+            policy: Arc::clone(&self.policy),
+            tag: self.random.next_u64(),
+            nonce,
+            responder: PrivacySet::EMPTY,
+            last: None,
+            kept: None,
+            work: None,
+            client: None,
+        });
+        if let Some(actions) = actions {
+            actions.timers().for_each(|(timer, after)| self.deadlines.insert(now.at + after, Due::Server(id, timer)));
+        }
+        id
+    }
+
+    fn key_of(
+        &self,
+        origin: &Origin,
+        draft: &Draft,
+        essentials: &Essentials,
+        of: KeyOf,
+    ) -> Result<ServerKey, crate::transaction::KeyError> {
+        //= TXN-005
+        let flow = (origin.standing() != Standing::Trusted).then(|| {
+            let mut hasher = self.keyed.build_hasher();
+            (origin.flow().remote, origin.flow().connection).hash(&mut hasher);
+            hasher.finish()
+        });
+        let parts = RequestParts {
+            method: draft.method_name(),
+            branch: essentials.branch.as_deref(),
+            sent_by_host: &essentials.sent_by_host,
+            sent_by_port: essentials.sent_by_port,
+            flow,
+        };
+        let old = || Rfc2543Parts {
+            request_uri: draft.request_uri(),
+            to_tag: essentials.to_tag.as_deref(),
+            from_tag: Some(&essentials.from_tag[..]).filter(|tag| !tag.is_empty()),
+            call_id: &essentials.call_id,
+            cseq: essentials.cseq,
+            top_via: draft.first(Name::Via).unwrap_or_default(),
+        };
+        match of {
+            KeyOf::Itself => ServerKey::of(&parts, old),
+            KeyOf::CancelledInvite => ServerKey::invite_of_cancel(&parts, old),
+        }
+    }
+
+    /// Where the responses to a request go: its connection, or its source as its Via says.
+    //= LOC-006
+    fn back_to(&self, origin: &Origin, draft: &Draft) -> Hop {
+        let flow = origin.flow();
+        let mut remote = flow.remote;
+        if flow.connection.is_none()
+            && let Some((via, _)) = draft.first(Name::Via).and_then(|via| Via::parse(via).ok())
+            && via.rport() == crate::sip::headers::via::Rport::Absent
+        {
+            remote.set_port(via.port().unwrap_or(5060));
+        }
+        let destination = crate::trust::Destination {
+            listener: flow.listener,
+            transport: flow.transport,
+            remote,
+            connection: flow.connection,
+        };
+        Hop::back(&self.policy, origin, destination)
+    }
+
+    fn drop(&mut self, what: What, why: Drop) {
+        self.counters.dropped += 1;
+        if self.observing {
+            self.events.push_back(Event::Dropped { what, why });
+        }
+    }
+}
+
+enum KeyOf {
+    Itself,
+    CancelledInvite,
+}
+
+fn carrier(flow: &Flow) -> Carrier {
+    if flow.connection.is_some() { Carrier::Stream } else { Carrier::Datagram }
+}
+
+fn what(message: &Message) -> What {
+    match message.method() {
+        Some(method) => What::Request(method),
+        None => What::Response { status: message.status(), to: Method::Other },
+    }
+}
+
+fn parse_limits(policy: &Policy) -> ParseLimits {
+    let limits = &policy.limits;
+    ParseLimits {
+        start_line_bytes_max: limits.start_line_bytes_max as usize,
+        header_bytes_max: limits.header_bytes_max as usize,
+        header_block_bytes_max: limits.header_block_bytes_max as usize,
+        header_rows_max: limits.header_rows_max as usize,
+        body_bytes_max: limits.body_bytes_max as usize,
+    }
+}
+
+//= MSG-012
+fn too_many_routes(message: &Message, max: usize) -> bool {
+    [Name::Via, Name::RecordRoute].into_iter().any(|name| {
+        let at_most = |row: &[u8]| 1 + memchr::memchr_iter(b',', row).count();
+        message.rows(name).map(at_most).sum::<usize>() > max
+            && message.rows(name).map(|row| crate::sip::headers::list::values(row).count()).sum::<usize>() > max
+    })
 }

@@ -1,40 +1,21 @@
 //! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
 
-use std::net::IpAddr;
-
+use crate::locate::Target;
 use crate::policy::{Listener, ListenerId, PeersAre, Policy};
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::{Scheme, Uri};
+use crate::sip::uri::Uri;
 use crate::sip::{Draft, Name, Transport};
 use crate::trust::{OwnAddresses, Standing};
-
-/// One next hop, not yet located.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Listener to leave by.
-    pub listener: ListenerId,
-    pub transport: Transport,
-    pub place: Place,
-    /// 0: the default of the transport.
-    pub port: u16,
-}
-
-/// Where a target is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Place {
-    Address(IpAddr),
-    /// A host name to be looked up.
-    Name(String),
-}
 
 /// What is known of the request beside its text.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
     pub listener: ListenerId,
-    pub transport: Transport,
     pub standing: Standing,
-    /// It belongs to a dialog whose token opened; leave by this side when known.
+    /// The side to leave by, when our own Route values told.
     pub dialog: Option<(ListenerId, Transport)>,
+    /// It belongs to a dialog whose token opened.
+    pub in_dialog: bool,
 }
 
 /// The next hops of a request, in order, and who chose them.
@@ -71,13 +52,13 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
     if let Some(route) = draft.first(Name::Route) {
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
-        if arrival.dialog.is_some() || arrival.standing == Standing::Trusted || leads_inside(policy, &uri) {
+        if arrival.in_dialog || arrival.standing == Standing::Trusted || leads_inside(policy, &uri) {
             return by_message(policy, &uri, arrival);
         }
         return Err(NoTarget::NotARelay);
     }
     let uri = Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable)?;
-    if arrival.dialog.is_some() {
+    if arrival.in_dialog {
         return by_message(policy, &uri, arrival);
     }
     if let Some((place, route)) = policy.routes.iter().enumerate().find(|(_, route)| {
@@ -93,7 +74,7 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
             .next_hop
             .iter()
             .filter_map(|hop| Uri::parse(hop.value.as_bytes()).ok());
-        let list: Vec<Target> = hops.filter_map(|hop| target(&hop, route.via.value, None)).collect();
+        let list: Vec<Target> = hops.filter_map(|hop| Target::of_uri(&hop, route.via.value, None)).collect();
         return if list.is_empty() {
             Err(NoTarget::Unusable)
         } else {
@@ -150,7 +131,7 @@ fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Target
         Some((listener, transport)) => (listener, Some(transport)),
         None => (outwards(policy, arrival.listener), None),
     };
-    let target = target(uri, listener, transport).ok_or(NoTarget::Unusable)?;
+    let target = Target::of_uri(uri, listener, transport).ok_or(NoTarget::Unusable)?;
     Ok(Targets {
         list: vec![target],
         by: ChosenBy::Message,
@@ -166,40 +147,6 @@ fn outwards(policy: &Policy, arrival: ListenerId) -> ListenerId {
     let found =
         (0..policy.listeners.len()).find(|id| matches!(faces(*id), Some(PeersAre::Listed | PeersAre::Untrusted)));
     found.map_or(arrival, |id| ListenerId(id as u16))
-}
-
-/// The next hop a URI names: its `maddr` or host, port and transport. `None` when no SIP can go there.
-//= LOC-001
-//= LOC-002
-fn target(uri: &Uri<'_>, listener: ListenerId, default: Option<Transport>) -> Option<Target> {
-    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
-        return None;
-    }
-    let transport = match (uri.transport(), uri.scheme()) {
-        (Some(name), _) => Transport::from_name(name)?,
-        (None, Scheme::Sips) => Transport::Tls,
-        (None, _) => default.filter(|_| uri.port().is_none()).unwrap_or(Transport::Udp),
-    };
-    let host = uri.host();
-    let place = match uri.host_ip() {
-        Some(address) => Place::Address(address),
-        None => Place::Name(std::str::from_utf8(host).ok()?.to_ascii_lowercase()),
-    };
-    Some(Target {
-        listener,
-        transport,
-        place,
-        port: uri.port().unwrap_or(0),
-    })
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target")
-            .field("listener", &self.listener)
-            .field("transport", &self.transport)
-            .finish_non_exhaustive()
-    }
 }
 
 impl std::fmt::Debug for Targets {

@@ -1,0 +1,387 @@
+//! Locate, clear, send: one attempt after another until one is answered.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng;
+
+use super::event::{Drop, Event, Judged, What};
+use super::output::{LocateId, Output, SendId};
+use super::pending::{Waiting, WaitingAck};
+use super::reject::Reject;
+use super::transactions::{ClientMachine, ClientTransaction, Failure, Id, Kept, Work};
+use super::{Due, Engine, Now, TIMERS};
+use crate::locate::Place;
+use crate::policy::Policy;
+use crate::privacy::gate::{Dialog, Gate, Request};
+use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
+use crate::proxy::targets::ChosenBy;
+use crate::sip::{Draft, Essentials, Method};
+use crate::transaction::{Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client};
+use crate::trust::{Destination, Hop, Origin, Own, Standing, UntrustedKind};
+
+/// From the last provisional response to an INVITE until it is given up.
+//= PROXY-019
+pub(super) const TIMER_C: Duration = Duration::from_secs(185);
+
+impl Engine {
+    /// Tries the next address, then the next target, until one request is out or none is left.
+    //= PROXY-018
+    //= LOC-004
+    pub(super) fn try_next(&mut self, now: Now, id: Id, notes: &mut Notes) {
+        loop {
+            let Some(server) = self.transactions.server(id) else { return };
+            let Some(mut work) = server.work.take() else { return };
+            if work.cancelled.is_some() {
+                return self.give_up(now, id, work);
+            }
+            if let Some(destination) = work.addresses.pop() {
+                let attempt = self.attempt(now, id, &work, destination, notes);
+                let Some(server) = self.transactions.server(id) else { return };
+                if let Err(reject) = attempt {
+                    work.failure = Failure::Refused(reject);
+                    server.work = Some(work);
+                    continue;
+                }
+                server.work = Some(work);
+                return;
+            }
+            let Some(target) = work.targets.get(work.next_target) else { return self.give_up(now, id, work) };
+            work.next_target += 1;
+            match &target.place {
+                Place::Address(address) => work.addresses.push(target.at(*address)),
+                Place::Name(name) => {
+                    let name = name.clone();
+                    match self.pending.ask(Waiting::Request(id)) {
+                        Ok(id) => self.outputs.push_back(Output::Locate { id, name }),
+                        Err(_) => {
+                            work.failure = Failure::Refused(Reject::Full);
+                            work.next_target = work.targets.len();
+                            self.put_back(id, work);
+                            continue;
+                        }
+                    }
+                    return self.put_back(id, work);
+                }
+            }
+            self.put_back(id, work);
+        }
+    }
+
+    fn put_back(&mut self, id: Id, work: Box<Work>) {
+        if let Some(server) = self.transactions.server(id) {
+            server.work = Some(work);
+        }
+    }
+
+    /// No target is left: what the failures amount to is the answer.
+    //= PROXY-024
+    //= TXN-008
+    fn give_up(&mut self, now: Now, id: Id, work: Box<Work>) {
+        let reject = match (&work.cancelled, &work.failure) {
+            (Some(_), _) => Reject::Cancelled,
+            (None, Failure::Refused(reject)) => reject.clone(),
+            (None, Failure::NoAnswer) => Reject::NoAnswer,
+            (None, Failure::Overloaded) => Reject::Overloaded,
+            (None, Failure::Unreachable | Failure::Nothing) => Reject::Unreachable,
+        };
+        let received_to = self.transactions.server(id).and_then(|server| server.kept.as_ref()?.to.clone());
+        let draft = work.draft.clone();
+        self.put_back(id, work);
+        self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+    }
+
+    /// Clears the request for one destination and sends it.
+    //= LOC-005
+    fn attempt(
+        &mut self,
+        now: Now,
+        id: Id,
+        work: &Work,
+        destination: Destination,
+        notes: &mut Notes,
+    ) -> Result<(), Reject> {
+        let Some(server) = self.transactions.server(id) else { return Ok(()) };
+        let policy = Arc::clone(&server.policy);
+        let (origin, nonce, method) = (server.origin, server.nonce, server.method);
+        let hop = Hop::judge(&policy, destination);
+        if method == Method::Register && !may_register(&policy, work, &hop) {
+            return Err(Reject::RegisterToStranger);
+        }
+        let branch = ClientBranch {
+            slot: self.transactions.next_client_slot(),
+            nonce: self.random.next_u64(),
+            loop_part: self.loop_part(&work.draft, &work.essentials, &origin),
+        };
+        let (outgoing, concealed) =
+            self.clear(&policy, &origin, work, hop, &branch, nonce, notes).inspect_err(|reject| {
+                self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
+            })?;
+        let from_changes = !hop.is_trusted()
+            && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
+        if from_changes || concealed != Default::default() {
+            let from = work.draft.first(crate::sip::Name::From).filter(|_| from_changes).map(<[u8]>::to_vec);
+            if let Some(server) = self.transactions.server(id) {
+                let to = server.kept.take().and_then(|kept| kept.to);
+                server.kept = Some(Box::new(Kept { concealed, from, to }));
+            }
+        }
+        self.note_cleared(What::Request(method), &origin, &hop, notes);
+        let reliability = Reliability::from(destination.transport);
+        let (machine, actions) = match method {
+            Method::Invite => {
+                let (machine, actions) = InviteClient::start(reliability, &TIMERS);
+                (ClientMachine::Invite(machine), actions)
+            }
+            _ => {
+                let (machine, actions) = Client::start(reliability, &TIMERS);
+                (ClientMachine::Other(machine), actions)
+            }
+        };
+        let client = self.transactions.add_client(|client| ClientTransaction {
+            generation: client.generation,
+            nonce: branch.nonce,
+            machine,
+            server: id,
+            request: Some(outgoing),
+            ack: None,
+            cancel: None,
+            cancel_wanted: false,
+            timer_c: Duration::ZERO,
+        });
+        if let Some(server) = self.transactions.server(id) {
+            server.client = Some(client);
+        }
+        self.carry_out_client(now, client, actions);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a fact of its own; a struct would be made here and taken apart below")]
+    fn clear(
+        &self,
+        policy: &Policy,
+        origin: &Origin,
+        work: &Work,
+        hop: Hop,
+        branch: &ClientBranch,
+        nonce: [u8; 12],
+        notes: &mut Notes,
+    ) -> Result<(Outgoing, crate::topology::Concealed), Reject> {
+        let destination = *hop.destination();
+        let own = self.own_towards(&destination).ok_or(Reject::Unreachable)?;
+        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
+        branch.write(&mut text);
+        let arrived = origin.flow();
+        let dialog = work.dialog.as_ref().map(|(memory, party)| {
+            let mut memory = memory.clone();
+            // The side it leaves by is known now, after location.
+            let left = Side { listener: destination.listener, transport: destination.transport };
+            memory.sides[usize::from(*party == Party::Creator)] = left;
+            let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
+            Dialog {
+                memory,
+                party: *party,
+                call_id: &work.essentials.call_id,
+                creator_tag: match party {
+                    Party::Creator => &work.essentials.from_tag,
+                    Party::Other => work.essentials.to_tag.as_deref().unwrap_or_default(),
+                },
+                other_own: if differs { self.own.at(arrived.listener, arrived.transport, arrived.local) } else { None },
+            }
+        });
+        let gate = Gate { policy, keys: &self.keys };
+        let request = Request {
+            draft: work.draft.clone(),
+            hop,
+            own,
+            wanted: &work.wanted,
+            branch: &text,
+            dialog,
+            nonce,
+        };
+        Ok(gate.request(request, notes)?)
+    }
+
+    pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
+        self.own.of(destination.listener, destination.transport, destination.remote.ip())
+    }
+
+    pub(super) fn note_cleared(&mut self, what: What, origin: &Origin, hop: &Hop, notes: &mut Notes) {
+        match hop.is_trusted() {
+            true => self.counters.cleared_trusted += 1,
+            false => self.counters.cleared_untrusted += 1,
+        }
+        if self.observing {
+            let standing = match hop {
+                Hop::Trusted(_) => Standing::Trusted,
+                Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served => Standing::Served,
+                Hop::Untrusted(_) => Standing::Untrusted,
+            };
+            self.events.push_back(Event::Cleared(Judged {
+                what,
+                origin: (origin.standing(), *origin.evidence()),
+                hop: (standing, *hop.evidence()),
+                decisions: notes.take(),
+            }));
+        }
+    }
+
+    /// The addresses of a host came, or none did.
+    pub(super) fn located(&mut self, now: Now, id: LocateId, addresses: &[IpAddr]) {
+        match self.pending.answered(id) {
+            None => {}
+            Some(Waiting::Request(id)) => {
+                let Some(server) = self.transactions.server(id) else { return };
+                let Some(work) = server.work.as_mut() else { return };
+                if let Some(target) = work.next_target.checked_sub(1).and_then(|at| work.targets.get(at)) {
+                    work.addresses = addresses.iter().rev().map(|address| target.at(*address)).collect();
+                }
+                if addresses.is_empty() {
+                    work.failure = Failure::Unreachable;
+                }
+                let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+                self.try_next(now, id, &mut notes);
+            }
+            Some(Waiting::Ack(ack)) => match addresses.first() {
+                Some(address) => {
+                    let destination = ack.target.at(*address);
+                    let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+                    self.send_ack(*ack, destination, &mut notes);
+                }
+                None => self.drop(What::Request(Method::Ack), Drop::AckNowhere),
+            },
+        }
+    }
+
+    /// The ACK of a 2xx: forwarded without a transaction, never answered.
+    //= PROXY-029
+    pub(super) fn forward_ack(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        mut draft: Draft,
+        essentials: &Essentials,
+        mut notes: Notes,
+    ) {
+        let mut kept = Kept::default();
+        let nowhere = What::Request(Method::Ack);
+        let Ok((wanted, _, mut targets, _)) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
+            return self.drop(nowhere, Drop::AckNowhere);
+        };
+        if targets.list.is_empty() {
+            return self.drop(nowhere, Drop::AckNowhere);
+        }
+        let target = targets.list.swap_remove(0);
+        let ack = WaitingAck { origin: *origin, draft, wanted, target };
+        match ack.target.place.clone() {
+            Place::Address(address) => {
+                let destination = ack.target.at(address);
+                self.send_ack(ack, destination, &mut notes);
+            }
+            Place::Name(name) => match self.pending.ask(Waiting::Ack(Box::new(ack))) {
+                Ok(id) => self.outputs.push_back(Output::Locate { id, name }),
+                Err(_) => self.drop(nowhere, Drop::Full),
+            },
+        }
+    }
+
+    fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
+        let WaitingAck { origin, draft, wanted, .. } = ack;
+        let policy = Arc::clone(&self.policy);
+        let hop = Hop::judge(&policy, destination);
+        let branch = ClientBranch { slot: u32::MAX, nonce: self.random.next_u64(), loop_part: self.random.next_u64() };
+        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
+        branch.write(&mut text);
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
+        let Some(own) = self.own_towards(&destination) else {
+            return self.drop(What::Request(Method::Ack), Drop::AckNowhere);
+        };
+        let gate = Gate { policy: &policy, keys: &self.keys };
+        let request = Request { draft, hop, own, wanted: &wanted, branch: &text, dialog: None, nonce };
+        match gate.request(request, notes) {
+            Ok((message, _)) => {
+                self.note_cleared(What::Request(Method::Ack), &origin, &hop, notes);
+                self.outputs.push_back(Output::Send { id: SendId(0), message });
+            }
+            Err(_) => self.drop(What::Request(Method::Ack), Drop::AckNowhere),
+        }
+    }
+
+    // The client transaction.
+
+    pub(super) fn client_event(&mut self, now: Now, id: Id, invite: invite_client::Event, other: client::Event) -> Actions {
+        let Some(client) = self.transactions.client(id) else { return Actions::NONE };
+        let actions = match &mut client.machine {
+            ClientMachine::Invite(machine) => {
+                let (next, actions) = machine.on(invite, &TIMERS);
+                *machine = next;
+                actions
+            }
+            ClientMachine::Other(machine) => {
+                let (next, actions) = machine.on(other, &TIMERS);
+                *machine = next;
+                actions
+            }
+        };
+        self.carry_out_client(now, id, actions);
+        actions
+    }
+
+    /// Does what a client machine wants, but for handing responses up and for its end, which the caller does last.
+    fn carry_out_client(&mut self, now: Now, id: Id, actions: Actions) {
+        for (timer, after) in actions.timers() {
+            self.deadlines.insert(now.at + after, Due::Client(id, timer));
+        }
+        let Some(client) = self.transactions.client(id) else { return };
+        if actions.contains(Action::SendRequest)
+            && let Some(message) = client.request.clone()
+        {
+            let id = SendId(u64::from(id.generation) << 32 | u64::from(id.slot));
+            self.outputs.push_back(Output::Send { id, message });
+        }
+        if actions.contains(Action::SendAck)
+            && let Some(message) = client.ack.clone()
+        {
+            self.outputs.push_back(Output::Send { id: SendId(0), message });
+        }
+    }
+
+    /// What was sent under this id did not arrive.
+    pub(super) fn send_failed(&mut self, now: Now, id: SendId) {
+        let id = Id { slot: id.0 as u32, generation: (id.0 >> 32) as u32 };
+        let actions =
+            self.client_event(now, id, invite_client::Event::TransportError, client::Event::TransportError);
+        self.after_client(now, id, actions, Failure::Unreachable);
+    }
+
+    pub(super) fn client_timer(&mut self, now: Now, id: Id, timer: Timer) {
+        let actions = self.client_event(now, id, invite_client::Event::Timer(timer), client::Event::Timer(timer));
+        self.after_client(now, id, actions, Failure::NoAnswer);
+    }
+
+    /// Failures go to the next target; what has ended is forgotten.
+    pub(super) fn after_client(&mut self, now: Now, id: Id, actions: Actions, failure: Failure) {
+        let failed = actions.contains(Action::PassTimeout) || actions.contains(Action::PassTransportError);
+        let server = self.transactions.client(id).map(|client| client.server);
+        if actions.contains(Action::Terminated) {
+            self.transactions.remove_client(id);
+        }
+        let Some(server_id) = server.filter(|_| failed) else { return };
+        let Some(server) = self.transactions.server(server_id) else { return };
+        let Some(work) = server.work.as_mut().filter(|_| server.client == Some(id)) else { return };
+        work.failure = failure;
+        let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+        self.try_next(now, server_id, &mut notes);
+    }
+}
+
+/// A REGISTER leaves for a stranger only where the policy says so.
+//= PRIV-042
+fn may_register(policy: &Policy, work: &Work, hop: &Hop) -> bool {
+    let home = crate::sip::uri::Uri::parse(work.draft.request_uri()).is_ok_and(|uri| {
+        policy.domain.admin_domains.value.iter().any(|domain| uri.host().eq_ignore_ascii_case(domain.as_bytes()))
+    });
+    hop.is_trusted() || home || matches!(work.chosen_by, ChosenBy::Policy(_))
+}

@@ -1,0 +1,559 @@
+//! The same road back: responses, answers of our own, CANCEL, and the timers of the server side.
+
+use std::sync::Arc;
+
+use super::attempt::TIMER_C;
+use super::event::{Drop, Event, What};
+use super::output::{Output, SendId};
+use super::reject::Reject;
+use super::transactions::{ClientMachine, Failure, Id, ServerMachine};
+use super::{Due, Engine, KeyOf, Now, TIMERS};
+use crate::privacy::gate::{Answer, Gate, Response};
+use crate::privacy::wanted::Wanted;
+use crate::privacy::{DialogMemory, Notes, Outgoing, PrivacySet, admit};
+use crate::proxy::forward;
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::topology::restore;
+use crate::transaction::{
+    Action, Actions, Client, Reliability, ResponseClass, ServerKey, Timer, client, invite_client, invite_server, server,
+};
+use crate::trust::{Hop, Origin};
+
+impl Engine {
+    /// A response for one of our client transactions.
+    //= PROXY-020
+    //= PROXY-032
+    pub(super) fn answered(&mut self, now: Now, id: Id, origin: &Origin, message: Message, essentials: &Essentials) {
+        let status = message.status();
+        let what = What::Response { status, to: essentials.cseq_method };
+        let Some(class) = ResponseClass::from_status(status) else { return self.drop(what, Drop::Stray) };
+        let Some(client) = self.transactions.client(id) else { return self.drop(what, Drop::Stray) };
+        let server_id = client.server;
+        match &client.machine {
+            ClientMachine::Invite(_) if essentials.cseq_method != Method::Invite => {
+                return self.drop(what, Drop::Stray);
+            }
+            ClientMachine::Invite(_) => {
+                if class == ResponseClass::Failure && client.ack.is_none() {
+                    client.ack = message.first(Name::To).and_then(|to| client.request.as_ref()?.ack_of_failure(to));
+                }
+                if class == ResponseClass::Provisional {
+                    self.extend_timer_c(now, id);
+                }
+            }
+            ClientMachine::Other(_) => {
+                let method = self.transactions.server(server_id).map(|server| server.method);
+                if method.is_some_and(|method| method != essentials.cseq_method) {
+                    return self.drop(what, Drop::Stray);
+                }
+            }
+        }
+        let actions =
+            self.client_event(now, id, invite_client::Event::Response(class), client::Event::Response(class));
+        if class == ResponseClass::Provisional {
+            self.cancel_if_wanted(now, id);
+        } else {
+            self.forget_request(id);
+        }
+        match actions.contains(Action::PassResponse) {
+            false => self.drop(what, Drop::Retransmission),
+            true if status == 100 => self.drop(what, Drop::HopByHop),
+            true => self.pass_response(now, id, server_id, origin, message, essentials),
+        }
+        if actions.contains(Action::Terminated) {
+            self.transactions.remove_client(id);
+        }
+    }
+
+    /// After a final response no one needs the request's bytes again.
+    fn forget_request(&mut self, id: Id) {
+        if let Some(client) = self.transactions.client(id) {
+            client.request = None;
+        }
+    }
+
+    fn pass_response(
+        &mut self,
+        now: Now,
+        client: Id,
+        id: Id,
+        origin: &Origin,
+        message: Message,
+        essentials: &Essentials,
+    ) {
+        let status = message.status();
+        let what = What::Response { status, to: essentials.cseq_method };
+        let Some(server) = self.transactions.server(id) else { return self.drop(what, Drop::Stray) };
+        //= PROXY-024
+        if status == 503
+            && let Some(work) = server.work.as_mut().filter(|_| server.client == Some(client))
+        {
+            work.failure = Failure::Overloaded;
+            self.drop(what, Drop::Held);
+            let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+            return self.try_next(now, id, &mut notes);
+        }
+        let mut notes = if self.observing { Notes::on() } else { Notes::off() };
+        let draft = Draft::from(message);
+        let Some((outgoing, hop)) = self.clear_response(now, id, origin, draft, essentials, &mut notes) else {
+            return self.drop(what, Drop::Stray);
+        };
+        self.note_cleared(what, origin, &hop, &mut notes);
+        let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
+        self.server_response(now, id, class, outgoing);
+    }
+
+    /// Turns a response into what the hop back may see.
+    //= PRIV-024
+    //= PRIV-133
+    //= PROXY-026
+    fn clear_response(
+        &mut self,
+        now: Now,
+        id: Id,
+        origin: &Origin,
+        mut draft: Draft,
+        essentials: &Essentials,
+        notes: &mut Notes,
+    ) -> Option<(Outgoing, Hop)> {
+        let server = self.transactions.server(id)?;
+        let policy = Arc::clone(&server.policy);
+        let (hop, nonce, method, responder) = (server.back, server.nonce, server.method, server.responder);
+        let kept = server.kept.take();
+        forward::pop_first(&mut draft, Name::Via);
+        admit::admit(&policy, origin, &mut draft, notes);
+        // What cannot be read in a response asks for privacy; a response is never refused.
+        let wanted = Wanted::read(&policy, &draft, origin.peer(), responder).unwrap_or(Wanted {
+            set: PrivacySet::ID.union(responder),
+            said: PrivacySet::ID,
+            unprovidable: Default::default(),
+            leave_header: true,
+        });
+        if let Some(kept) = &kept {
+            for (name, value) in [(Name::From, &kept.from), (Name::To, &kept.to)] {
+                if let (Some(value), Some((row, _))) = (value, draft.first_at(name)) {
+                    draft.set(row, &[value]);
+                }
+            }
+            let own = &self.own;
+            restore::response(&mut draft, &kept.concealed, |row| {
+                list::values(row).any(|span| {
+                    let name_addr = NameAddr::parse(span.of(row));
+                    name_addr.is_ok_and(|name_addr| {
+                        name_addr.uri().is_ok_and(|uri| own.named(uri.host(), uri.port()).is_some())
+                    })
+                })
+            });
+        }
+        let enters = policy.privacy.dialog_sticky.value
+            && forms_dialog(method)
+            && draft.status() < 300
+            && responder.is_empty()
+            && !wanted.said.is_empty();
+        if enters {
+            self.remember_responder(now, &mut draft, essentials, wanted.said, nonce);
+        }
+        let own = self.own_towards(hop.destination())?;
+        let gate = Gate { policy: &policy, keys: &self.keys };
+        let outgoing = gate.response(Response { draft, hop, own, wanted: &wanted, nonce }, notes);
+        if let Some(server) = self.transactions.server(id) {
+            server.kept = kept;
+        }
+        Some((outgoing, hop))
+    }
+
+    /// The answering party entered the dialog: what it gave goes into the token of the other side's route set, and is kept
+    /// here for its own.
+    //= PRIV-130
+    //= PRIV-138
+    fn remember_responder(
+        &mut self,
+        now: Now,
+        draft: &mut Draft,
+        essentials: &Essentials,
+        said: PrivacySet,
+        nonce: [u8; 12],
+    ) {
+        let Some(to_tag) = essentials.to_tag.as_deref() else { return };
+        let mut found = None;
+        for (row, value) in draft.rows_at(Name::RecordRoute) {
+            for span in list::values(value) {
+                let Ok(name_addr) = NameAddr::parse(span.of(value)) else { continue };
+                let Ok(uri) = name_addr.uri() else { continue };
+                let (Some(user), Some(_)) = (uri.user(), self.own.named(uri.host(), uri.port())) else { continue };
+                if !restore::looks_sealed(user) {
+                    continue;
+                }
+                let opened =
+                    DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, user);
+                let (Ok((memory, _)), Some(at)) = (opened, memchr::memmem::find(value, user)) else { continue };
+                found = Some((row, at..at + user.len(), memory));
+            }
+        }
+        let oldest = now.unix.saturating_sub(self.policy.privacy.max_dialog_age.value.as_secs());
+        self.remembered.expire(oldest);
+        let created = found.as_ref().map_or(now.unix, |(_, _, memory)| u64::from(memory.created));
+        self.remembered.keep(&essentials.call_id, to_tag, said, created);
+        if let Some((row, range, mut memory)) = found
+            && memory.other.is_none()
+        {
+            memory.other = Some(said);
+            let max = self.policy.privacy.token_max_bytes.value;
+            if let Some(token) = memory.seal(&self.keys, &essentials.call_id, &essentials.from_tag, nonce, max) {
+                draft.splice(row, range, &[&token]);
+            }
+        }
+    }
+
+    // The server transaction.
+
+    /// Hands a response to the server transaction, which sends it.
+    fn server_response(&mut self, now: Now, id: Id, class: ResponseClass, outgoing: Outgoing) {
+        let Some(server) = self.transactions.server(id) else { return };
+        let actions = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let (next, actions) = machine.on(invite_server::Event::Response(class), &TIMERS);
+                *machine = next;
+                actions
+            }
+            ServerMachine::Other(machine) => {
+                let (next, actions) = machine.on(server::Event::Response(class), &TIMERS);
+                *machine = next;
+                actions
+            }
+        };
+        if class != ResponseClass::Provisional {
+            server.work = None;
+            if class == ResponseClass::Failure {
+                server.kept = None;
+            }
+        }
+        self.carry_out_server(now, id, actions, Some((outgoing, class)));
+    }
+
+    pub(super) fn carry_out_server(
+        &mut self,
+        now: Now,
+        id: Id,
+        actions: Actions,
+        response: Option<(Outgoing, ResponseClass)>,
+    ) {
+        for (timer, after) in actions.timers() {
+            self.deadlines.insert(now.at + after, Due::Server(id, timer));
+        }
+        let Some(server) = self.transactions.server(id) else { return };
+        if actions.contains(Action::SendResponse)
+            && let Some((message, class)) = response
+        {
+            // A 2xx to an INVITE is repeated by who made it, so it is not kept.
+            let repeats = class == ResponseClass::Success && matches!(server.machine, ServerMachine::Invite(_));
+            server.last = (!repeats).then(|| message.clone());
+            self.outputs.push_back(Output::Send { id: SendId(0), message });
+        } else if actions.contains(Action::ResendResponse)
+            && let Some(message) = server.last.clone()
+        {
+            self.outputs.push_back(Output::Send { id: SendId(0), message });
+        }
+        if actions.contains(Action::SendTrying) {
+            self.send_trying(id);
+        }
+        if actions.contains(Action::Terminated) {
+            self.transactions.remove_server(id);
+        }
+    }
+
+    /// The 100 of an INVITE that is on its way and not answered yet.
+    //= TXN-002
+    pub(super) fn trying(&mut self, _now: Now, id: Id) {
+        let Some(server) = self.transactions.server(id) else { return };
+        if let ServerMachine::Invite(machine) = server.machine
+            && machine.state() == invite_server::State::Proceeding
+            && server.last.is_none()
+        {
+            self.send_trying(id);
+        }
+    }
+
+    fn send_trying(&mut self, id: Id) {
+        let Some(server) = self.transactions.server(id) else { return };
+        let Some(work) = server.work.as_ref() else { return };
+        let (hop, policy) = (server.back, Arc::clone(&server.policy));
+        let received_to = server.kept.as_ref().and_then(|kept| kept.to.as_deref());
+        let answer =
+            Answer { status: 100, reason: "Trying", to_tag: None, received_to, rows: Default::default() };
+        let gate = Gate { policy: &policy, keys: &self.keys };
+        let message = gate.answer(&work.draft, hop, &answer);
+        server.last = Some(message.clone());
+        self.outputs.push_back(Output::Send { id: SendId(0), message });
+    }
+
+    pub(super) fn server_timer(&mut self, now: Now, id: Id, timer: Timer) {
+        let Some(server) = self.transactions.server(id) else { return };
+        let actions = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let (next, actions) = machine.on(invite_server::Event::Timer(timer), &TIMERS);
+                *machine = next;
+                actions
+            }
+            ServerMachine::Other(machine) => {
+                let (next, actions) = machine.on(server::Event::Timer(timer), &TIMERS);
+                *machine = next;
+                actions
+            }
+        };
+        self.carry_out_server(now, id, actions, None);
+    }
+
+    // Answers of our own.
+
+    /// Answers a request that has a transaction, once and for all.
+    pub(super) fn refuse(&mut self, now: Now, id: Id, draft: &Draft, received_to: Option<&[u8]>, reject: &Reject) {
+        let Some(server) = self.transactions.server(id) else { return };
+        let what = What::Request(server.method);
+        let origin = server.origin;
+        self.counters.refused += 1;
+        if self.observing {
+            let origin = Some((origin.standing(), *origin.evidence()));
+            self.events.push_back(Event::Refused { what, origin, reject: reject.clone() });
+        }
+        //= TXN-008
+        if *reject == Reject::NoAnswer
+            && let ServerMachine::Other(machine) = &mut server.machine
+        {
+            let (next, actions) = machine.on(server::Event::GivenUp, &TIMERS);
+            *machine = next;
+            server.work = None;
+            return self.carry_out_server(now, id, actions, None);
+        }
+        let (hop, policy, tag) = (server.back, Arc::clone(&server.policy), server.tag);
+        let outgoing = self.answer(&policy, draft, hop, received_to, tag, reject);
+        let class = ResponseClass::Failure;
+        self.server_response(now, id, class, outgoing);
+    }
+
+    fn answer(
+        &self,
+        policy: &crate::policy::Policy,
+        draft: &Draft,
+        hop: Hop,
+        received_to: Option<&[u8]>,
+        tag: u64,
+        reject: &Reject,
+    ) -> Outgoing {
+        let look = reject.look();
+        let tag = format!("{tag:016x}");
+        let answer = Answer {
+            status: look.status,
+            reason: &look.reason,
+            to_tag: Some(tag.as_bytes()),
+            received_to,
+            rows: look.rows,
+        };
+        Gate { policy, keys: &self.keys }.answer(draft, hop, &answer)
+    }
+
+    /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time.
+    pub(super) fn answer_alone(&mut self, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
+        use std::hash::{BuildHasher, Hash, Hasher};
+        let what = What::Request(draft.method().unwrap_or(Method::Other));
+        if draft.method() == Some(Method::Ack) {
+            return self.drop(what, Drop::Unanswerable);
+        }
+        let Some(via) = draft.first(Name::Via) else { return self.drop(what, Drop::Unanswerable) };
+        if crate::sip::headers::via::Via::parse(via).is_err() {
+            return self.drop(what, Drop::Unanswerable);
+        }
+        let mut hasher = self.keyed.build_hasher();
+        (via, draft.first(Name::CallId)).hash(&mut hasher);
+        let tag = hasher.finish();
+        let origin = Origin::judge(&self.policy, flow);
+        forward::mark_via(&mut draft, flow.remote);
+        let hop = self.back_to(&origin, &draft);
+        let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
+        self.counters.refused += 1;
+        if self.observing {
+            let origin = Some((origin.standing(), *origin.evidence()));
+            self.events.push_back(Event::Refused { what, origin, reject: reject.clone() });
+        }
+        self.outputs.push_back(Output::Send { id: SendId(0), message });
+    }
+
+    // CANCEL.
+
+    /// A CANCEL: answered at once, and the branch under way is cancelled as soon as it may be.
+    //= PROXY-027
+    pub(super) fn cancel_received(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: Draft,
+        essentials: &Essentials,
+        key: ServerKey,
+    ) {
+        let flow = *origin.flow();
+        let invite = self.key_of(origin, &draft, essentials, KeyOf::CancelledInvite).ok();
+        let Some(invite) = invite.and_then(|key| self.transactions.find(&key)) else {
+            return self.answer_alone(flow, draft, &Reject::NothingToCancel);
+        };
+        if self.transactions.len() >= self.policy.limits.transactions_max as usize {
+            return self.answer_alone(flow, draft, &Reject::Full);
+        }
+        let id = self.open_server(now, origin, &draft, Method::Cancel, key);
+        let tag = self.transactions.server(invite).map(|server| server.tag).unwrap_or_default();
+        if let Some(server) = self.transactions.server(id) {
+            let (hop, policy) = (server.back, Arc::clone(&server.policy));
+            let tag = format!("{tag:016x}");
+            let answer = Answer {
+                status: 200,
+                reason: "OK",
+                to_tag: Some(tag.as_bytes()),
+                received_to: None,
+                rows: Default::default(),
+            };
+            let message = Gate { policy: &policy, keys: &self.keys }.answer(&draft, hop, &answer);
+            self.server_response(now, id, ResponseClass::Success, message);
+        }
+        self.drop(What::Request(Method::Cancel), Drop::HopByHop);
+        let reason = draft.first(Name::Reason).map(<[u8]>::to_vec);
+        let Some(server) = self.transactions.server(invite) else { return };
+        let Some(work) = server.work.as_mut().filter(|work| work.cancelled.is_none()) else { return };
+        work.cancelled = Some(reason);
+        match server.client {
+            Some(client) => {
+                if let Some(client) = self.transactions.client(client) {
+                    client.cancel_wanted = true;
+                }
+                self.cancel_if_wanted(now, client);
+            }
+            // It waits for an address: nothing was sent.
+            None => {
+                let mut notes = Notes::off();
+                self.try_next(now, invite, &mut notes);
+            }
+        }
+    }
+
+    /// Sends the CANCEL of a branch that has a provisional response, once.
+    pub(super) fn cancel_if_wanted(&mut self, now: Now, id: Id) {
+        let Some(client) = self.transactions.client(id) else { return };
+        let ClientMachine::Invite(machine) = client.machine else { return };
+        let due = client.cancel_wanted && client.cancel.is_none();
+        if !due || machine.state() != invite_client::State::Proceeding {
+            return;
+        }
+        let server = client.server;
+        let Some(invite) = client.request.clone() else { return };
+        let reason = self.transactions.server(server).and_then(|server| {
+            server.work.as_ref().and_then(|work| work.cancelled.clone().flatten())
+        });
+        // A Reason the caller gave may name things; outside T it is not passed on.
+        let reason = reason.filter(|_| matches!(invite, Outgoing::Trusted(_)));
+        let Some(message) = invite.cancel(reason.as_deref()) else { return };
+        let reliability = Reliability::from(invite.destination().transport);
+        let (machine, actions) = Client::start(reliability, &TIMERS);
+        if let Some(client) = self.transactions.client(id) {
+            client.cancel = Some((machine, message));
+        }
+        self.carry_out_cancel(now, id, actions);
+    }
+
+    fn carry_out_cancel(&mut self, now: Now, id: Id, actions: Actions) {
+        for (timer, after) in actions.timers() {
+            self.deadlines.insert(now.at + after, Due::Cancel(id, timer));
+        }
+        let message = self.transactions.client(id).and_then(|client| client.cancel.as_ref()).map(|(_, out)| out.clone());
+        if actions.contains(Action::SendRequest)
+            && let Some(message) = message
+        {
+            self.outputs.push_back(Output::Send { id: SendId(0), message });
+        }
+    }
+
+    pub(super) fn cancel_answered(&mut self, now: Now, id: Id, status: u16) {
+        if let Some(class) = ResponseClass::from_status(status) {
+            self.cancel_event(now, id, client::Event::Response(class));
+        }
+    }
+
+    fn cancel_event(&mut self, now: Now, id: Id, event: client::Event) {
+        let Some(client) = self.transactions.client(id) else { return };
+        let Some((machine, _)) = &mut client.cancel else { return };
+        let (next, actions) = machine.on(event, &TIMERS);
+        *machine = next;
+        self.carry_out_cancel(now, id, actions);
+    }
+
+    pub(super) fn cancel_timer(&mut self, now: Now, id: Id, timer: Timer) {
+        self.cancel_event(now, id, client::Event::Timer(timer));
+        if timer == Timer::F {
+            self.branch_given_up(now, id);
+        }
+    }
+
+    // Timer C.
+
+    fn extend_timer_c(&mut self, now: Now, id: Id) {
+        let Some(client) = self.transactions.client(id) else { return };
+        let first = client.timer_c.is_zero();
+        client.timer_c = now.at + TIMER_C;
+        if first {
+            self.deadlines.insert(now.at + TIMER_C, Due::TimerC(id));
+        }
+    }
+
+    /// Timer C ran out: the branch is cancelled, and given up when that brings nothing.
+    //= PROXY-019
+    pub(super) fn timer_c(&mut self, now: Now, id: Id) {
+        let Some(client) = self.transactions.client(id) else { return };
+        let ClientMachine::Invite(machine) = client.machine else { return };
+        if machine.state() != invite_client::State::Proceeding || client.cancel.is_some() {
+            return;
+        }
+        if client.timer_c > now.at {
+            let at = client.timer_c;
+            return self.deadlines.insert(at, Due::TimerC(id));
+        }
+        client.cancel_wanted = true;
+        self.cancel_if_wanted(now, id);
+    }
+
+    /// A cancelled INVITE that nobody ends: it counts as not answered.
+    fn branch_given_up(&mut self, now: Now, id: Id) {
+        let Some(client) = self.transactions.client(id) else { return };
+        let server_id = client.server;
+        let actions = self.client_event(
+            now,
+            id,
+            invite_client::Event::GivenUp,
+            client::Event::TransportError,
+        );
+        if !actions.contains(Action::Terminated) {
+            return;
+        }
+        self.transactions.remove_client(id);
+        let Some(server) = self.transactions.server(server_id) else { return };
+        let Some(work) = server.work.as_mut() else { return };
+        work.failure = Failure::NoAnswer;
+        let mut notes = Notes::off();
+        self.try_next(now, server_id, &mut notes);
+    }
+
+    /// Lets everything happen whose time has come.
+    pub(super) fn expire(&mut self, now: Now) {
+        while let Some(due) = self.deadlines.pop_due(now.at) {
+            match due {
+                Due::Server(id, timer) => self.server_timer(now, id, timer),
+                Due::Client(id, timer) => self.client_timer(now, id, timer),
+                Due::Cancel(id, timer) => self.cancel_timer(now, id, timer),
+                Due::TimerC(id) => self.timer_c(now, id),
+            }
+        }
+    }
+}
+
+/// Whether a request of this method can open a dialog that we record-route.
+fn forms_dialog(method: Method) -> bool {
+    matches!(method, Method::Invite | Method::Subscribe | Method::Refer | Method::Other)
+}

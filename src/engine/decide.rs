@@ -1,0 +1,313 @@
+//! Decide: what the originator wants, which dialog it is, where it goes. Our own Route values and tokens are opened here.
+
+use std::sync::Arc;
+
+use super::reject::Reject;
+use super::transactions::{Failure, Kept, Work};
+use super::{Engine, Now};
+use crate::policy::Policy;
+use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
+use crate::proxy::targets::{Arrival, Targets, targets};
+use crate::proxy::{check, forward};
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::headers::via::Via;
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Essentials, Method, Name};
+use crate::topology::restore;
+use crate::transaction::ClientBranch;
+use crate::trust::{Origin, Standing};
+
+/// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
+pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
+
+/// What was found in our own Route values.
+struct Opened {
+    dialog: Option<(DialogMemory, Party)>,
+    /// Our address in the last own Route value taken off, without a token: the side it leaves by.
+    side: Option<Side>,
+}
+
+impl Engine {
+    /// What becomes of a request. Gives the work of forwarding it, what its responses get back, and what the party that
+    /// answers is remembered to want.
+    pub(super) fn decide(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        mut draft: Draft,
+        essentials: Essentials,
+    ) -> Result<(Work, Option<Kept>, PrivacySet), Box<Refused>> {
+        let mut kept = Kept::default();
+        match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
+            Ok((wanted, dialog, targets, responder)) => {
+                let has_kept = kept.to.is_some();
+                let work = Work {
+                    draft,
+                    essentials,
+                    wanted,
+                    dialog,
+                    targets: targets.list,
+                    chosen_by: targets.by,
+                    next_target: 0,
+                    addresses: Vec::new(),
+                    cancelled: None,
+                    failure: Failure::Nothing,
+                };
+                Ok((work, has_kept.then_some(kept), responder))
+            }
+            Err(reject) => Err(Box::new((draft, kept.to, reject))),
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the four facts a plan consists of, named where it is taken apart")]
+    pub(super) fn plan(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+        kept: &mut Kept,
+    ) -> Result<(Wanted, Option<(DialogMemory, Party)>, Targets, PrivacySet), Reject> {
+        let policy = Arc::clone(&self.policy);
+        let understands_privacy = !policy.privacy.values.value.is_empty();
+        check::check(draft, origin.standing(), understands_privacy)?;
+        let loop_part = self.loop_part(draft, essentials, origin);
+        if self.came_back(draft, loop_part) {
+            return Err(Reject::Loop);
+        }
+        let opened = self.open_routes(now, draft, essentials)?;
+        //= PCSCF-020
+        if origin.standing() == Standing::Served && draft.method() != Some(Method::Register) {
+            return Err(Reject::Unregistered);
+        }
+        let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
+        let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
+        self.restore(draft, opened.dialog.as_ref(), kept)?;
+        let arrival = Arrival {
+            listener: origin.flow().listener,
+            standing: origin.standing(),
+            dialog: leaves_by(&opened),
+            in_dialog: opened.dialog.is_some(),
+        };
+        let targets = targets(&policy, &self.own, draft, arrival)?;
+        let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
+        forward::count_hop(draft);
+        forward::strict_next_hop(draft);
+        Ok((wanted, dialog, targets, responder))
+    }
+
+    /// The second part of a branch of ours: the same when a request comes back unchanged.
+    //= PROXY-004
+    pub(super) fn loop_part(&self, draft: &Draft, essentials: &Essentials, origin: &Origin) -> u64 {
+        use std::hash::{Hash, Hasher};
+        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
+        (draft.request_uri(), &essentials.call_id[..], &essentials.from_tag[..], essentials.cseq).hash(&mut hasher);
+        origin.standing().hash(&mut hasher);
+        draft.rows(Name::Route).for_each(|route| route.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    fn came_back(&self, draft: &Draft, loop_part: u64) -> bool {
+        draft.rows(Name::Via).any(|row| {
+            // Only rows that could hold a branch of ours are read.
+            memchr::memmem::find(row, b"z9hG4bK").is_some()
+                && list::values(row).any(|span| {
+                    let Ok((via, _)) = Via::parse(span.of(row)) else { return false };
+                    let branch = via.branch().and_then(ClientBranch::parse);
+                    branch.is_some_and(|branch| branch.loop_part == loop_part)
+                        && self.own.named(via.host(), via.port()).is_some()
+                })
+        })
+    }
+
+    /// Takes our own values off the Route and opens the token in them.
+    //= PROXY-007
+    //= PROXY-008
+    //= PRIV-141
+    fn open_routes(&mut self, now: Now, draft: &mut Draft, essentials: &Essentials) -> Result<Opened, Reject> {
+        self.from_strict_router(draft);
+        let mut opened = Opened { dialog: None, side: None };
+        for _ in 0..2 {
+            let Some(own) = self.own_route(draft) else { break };
+            if let Some(token) = own.token {
+                if opened.dialog.is_some() {
+                    break;
+                }
+                opened.dialog = Some(self.open_token(now, essentials, &token)?);
+            }
+            opened.side = Some(own.side);
+            forward::pop_first(draft, Name::Route);
+        }
+        Ok(opened)
+    }
+
+    /// A Request-URI that is a Record-Route of ours: a strict router put the real one at the end of the Route.
+    fn from_strict_router(&self, draft: &mut Draft) {
+        let Ok(uri) = Uri::parse(draft.request_uri()) else { return };
+        let is_ours = self.own.named(uri.host(), uri.port()).is_some();
+        if !is_ours || !uri.lr() || !draft.has(Name::Route) {
+            return;
+        }
+        let Some((row, value)) = draft.rows_at(Name::Route).last() else { return };
+        let value = value.to_vec();
+        let Some(last) = list::values(&value).last() else { return };
+        let Ok(target) = NameAddr::parse(last.of(&value)) else { return };
+        let route_back = draft.request_uri().to_vec();
+        draft.set_request_uri(target.uri_bytes());
+        if last.start == 0 {
+            draft.remove_row(row);
+        } else {
+            draft.set(row, &[value[..last.start].trim_ascii_end().strip_suffix(b",").unwrap_or_default()]);
+        }
+        // As if the router had been loose, so that the value is taken off like any other.
+        draft.insert_top(Name::Route, &[b"<", &route_back, b">"]);
+    }
+
+    fn own_route(&self, draft: &Draft) -> Option<OwnRoute> {
+        let (route, _) = NameAddr::parse_first(draft.first(Name::Route)?).ok()?;
+        let uri = route.uri().ok()?;
+        let own = self.own.named(uri.host(), uri.port())?;
+        let transport = uri.transport().and_then(crate::sip::Transport::from_name).unwrap_or(crate::sip::Transport::Udp);
+        let token = uri.user().filter(|user| restore::looks_sealed(user)).map(<[u8]>::to_vec);
+        Some(OwnRoute { side: Side { listener: own.bound.listener, transport }, token })
+    }
+
+    fn open_token(
+        &mut self,
+        now: Now,
+        essentials: &Essentials,
+        token: &[u8],
+    ) -> Result<(DialogMemory, Party), Reject> {
+        let to_tag = essentials.to_tag.as_deref().unwrap_or_default();
+        let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, token);
+        let Ok((memory, party)) = opened else {
+            self.counters.token_failures += 1;
+            return Err(Reject::ForeignToken);
+        };
+        //= PRIV-143
+        let age = now.unix.saturating_sub(u64::from(memory.created));
+        if age > self.policy.privacy.max_dialog_age.value.as_secs() {
+            return Err(Reject::StaleToken);
+        }
+        Ok((memory, party))
+    }
+
+    /// What the sender and the party that will answer gave when they entered this dialog.
+    //= PRIV-020
+    //= PRIV-130
+    fn remembered_sets(
+        &self,
+        policy: &Policy,
+        dialog: Option<&(DialogMemory, Party)>,
+        essentials: &Essentials,
+    ) -> (PrivacySet, PrivacySet) {
+        let (Some((memory, party)), true) = (dialog, policy.privacy.dialog_sticky.value) else {
+            return (PrivacySet::EMPTY, PrivacySet::EMPTY);
+        };
+        let other_tag = match party {
+            Party::Creator => essentials.to_tag.as_deref().unwrap_or_default(),
+            Party::Other => &essentials.from_tag,
+        };
+        let other = memory.other.unwrap_or_else(|| {
+            // No answering party yet, no memory of it.
+            if other_tag.is_empty() {
+                return PrivacySet::EMPTY;
+            }
+            self.remembered.of(&essentials.call_id, other_tag, memory, self.keys.instance())
+        });
+        match party {
+            Party::Creator => (memory.creator, other),
+            Party::Other => (other, memory.creator),
+        }
+    }
+
+    /// Towards the hidden party everything looks as it made it: To, Route, Request-URI.
+    //= PRIV-133
+    fn restore(
+        &mut self,
+        draft: &mut Draft,
+        dialog: Option<&(DialogMemory, Party)>,
+        kept: &mut Kept,
+    ) -> Result<(), Reject> {
+        if let Some((memory, Party::Other)) = dialog {
+            if let Some(from) = &memory.from
+                && let Some((row, value)) = draft.first_at(Name::To)
+            {
+                kept.to = Some(value.to_vec());
+                let from = from.clone();
+                draft.set(row, &[&from]);
+            }
+            if let Some(record_route) = &memory.record_route {
+                draft.insert_top(Name::Route, &[record_route]);
+            }
+        }
+        let Ok(uri) = Uri::parse(draft.request_uri()) else { return Ok(()) };
+        let Some(token) = uri.user().filter(|user| restore::looks_sealed(user)) else { return Ok(()) };
+        if self.own.named(uri.host(), uri.port()).is_none() {
+            return Ok(());
+        }
+        match restore::contact(&self.keys, token) {
+            Ok(target) => {
+                draft.set_request_uri(&target);
+                Ok(())
+            }
+            Err(_) => {
+                self.counters.token_failures += 1;
+                Err(Reject::ForeignToken)
+            }
+        }
+    }
+
+    /// What is to be remembered of the dialog this request opens or belongs to; `None`: it is not record-routed.
+    //= PROXY-013
+    //= PRIV-136
+    //= PRIV-139
+    fn dialog(
+        &self,
+        now: Now,
+        origin: &Origin,
+        draft: &Draft,
+        opened: Option<(DialogMemory, Party)>,
+        said: PrivacySet,
+        targets: &Targets,
+    ) -> Option<(DialogMemory, Party)> {
+        let forms = matches!(
+            draft.method(),
+            Some(Method::Invite | Method::Subscribe | Method::Refer | Method::Other)
+        );
+        if !forms && !(draft.method() == Some(Method::Notify) && opened.is_some()) {
+            return None;
+        }
+        if opened.is_some() {
+            return opened;
+        }
+        let target = targets.list.first()?;
+        let arrived = Side { listener: origin.flow().listener, transport: origin.flow().transport };
+        let memory = DialogMemory {
+            creator: said,
+            other: None,
+            created: now.unix as u32,
+            instance: self.keys.instance(),
+            sides: [arrived, Side { listener: target.listener, transport: target.transport }],
+            from: None,
+            record_route: None,
+        };
+        Some((memory, Party::Creator))
+    }
+}
+
+struct OwnRoute {
+    side: Side,
+    token: Option<Vec<u8>>,
+}
+
+/// The side a request of a dialog leaves by: the other party's, as the token says.
+fn leaves_by(opened: &Opened) -> Option<(crate::policy::ListenerId, crate::sip::Transport)> {
+    let side = match &opened.dialog {
+        Some((memory, Party::Creator)) => Some(memory.sides[1]),
+        Some((memory, Party::Other)) => Some(memory.sides[0]),
+        None => opened.side,
+    };
+    side.map(|side| (side.listener, side.transport))
+}

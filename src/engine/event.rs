@@ -1,0 +1,92 @@
+//! What happened, as typed values: log lines, counters, replay and tests are made from them.
+
+use crate::engine::reject::Reject;
+use crate::privacy::Decision;
+use crate::rule::Rule;
+use crate::sip::Method;
+use crate::trust::{Evidence, Standing};
+
+/// One thing worth knowing about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A request was cleared for a hop, or a response for the hop back.
+    Cleared(Judged),
+    /// A request was refused; the answer is an output.
+    Refused { what: What, origin: Option<(Standing, Evidence)>, reject: Reject },
+    /// A message went no further, without an answer.
+    Dropped { what: What, why: Drop },
+}
+
+/// A cleared message: who sent it, who gets it, and what was decided on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub what: What,
+    pub origin: (Standing, Evidence),
+    /// Standing of the hop, and why.
+    pub hop: (Standing, Evidence),
+    pub decisions: Vec<Decision>,
+}
+
+/// The kind of a message: bounded, names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Request(Method),
+    Response { status: u16, to: Method },
+    Unreadable,
+}
+
+/// Why a message went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drop {
+    /// It came before; what was sent then is sent again, if anything.
+    Retransmission,
+    /// It ends here: a 100, an ACK of a failure, an answer to our CANCEL.
+    HopByHop,
+    /// No transaction of ours waits for this response.
+    Stray,
+    /// It cannot be read, and cannot be answered.
+    Unanswerable,
+    /// An ACK that leads nowhere, or that a rule refuses.
+    AckNowhere,
+    /// Another response or target is waited for.
+    Held,
+    /// The engine is full.
+    Full,
+}
+
+impl Drop {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Drop::Retransmission => "retransmission",
+            Drop::HopByHop => "ends here",
+            Drop::Stray => "no transaction waits for it",
+            Drop::Unanswerable => "unreadable, and not to be answered",
+            Drop::AckNowhere => "an ACK that leads nowhere",
+            Drop::Held => "held until the last target answered",
+            Drop::Full => "no room",
+        }
+    }
+
+    /// The rule behind it.
+    pub fn rule(self) -> Option<Rule> {
+        match self {
+            Drop::Unanswerable => Some(Rule::MSG_001),
+            Drop::Full => Some(Rule::SEC_009),
+            _ => None,
+        }
+    }
+}
+
+/// Counters of one engine; every label is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    pub requests: u64,
+    pub responses: u64,
+    pub cleared_trusted: u64,
+    pub cleared_untrusted: u64,
+    pub refused: u64,
+    pub dropped: u64,
+    pub retransmissions: u64,
+    pub token_failures: u64,
+    pub privacy_refusals: u64,
+}

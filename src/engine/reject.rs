@@ -1,0 +1,225 @@
+//! A refusal, and what it looks like: variant → status, reason phrase, headers. The reason tells a stranger nothing about us.
+
+use smallvec::SmallVec;
+
+use crate::privacy::gate::Refusal;
+use crate::privacy::wanted::{Unprovidable, Unreadable};
+use crate::proxy::check::Unfit;
+use crate::proxy::targets::NoTarget;
+use crate::rule::Rule;
+use crate::sip::Name;
+use crate::sip::essentials::Fault;
+use crate::sip::parse::ParseError;
+
+/// Why this node answers a request itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    #[error("{0}")]
+    Unparsable(ParseError),
+    #[error("{fault}")]
+    Faulty { fault: Fault, method_known: bool },
+    #[error("the branch is nothing but the magic cookie")]
+    BareCookie,
+    #[error("too many Via or Record-Route values")]
+    TooManyRouteValues,
+    #[error("{0}")]
+    Unfit(Unfit),
+    #[error("the request came back to this node unchanged")]
+    Loop,
+    #[error("{0}")]
+    UnreadablePrivacy(Unreadable),
+    #[error("privacy was asked for that cannot be provided, and forwarding without it is refused")]
+    Privacy(Vec<Unprovidable>),
+    #[error("a Contact is too long to be hidden")]
+    TooLong,
+    #[error("a token in a Route or Request-URI is not one of this dialog")]
+    ForeignToken,
+    #[error("the dialog's token is older than privacy.max_dialog_age")]
+    StaleToken,
+    #[error("{0}")]
+    NoTarget(NoTarget),
+    #[error("a REGISTER would leave for a stranger that no [[route]] names")]
+    RegisterToStranger,
+    #[error("a UE that is not registered sends something else than REGISTER")]
+    Unregistered,
+    #[error("no INVITE waits for this CANCEL")]
+    NothingToCancel,
+    #[error("the caller gave up")]
+    Cancelled,
+    #[error("no next hop answered in time")]
+    NoAnswer,
+    #[error("no next hop could be reached")]
+    Unreachable,
+    #[error("the only next hop is overloaded")]
+    Overloaded,
+    #[error("the engine holds limits.transactions_max transactions, or limits.pending_max requests wait")]
+    Full,
+}
+
+/// What a refusal looks like on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    pub status: u16,
+    pub reason: String,
+    pub rows: SmallVec<[(Name, String); 2]>,
+    pub rule: Rule,
+}
+
+impl Reject {
+    /// The answer a refusal becomes.
+    //= MSG-016
+    pub fn look(&self) -> Look {
+        let (status, reason, rule): (u16, &str, Rule) = match self {
+            Reject::Unparsable(error) => return unparsable(*error),
+            Reject::Faulty { fault, method_known } => return faulty(*fault, *method_known),
+            Reject::BareCookie => (400, "Malformed Via Branch", Rule::MSG_008),
+            Reject::TooManyRouteValues => (513, "Message Too Large", Rule::MSG_012),
+            Reject::Unfit(unfit) => return unfit_look(unfit),
+            Reject::Loop => (482, "Loop Detected", Rule::PROXY_004),
+            Reject::UnreadablePrivacy(Unreadable::NoneWithOthers) => (400, "Bad Privacy", Rule::PRIV_008),
+            Reject::UnreadablePrivacy(Unreadable::Malformed) => (400, "Bad Privacy", Rule::PRIV_011),
+            Reject::Privacy(lacking) => return privacy(lacking),
+            Reject::TooLong => (513, "Message Too Large", Rule::PRIV_143),
+            Reject::ForeignToken => (403, "Forbidden", Rule::PRIV_141),
+            Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
+            Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
+            Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
+            Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
+            Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
+            Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
+            Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
+            Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
+            Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
+            Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
+            Reject::Full => (503, "Service Unavailable", Rule::SEC_009),
+        };
+        let mut look = Look { status, reason: reason.to_owned(), rows: SmallVec::new(), rule };
+        if matches!(self, Reject::Full) {
+            look.rows.push((Name::RetryAfter, "5".to_owned()));
+        }
+        look
+    }
+
+    /// Whether another try by the peer can help.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full)
+    }
+}
+
+fn plain(status: u16, reason: impl Into<String>, rule: Rule) -> Look {
+    Look { status, reason: reason.into(), rows: SmallVec::new(), rule }
+}
+
+//= MSG-002
+//= MSG-005
+//= MSG-011
+//= MSG-012
+fn unparsable(error: ParseError) -> Look {
+    match error {
+        ParseError::NotSip | ParseError::StatusLine => plain(400, "Bad Request", Rule::MSG_001),
+        ParseError::RequestLine => plain(400, "Malformed Request-URI", Rule::MSG_011),
+        ParseError::Version => plain(505, "Version Not Supported", Rule::MSG_002),
+        ParseError::StartLineTooLong => plain(414, "Request-URI Too Long", Rule::MSG_012),
+        ParseError::HeaderTooLong | ParseError::HeaderBlockTooLarge => plain(513, "Message Too Large", Rule::MSG_012),
+        ParseError::HeaderRow | ParseError::BareCarriageReturn | ParseError::NoBlankLine => {
+            plain(400, "Malformed Header", Rule::MSG_009)
+        }
+        ParseError::ContentLength => plain(400, "Bad Content-Length", Rule::MSG_005),
+        ParseError::ShortBody => plain(400, "Body Shorter Than Content-Length", Rule::MSG_005),
+        ParseError::BodyTooLarge => plain(413, "Request Entity Too Large", Rule::MSG_012),
+    }
+}
+
+//= MSG-001
+//= MSG-003
+//= MSG-004
+//= MSG-007
+fn faulty(fault: Fault, method_known: bool) -> Look {
+    match fault {
+        Fault::Missing(name) => plain(400, format!("Missing {}", name.as_str()), Rule::MSG_001),
+        Fault::Malformed(Name::CSeq) => plain(400, "Malformed CSeq", Rule::MSG_004),
+        Fault::Malformed(name) => plain(400, format!("Malformed {}", name.as_str()), Rule::MSG_001),
+        Fault::Twice(name) => plain(400, format!("Repeated {}", name.as_str()), Rule::MSG_007),
+        Fault::OtherMethod if method_known => plain(400, "CSeq Names Another Method", Rule::MSG_003),
+        Fault::OtherMethod => plain(501, "Not Implemented", Rule::MSG_003),
+    }
+}
+
+fn unfit_look(unfit: &Unfit) -> Look {
+    match unfit {
+        Unfit::RequestUri => plain(400, "Malformed Request-URI", Rule::MSG_011),
+        Unfit::Scheme => plain(416, "Unsupported URI Scheme", Rule::MSG_011),
+        Unfit::TooManyHops => plain(483, "Too Many Hops", Rule::PROXY_003),
+        Unfit::Extensions(tags) => {
+            let mut look = plain(420, "Bad Extension", Rule::PROXY_002);
+            look.rows.push((Name::Unsupported, tags.clone()));
+            look
+        }
+    }
+}
+
+/// The reason phrase lists what was not provided: ASCII, 128 bytes at most.
+//= PRIV-060
+fn privacy(lacking: &[Unprovidable]) -> Look {
+    const REASON_BYTES_MAX: usize = 128;
+    let mut reason = "Privacy Service Failure".to_owned();
+    let mut separator = ": ";
+    for value in lacking {
+        let name = value.as_str();
+        let shown = if name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) { name } else { "other" };
+        if reason.len() + separator.len() + shown.len() > REASON_BYTES_MAX {
+            break;
+        }
+        reason.push_str(separator);
+        reason.push_str(shown);
+        separator = ", ";
+    }
+    plain(500, reason, Rule::PRIV_060)
+}
+
+impl From<Refusal> for Reject {
+    fn from(refusal: Refusal) -> Reject {
+        match refusal {
+            Refusal::NotProvided(lacking) => Reject::Privacy(lacking),
+            Refusal::TooLong => Reject::TooLong,
+            Refusal::NoAddress => Reject::Unreachable,
+        }
+    }
+}
+
+impl From<NoTarget> for Reject {
+    fn from(no_target: NoTarget) -> Reject {
+        Reject::NoTarget(no_target)
+    }
+}
+
+impl From<Unfit> for Reject {
+    fn from(unfit: Unfit) -> Reject {
+        Reject::Unfit(unfit)
+    }
+}
+
+impl From<Unreadable> for Reject {
+    fn from(unreadable: Unreadable) -> Reject {
+        Reject::UnreadablePrivacy(unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= PRIV-060 type=test
+    #[test]
+    fn the_reason_lists_what_is_lacking_and_stays_short() {
+        let named = |names: &[&str]| {
+            let lacking: Vec<_> = names.iter().map(|name| Unprovidable::Other(Some((*name).into()))).collect();
+            Reject::Privacy(lacking).look().reason
+        };
+        assert_eq!(named(&["session", "foo"]), "Privacy Service Failure: session, foo");
+        assert_eq!(named(&[&"x".repeat(300)]), "Privacy Service Failure: other");
+        let many: Vec<String> = (0..40).map(|number| format!("token{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(named(&many).len() <= 128);
+    }
+}

@@ -1,0 +1,223 @@
+//! Live transactions: machines, the last [`Outgoing`] of each, and what a response needs to find its way back.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use siphasher::sip::SipHasher13;
+use slab::Slab;
+
+use crate::locate::Target;
+use crate::policy::Policy;
+use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
+use crate::proxy::targets::ChosenBy;
+use crate::sip::{Draft, Essentials, Method};
+use crate::topology::Concealed;
+use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey};
+use crate::trust::{Destination, Hop, Origin};
+use std::sync::Arc;
+
+/// Names one transaction: its slot, and which use of the slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Id {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+/// A request this node received.
+pub struct ServerTransaction {
+    pub generation: u32,
+    pub machine: ServerMachine,
+    pub key: ServerKey,
+    pub method: Method,
+    pub origin: Origin,
+    /// The hop its responses go to.
+    pub back: Hop,
+    /// The policy it was received under; it keeps it to the end.
+    pub policy: Arc<Policy>,
+    /// Our tag, should we answer ourselves.
+    pub tag: u64,
+    /// Nonce of every token sealed for this transaction: the same text seals to the same token, so that what is sent
+    /// again is sent byte for byte.
+    pub nonce: [u8; 12],
+    /// What the party that answers gave when it entered the dialog.
+    pub responder: PrivacySet,
+    /// The last response, to be sent again.
+    pub last: Option<Outgoing>,
+    /// What the request showed differently on the way on, for its responses.
+    pub kept: Option<Box<Kept>>,
+    /// What forwarding needs; gone when a final response went out.
+    pub work: Option<Box<Work>>,
+    /// The branch under way.
+    pub client: Option<Id>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum ServerMachine {
+    Invite(InviteServer),
+    Other(Server),
+}
+
+/// What responses get back that the request lost on its way.
+#[derive(Default, Clone)]
+pub struct Kept {
+    pub concealed: Concealed,
+    /// The From row as received, when another was sent on.
+    pub from: Option<Vec<u8>>,
+    /// The To row as received, when another was sent on.
+    pub to: Option<Vec<u8>>,
+}
+
+/// A request on its way: what is tried next.
+pub struct Work {
+    /// Admitted and restored; every attempt starts from here.
+    pub draft: Draft,
+    pub essentials: Essentials,
+    pub wanted: Wanted,
+    /// The dialog it opens or belongs to, when it is to be record-routed.
+    pub dialog: Option<(DialogMemory, Party)>,
+    pub targets: Vec<Target>,
+    pub chosen_by: ChosenBy,
+    /// The next target to locate.
+    pub next_target: usize,
+    /// Addresses of the current target not tried yet, last first.
+    pub addresses: Vec<Destination>,
+    /// The caller gave up, perhaps with a reason.
+    pub cancelled: Option<Option<Vec<u8>>>,
+    /// What the best failed attempt came to.
+    pub failure: Failure,
+}
+
+/// What failed attempts amount to when none is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    Nothing,
+    NoAnswer,
+    Unreachable,
+    Overloaded,
+    Refused(crate::engine::reject::Reject),
+}
+
+/// A request this node sent.
+pub struct ClientTransaction {
+    pub generation: u32,
+    pub nonce: u64,
+    pub machine: ClientMachine,
+    pub server: Id,
+    /// The request as sent; gone when no retransmission, ACK or CANCEL can need it.
+    pub request: Option<Outgoing>,
+    /// The ACK of its failure, to be sent again.
+    pub ack: Option<Outgoing>,
+    pub cancel: Option<(Client, Outgoing)>,
+    /// A CANCEL is due as soon as a provisional response came.
+    pub cancel_wanted: bool,
+    /// When Timer C runs out.
+    pub timer_c: std::time::Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum ClientMachine {
+    Invite(InviteClient),
+    Other(Client),
+}
+
+/// SipHash with keys of ours, for tables whose keys peers choose. Never walked.
+#[derive(Clone)]
+pub struct Keyed {
+    keys: (u64, u64),
+}
+
+impl Keyed {
+    pub fn new(keys: (u64, u64)) -> Keyed {
+        Keyed { keys }
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
+    }
+}
+
+/// All live transactions of an engine.
+pub struct Transactions {
+    servers: Slab<ServerTransaction>,
+    by_key: HashMap<ServerKey, u32, Keyed>,
+    clients: Slab<ClientTransaction>,
+    generation: u32,
+}
+
+impl Transactions {
+    pub fn new(keyed: Keyed) -> Transactions {
+        Transactions { servers: Slab::new(), by_key: HashMap::with_hasher(keyed), clients: Slab::new(), generation: 0 }
+    }
+
+    pub fn len(&self) -> usize {
+        self.servers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.servers.is_empty() && self.clients.is_empty()
+    }
+
+    pub fn find(&self, key: &ServerKey) -> Option<Id> {
+        let slot = *self.by_key.get(key)?;
+        let generation = self.servers.get(slot as usize)?.generation;
+        Some(Id { slot, generation })
+    }
+
+    pub fn add_server(&mut self, mut server: ServerTransaction) -> Id {
+        let generation = self.next_generation();
+        server.generation = generation;
+        let key = server.key.clone();
+        let slot = self.servers.insert(server) as u32;
+        self.by_key.insert(key, slot);
+        Id { slot, generation }
+    }
+
+    pub fn add_client(&mut self, make: impl FnOnce(Id) -> ClientTransaction) -> Id {
+        let generation = self.next_generation();
+        let entry = self.clients.vacant_entry();
+        let id = Id { slot: entry.key() as u32, generation };
+        entry.insert(make(id));
+        id
+    }
+
+    /// The slot the next client transaction gets; its branch names it.
+    pub fn next_client_slot(&self) -> u32 {
+        self.clients.vacant_key() as u32
+    }
+
+    pub fn server(&mut self, id: Id) -> Option<&mut ServerTransaction> {
+        self.servers.get_mut(id.slot as usize).filter(|server| server.generation == id.generation)
+    }
+
+    pub fn client(&mut self, id: Id) -> Option<&mut ClientTransaction> {
+        self.clients.get_mut(id.slot as usize).filter(|client| client.generation == id.generation)
+    }
+
+    /// The client transaction that a branch of ours names.
+    pub fn client_of_branch(&self, slot: u32, nonce: u64) -> Option<Id> {
+        let client = self.clients.get(slot as usize).filter(|client| client.nonce == nonce)?;
+        Some(Id { slot, generation: client.generation })
+    }
+
+    pub fn remove_server(&mut self, id: Id) {
+        if self.server(id).is_some() {
+            let server = self.servers.remove(id.slot as usize);
+            self.by_key.remove(&server.key);
+        }
+    }
+
+    pub fn remove_client(&mut self, id: Id) {
+        if self.client(id).is_some() {
+            self.clients.remove(id.slot as usize);
+        }
+    }
+
+    fn next_generation(&mut self) -> u32 {
+        self.generation = self.generation.wrapping_add(1).max(1);
+        self.generation
+    }
+}
