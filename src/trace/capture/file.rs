@@ -62,8 +62,10 @@ struct Pcap {
     nanoseconds: bool,
     big_endian: bool,
     record_header_bytes: usize,
-    parse: fn(&[u8]) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>>,
+    parse: ParseRecord,
 }
+
+type ParseRecord = fn(&[u8]) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>>;
 
 /// What later blocks of a pcapng section refer to.
 struct Section {
@@ -204,7 +206,7 @@ impl<R: Read> PacketFile<R> {
             let big_endian = self.section.big_endian;
             let kind = self.word(0, big_endian);
             let length = usize_of(self.word(4, big_endian));
-            if length < BLOCK_START_BYTES || length % 4 != 0 {
+            if length < BLOCK_START_BYTES || !length.is_multiple_of(4) {
                 return Err(self.malformed(what));
             }
             if !matches!(

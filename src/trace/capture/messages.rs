@@ -100,8 +100,9 @@ impl Messages {
                 State::Start => self.start()?,
                 State::Searching => match find_start(text) {
                     Start::At(at) => {
+                        // Not to be judged again: what the search finds is read, so each turn uses up bytes.
                         self.used += at;
-                        self.state = State::Start;
+                        self.state = State::Headers { scanned: 0 };
                     }
                     Start::Perhaps(at) => {
                         self.used += at;

@@ -55,12 +55,15 @@ pub(super) fn find_start(text: &[u8]) -> Start {
         let after = &text[found + 7..];
         let begin = match after.first() {
             None => return Start::Perhaps(line_start(text, found)),
+            Some(b'\r') if after.len() == 1 => return Start::Perhaps(line_start(text, found)),
             Some(b' ') if after.len() < 5 => return Start::Perhaps(line_start(text, found)),
             Some(b' ') if is_status(after) => found,
-            Some(b'\r' | b'\n') => match request_start(text, found) {
-                Some(begin) => begin,
-                None => continue,
-            },
+            Some(b'\r' | b'\n') if after.starts_with(b"\n") || after.starts_with(b"\r\n") => {
+                match request_start(text, found) {
+                    Some(begin) => begin,
+                    None => continue,
+                }
+            }
             _ => continue,
         };
         match header_follows(after) {
@@ -94,16 +97,12 @@ fn request_start(text: &[u8], version: usize) -> Option<usize> {
         .take_while(|octet| octet.is_ascii_uppercase())
         .count();
     let method = &before[uri - capitals..];
-    // The end of a body may be glued to it: the known method wins over the longer token.
     if Method::from_bytes(method) != Method::Other {
-        Some(begin + uri - capitals)
-    } else if is_method(before) {
-        Some(begin)
-    } else {
-        (3..=METHOD_BYTES_MAX)
-            .contains(&capitals)
-            .then(|| begin + uri - capitals)
+        // Also with the end of a body glued to it.
+        return Some(begin + uri - capitals);
     }
+    // At the very beginning it may be the rest of a method.
+    (begin > 0 && is_method(before)).then_some(begin)
 }
 
 /// Whether the line after the one in which `rest` begins has the name of a header in front; none: too short to tell.
@@ -113,16 +112,14 @@ fn header_follows(rest: &[u8]) -> Option<bool> {
         return (rest.len() >= START_LINE_BYTES_MAX).then_some(false);
     };
     let next = &rest[line_feed + 1..];
+    let next = &next[..next.len().min(HEADER_NAME_BYTES_MAX)];
     let name_bytes = next.iter().take_while(|&&octet| is_token(octet)).count();
-    let blanks = next[name_bytes..]
-        .iter()
-        .take_while(|octet| matches!(octet, b' ' | b'\t'))
-        .count();
-    if name_bytes + blanks > HEADER_NAME_BYTES_MAX {
-        return Some(false);
+    let blank = |octet: &&u8| matches!(octet, b' ' | b'\t');
+    let name_and_blanks = name_bytes + next[name_bytes..].iter().take_while(blank).count();
+    match next.get(name_and_blanks) {
+        Some(&octet) => Some(octet == b':' && name_bytes > 0),
+        None => (next.len() == HEADER_NAME_BYTES_MAX).then_some(false),
     }
-    next.get(name_bytes + blanks)
-        .map(|&octet| octet == b':' && name_bytes > 0)
 }
 
 /// What follows `SIP/` and a version of digits.

@@ -182,7 +182,15 @@ impl Direction {
     fn hold(&mut self, offset: i64, payload: &[u8], stamp: Stamp, arrived: &mut Vec<Arrived>) {
         self.wait(offset, payload, stamp);
         if let Start::At(_) = find_start(payload) {
-            self.line_up(offset);
+            // With what is held directly before: the message may begin there.
+            let before = self.pending.range(..offset).rev();
+            let from = before.fold(offset, |from, (&at, held)| {
+                match at + held.payload.len() as i64 >= from {
+                    true => at,
+                    false => from,
+                }
+            });
+            self.line_up(from);
         } else if self.pending.len() >= MIDWAY_SEGMENTS_MAX {
             let lowest = self.pending.first_key_value().map_or(offset, |(&lowest, _)| lowest);
             self.line_up(lowest);
@@ -192,7 +200,11 @@ impl Direction {
         }
     }
 
+    /// The stream is read from here; what is held from before is of no use.
     fn line_up(&mut self, offset: i64) {
+        let kept = self.pending.split_off(&offset);
+        let before = mem::replace(&mut self.pending, kept);
+        self.pending_bytes -= before.values().map(|held| held.payload.len()).sum::<usize>();
         self.sequence = self.sequence.wrapping_add((offset - self.position) as u32);
         self.position = offset;
         self.began = offset;

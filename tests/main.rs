@@ -1,0 +1,3 @@
+//! Everything above single files, in one binary.
+
+mod capture;
