@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sipveil::trace::capture::{
-    FRAGMENT_AGE_MAX, FRAGMENTED_DATAGRAMS_MAX, FRAGMENTS_PER_DATAGRAM_MAX, TUNNEL_DEPTH_MAX,
+    FRAGMENT_AGE_MAX, FRAGMENT_BYTES_MAX, FRAGMENTED_DATAGRAMS_MAX, FRAGMENTS_PER_DATAGRAM_MAX, TUNNEL_DEPTH_MAX,
 };
 
 use super::{Outcome, read, wire::*};
@@ -189,6 +189,23 @@ fn incomplete_datagrams_are_dropped_by_number() {
         for packet in &packets {
             writer.record(1, 0, packet, packet.len());
         }
+        assert_eq!(read(&writer.bytes).messages.len(), expected, "{others} others");
+    }
+}
+
+#[test]
+fn incomplete_datagrams_are_dropped_by_size() {
+    // One fragment at the far end holds the place of a whole datagram.
+    let most = FRAGMENT_BYTES_MAX / 65_528;
+    for (others, expected) in [(most, 1), (most + 1, 0)] {
+        let parts = fragments(v4(), 0xffff, 48, "body");
+        let (src, dst) = v4();
+        let far = |id| ip_fragment(src.ip(), dst.ip(), 17, &[0; 8], id as u16, 65_520, true);
+        let mut writer = PcapWriter::new(RAW);
+        let mut record = |packet: &[u8]| writer.record(1, 0, packet, packet.len());
+        record(&parts[0]);
+        (0..others).for_each(|id| record(&far(id)));
+        parts[1..].iter().for_each(|part| record(part));
         assert_eq!(read(&writer.bytes).messages.len(), expected, "{others} others");
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Messages {
     /// `buffer` is used up to here; the next message, or the search for it, begins here.
     used: usize,
     state: State,
+    /// While searching: this many octets are known to have no empty line, so that none is looked at twice.
+    barren: usize,
     /// Inside a run of empty lines between messages.
     in_empty_lines: bool,
     pub keep_alives: u64,
@@ -68,6 +70,7 @@ impl Messages {
             State::Start | State::Searching => None,
         };
         self.used = self.buffer.len();
+        self.barren = 0;
         self.state = State::Searching;
         self.settle();
         cut
@@ -102,39 +105,30 @@ impl Messages {
                     Start::At(at) => {
                         // Not to be judged again: what the search finds is read, so each turn uses up bytes.
                         self.used += at;
-                        self.state = State::Headers { scanned: 0 };
+                        let scanned = self.barren.saturating_sub(at);
+                        self.state = State::Headers { scanned };
                     }
                     Start::Perhaps(at) => {
                         self.used += at;
+                        self.barren = self.barren.saturating_sub(at);
                         return None;
                     }
                 },
-                State::Headers { scanned } => match headers_end(text, scanned) {
-                    HeadersEnd::At(end) if end <= HEADER_BYTES_MAX => {
-                        match content_length(&text[..end]) {
-                            Some(length) if length > BODY_BYTES_MAX => {
-                                let framed = self.cut_out(end, true);
-                                self.search();
+                State::Headers { scanned } => {
+                    let whole_window = text.len() >= HEADER_BYTES_MAX;
+                    match headers_end(&text[..text.len().min(HEADER_BYTES_MAX)], scanned) {
+                        HeadersEnd::At(end) => {
+                            if let Some(framed) = self.headers(end) {
                                 return Some(framed);
                             }
-                            Some(length) => self.state = State::Body { total: end + length },
-                            // Without a length the body ends where the next message begins, or the segment does.
-                            None => {
-                                let body = &text[end..];
-                                let length = match find_start(&body[..body.len().min(BODY_BYTES_MAX)]) {
-                                    Start::At(at) => at,
-                                    Start::Perhaps(_) => body.len().min(BODY_BYTES_MAX),
-                                };
-                                return Some(self.cut_out(end + length, false));
-                            }
+                        }
+                        HeadersEnd::NotBefore(scanned) if whole_window => self.pass_over_line(scanned),
+                        HeadersEnd::NotBefore(scanned) => {
+                            self.state = State::Headers { scanned };
+                            return None;
                         }
                     }
-                    HeadersEnd::NotBefore(scanned) if text.len() <= HEADER_BYTES_MAX => {
-                        self.state = State::Headers { scanned };
-                        return None;
-                    }
-                    _ => self.pass_over_line(),
-                },
+                }
                 State::Body { total } if text.len() < total => return None,
                 State::Body { total } => return Some(self.cut_out(total, false)),
             }
@@ -161,16 +155,44 @@ impl Messages {
         Some(())
     }
 
+    /// After the headers: waits for the body, or gives what cannot wait.
+    fn headers(&mut self, end: usize) -> Option<Framed> {
+        let (headers, body) = self.buffer[self.used..].split_at(end);
+        match content_length(headers) {
+            Some(length) if length > BODY_BYTES_MAX => {
+                let framed = self.cut_out(end, true);
+                self.search();
+                Some(framed)
+            }
+            Some(length) => {
+                self.state = State::Body { total: end + length };
+                None
+            }
+            // Without a length the body ends where the next message begins, or the segment does.
+            None => {
+                let body = &body[..body.len().min(BODY_BYTES_MAX)];
+                let length = match find_start(body) {
+                    Start::At(at) => at,
+                    Start::Perhaps(_) => body.len(),
+                };
+                Some(self.cut_out(end + length, false))
+            }
+        }
+    }
+
     fn search(&mut self) {
         self.resyncs += 1;
+        self.barren = 0;
         self.state = State::Searching;
     }
 
-    /// The headers under this start line never end: look for another below it.
-    fn pass_over_line(&mut self) {
+    /// The headers under this start line do not end in time: look for another below it.
+    fn pass_over_line(&mut self, scanned: usize) {
         let text = &self.buffer[self.used..];
-        self.used += memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+        let line_bytes = memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+        self.used += line_bytes;
         self.search();
+        self.barren = scanned.saturating_sub(line_bytes);
     }
 
     fn cut_out(&mut self, bytes: usize, truncated: bool) -> Framed {
@@ -330,6 +352,19 @@ mod tests {
             assert_eq!(found.len(), expected, "{over} over");
             assert_eq!(found.last(), Some(&request("after")));
         }
+    }
+
+    #[test]
+    fn headers_without_end_are_read_once() {
+        // Read again from each line, this would take minutes.
+        let mut messages = Messages::default();
+        messages.push("A b:c SIP/2.0\nX: y\n".repeat(200_000).as_bytes());
+        assert_eq!(messages.next(), None);
+        assert!(messages.resyncs > 100_000);
+        messages.push(format!("\n{}", request("after")).as_bytes());
+        let found = all(&mut messages);
+        assert_eq!(found.last(), Some(&request("after")));
+        assert!(found[0].len() <= HEADER_BYTES_MAX);
     }
 
     #[test]

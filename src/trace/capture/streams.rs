@@ -43,7 +43,7 @@ impl Streams {
         self.turn += 1;
         let known = self.streams.remove(&addresses);
         if known.is_none() && !segment.syn && segment.payload.is_empty() {
-            return;
+            return self.expire((addresses.1, addresses.0), stamp, counts, arrived);
         }
         let mut direction = match known {
             Some(Stream { turn, direction }) => {
