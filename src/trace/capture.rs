@@ -10,6 +10,7 @@ mod fragments;
 mod ip;
 mod link;
 mod messages;
+mod section;
 mod start_line;
 mod streams;
 mod tcp;
@@ -117,9 +118,10 @@ pub struct CaptureCounts {
 
 pub use self::{
     dissect::TUNNEL_DEPTH_MAX,
-    file::{INTERFACES_MAX, RECORD_BYTES_MAX},
+    file::RECORD_BYTES_MAX,
     fragments::{FRAGMENT_AGE_MAX, FRAGMENT_BYTES_MAX, FRAGMENTED_DATAGRAMS_MAX, FRAGMENTS_PER_DATAGRAM_MAX},
     messages::{BODY_BYTES_MAX, HEADER_BYTES_MAX},
+    section::INTERFACES_MAX,
     start_line::START_LINE_BYTES_MAX,
     streams::{STREAM_BYTES_MAX, STREAMS_MAX},
     tcp::{MIDWAY_SEGMENTS_MAX, PENDING_AGE_MAX, PENDING_BYTES_MAX, PENDING_SEGMENTS_MAX, SEQUENCE_WINDOW},
