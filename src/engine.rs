@@ -92,7 +92,12 @@ const TIMERS: TimerSettings = TimerSettings::NETWORK;
 impl Engine {
     //= SEC-012
     pub fn new(setup: Setup, _now: Now) -> Engine {
-        let Setup { policy, bound, seed, keys } = setup;
+        let Setup {
+            policy,
+            bound,
+            seed,
+            keys,
+        } = setup;
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
         Engine {
@@ -173,7 +178,9 @@ impl Engine {
     }
 
     fn unreadable(&mut self, flow: Flow, refused: Refused) {
-        let Some(message) = refused.message else { return self.drop(What::Unreadable, Drop::Unanswerable) };
+        let Some(message) = refused.message else {
+            return self.drop(What::Unreadable, Drop::Unanswerable);
+        };
         match message.method() {
             None | Some(Method::Ack) => self.drop(what(&message), Drop::Unanswerable),
             Some(_) => self.answer_alone(flow, Draft::from(message), &Reject::Unparsable(refused.error)),
@@ -232,7 +239,10 @@ impl Engine {
                 self.try_next(now, id, &mut notes);
                 self.trying(now, id);
             }
-            Err((draft, received_to, reject)) => self.refuse(now, id, &draft, received_to.as_deref(), &reject),
+            Err(refused) => {
+                let (draft, received_to, reject) = *refused;
+                self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+            }
         }
     }
 
@@ -242,14 +252,22 @@ impl Engine {
         let Ok(essentials) = Essentials::read(&message) else {
             return self.drop(what(&message), Drop::Unanswerable);
         };
-        let what = What::Response { status: message.status(), to: essentials.cseq_method };
+        let what = What::Response {
+            status: message.status(),
+            to: essentials.cseq_method,
+        };
         // Match.
         let branch = essentials.branch.as_deref().and_then(ClientBranch::parse);
-        let ours = self.own.named(&essentials.sent_by_host, essentials.sent_by_port).is_some();
-        let client = branch.filter(|_| ours).and_then(|branch| {
-            self.transactions.client_of_branch(branch.slot, branch.nonce)
-        });
-        let Some(client) = client else { return self.drop(what, Drop::Stray) };
+        let ours = self
+            .own
+            .named(&essentials.sent_by_host, essentials.sent_by_port)
+            .is_some();
+        let client = branch
+            .filter(|_| ours)
+            .and_then(|branch| self.transactions.client_of_branch(branch.slot, branch.nonce));
+        let Some(client) = client else {
+            return self.drop(what, Drop::Stray);
+        };
         if essentials.cseq_method == Method::Cancel {
             self.cancel_answered(now, client, message.status());
             return self.drop(what, Drop::HopByHop);
@@ -264,7 +282,10 @@ impl Engine {
         if via || method == Method::Ack {
             return self.drop(what(&message), Drop::Unanswerable);
         }
-        let reject = Reject::Faulty { fault, method_known: method != Method::Other };
+        let reject = Reject::Faulty {
+            fault,
+            method_known: method != Method::Other,
+        };
         self.answer_alone(flow, Draft::from(message), &reject);
     }
 
@@ -272,7 +293,9 @@ impl Engine {
     //= TXN-009
     fn again(&mut self, now: Now, id: Id, what: What) {
         self.counters.retransmissions += 1;
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => {
                 let (next, actions) = machine.on(invite_server::Event::Invite, &TIMERS);
@@ -300,8 +323,12 @@ impl Engine {
         essentials: Essentials,
         mut notes: Notes,
     ) {
-        let Some(server) = self.transactions.server(id) else { return };
-        let ServerMachine::Invite(machine) = &mut server.machine else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
+        let ServerMachine::Invite(machine) = &mut server.machine else {
+            return;
+        };
         let (next, actions) = machine.on(invite_server::Event::Ack, &TIMERS);
         *machine = next;
         self.carry_out_server(now, id, actions, None);
@@ -342,7 +369,9 @@ impl Engine {
             client: None,
         });
         if let Some(actions) = actions {
-            actions.timers().for_each(|(timer, after)| self.deadlines.insert(now.at + after, Due::Server(id, timer)));
+            actions
+                .timers()
+                .for_each(|(timer, after)| self.deadlines.insert(now.at + after, Due::Server(id, timer)));
         }
         id
     }
@@ -415,13 +444,20 @@ enum KeyOf {
 }
 
 fn carrier(flow: &Flow) -> Carrier {
-    if flow.connection.is_some() { Carrier::Stream } else { Carrier::Datagram }
+    if flow.connection.is_some() {
+        Carrier::Stream
+    } else {
+        Carrier::Datagram
+    }
 }
 
 fn what(message: &Message) -> What {
     match message.method() {
         Some(method) => What::Request(method),
-        None => What::Response { status: message.status(), to: Method::Other },
+        None => What::Response {
+            status: message.status(),
+            to: Method::Other,
+        },
     }
 }
 
@@ -441,6 +477,10 @@ fn too_many_routes(message: &Message, max: usize) -> bool {
     [Name::Via, Name::RecordRoute].into_iter().any(|name| {
         let at_most = |row: &[u8]| 1 + memchr::memchr_iter(b',', row).count();
         message.rows(name).map(at_most).sum::<usize>() > max
-            && message.rows(name).map(|row| crate::sip::headers::list::values(row).count()).sum::<usize>() > max
+            && message
+                .rows(name)
+                .map(|row| crate::sip::headers::list::values(row).count())
+                .sum::<usize>()
+                > max
     })
 }

@@ -49,7 +49,13 @@ impl Target {
             Some(address) => Place::Address(address),
             None => Place::Name(std::str::from_utf8(uri.host()).ok()?.to_ascii_lowercase()),
         };
-        Some(Target { listener, transport, place, port: uri.port().unwrap_or(0), connection: None })
+        Some(Target {
+            listener,
+            transport,
+            place,
+            port: uri.port().unwrap_or(0),
+            connection: None,
+        })
     }
 
     /// The destination at one of its addresses.
@@ -84,14 +90,21 @@ mod tests {
     fn target(uri: &str) -> Option<(Transport, u16, bool)> {
         let target = Target::of_uri(&Uri::parse(uri.as_bytes()).unwrap(), ListenerId(0), None)?;
         let is_name = matches!(target.place, Place::Name(_));
-        Some((target.transport, target.at(IpAddr::from([192, 0, 2, 1])).remote.port(), is_name))
+        Some((
+            target.transport,
+            target.at(IpAddr::from([192, 0, 2, 1])).remote.port(),
+            is_name,
+        ))
     }
 
     //= LOC-001 type=test
     #[test]
     fn a_uri_names_transport_port_and_place() {
         assert_eq!(target("sip:192.0.2.1"), Some((Transport::Udp, 5060, false)));
-        assert_eq!(target("sip:a@[2001:db8::1]:5070;transport=TCP"), Some((Transport::Tcp, 5070, false)));
+        assert_eq!(
+            target("sip:a@[2001:db8::1]:5070;transport=TCP"),
+            Some((Transport::Tcp, 5070, false))
+        );
         assert_eq!(target("sips:example.com"), Some((Transport::Tls, 5061, true)));
         assert_eq!(target("sip:example.com;transport=carrier-pigeon"), None);
         assert_eq!(target("tel:+15551234"), None);

@@ -18,7 +18,9 @@ use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
 use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
-use crate::transaction::{Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client};
+use crate::transaction::{
+    Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
+};
 use crate::trust::{Destination, Hop, Origin, Own, Standing, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
@@ -31,14 +33,18 @@ impl Engine {
     //= LOC-004
     pub(super) fn try_next(&mut self, now: Now, id: Id, notes: &mut Notes) {
         loop {
-            let Some(server) = self.transactions.server(id) else { return };
+            let Some(server) = self.transactions.server(id) else {
+                return;
+            };
             let Some(mut work) = server.work.take() else { return };
             if work.cancelled.is_some() {
                 return self.give_up(now, id, work);
             }
             if let Some(destination) = work.addresses.pop() {
                 let attempt = self.attempt(now, id, &work, destination, notes);
-                let Some(server) = self.transactions.server(id) else { return };
+                let Some(server) = self.transactions.server(id) else {
+                    return;
+                };
                 if let Err(reject) = attempt {
                     work.failure = Failure::Refused(reject);
                     server.work = Some(work);
@@ -47,7 +53,9 @@ impl Engine {
                 server.work = Some(work);
                 return;
             }
-            let Some(target) = work.targets.get(work.next_target) else { return self.give_up(now, id, work) };
+            let Some(target) = work.targets.get(work.next_target) else {
+                return self.give_up(now, id, work);
+            };
             work.next_target += 1;
             match &target.place {
                 Place::Address(address) => work.addresses.push(target.at(*address)),
@@ -86,7 +94,10 @@ impl Engine {
             (None, Failure::Overloaded) => Reject::Overloaded,
             (None, Failure::Unreachable | Failure::Nothing) => Reject::Unreachable,
         };
-        let received_to = self.transactions.server(id).and_then(|server| server.kept.as_ref()?.to.clone());
+        let received_to = self
+            .transactions
+            .server(id)
+            .and_then(|server| server.kept.as_ref()?.to.clone());
         let draft = work.draft.clone();
         self.put_back(id, work);
         self.refuse(now, id, &draft, received_to.as_deref(), &reject);
@@ -102,7 +113,9 @@ impl Engine {
         destination: Destination,
         notes: &mut Notes,
     ) -> Result<(), Reject> {
-        let Some(server) = self.transactions.server(id) else { return Ok(()) };
+        let Some(server) = self.transactions.server(id) else {
+            return Ok(());
+        };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
         let hop = Hop::judge(&policy, destination);
@@ -114,14 +127,19 @@ impl Engine {
             nonce: self.random.next_u64(),
             loop_part: self.loop_part(&work.draft, &work.essentials, &origin),
         };
-        let (outgoing, concealed) =
-            self.clear(&policy, &origin, work, hop, &branch, nonce, notes).inspect_err(|reject| {
+        let (outgoing, concealed) = self
+            .clear(&policy, &origin, work, hop, &branch, nonce, notes)
+            .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
             })?;
-        let from_changes = !hop.is_trusted()
-            && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
+        let from_changes =
+            !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
         if from_changes || concealed != Default::default() {
-            let from = work.draft.first(crate::sip::Name::From).filter(|_| from_changes).map(<[u8]>::to_vec);
+            let from = work
+                .draft
+                .first(crate::sip::Name::From)
+                .filter(|_| from_changes)
+                .map(<[u8]>::to_vec);
             if let Some(server) = self.transactions.server(id) {
                 let to = server.kept.take().and_then(|kept| kept.to);
                 server.kept = Some(Box::new(Kept { concealed, from, to }));
@@ -157,7 +175,10 @@ impl Engine {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a fact of its own; a struct would be made here and taken apart below")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own; a struct would be made here and taken apart below"
+    )]
     fn clear(
         &self,
         policy: &Policy,
@@ -176,7 +197,10 @@ impl Engine {
         let dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
             // The side it leaves by is known now, after location.
-            let left = Side { listener: destination.listener, transport: destination.transport };
+            let left = Side {
+                listener: destination.listener,
+                transport: destination.transport,
+            };
             memory.sides[usize::from(*party == Party::Creator)] = left;
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
@@ -187,10 +211,17 @@ impl Engine {
                     Party::Creator => &work.essentials.from_tag,
                     Party::Other => work.essentials.to_tag.as_deref().unwrap_or_default(),
                 },
-                other_own: if differs { self.own.at(arrived.listener, arrived.transport, arrived.local) } else { None },
+                other_own: if differs {
+                    self.own.at(arrived.listener, arrived.transport, arrived.local)
+                } else {
+                    None
+                },
             }
         });
-        let gate = Gate { policy, keys: &self.keys };
+        let gate = Gate {
+            policy,
+            keys: &self.keys,
+        };
         let request = Request {
             draft: work.draft.clone(),
             hop,
@@ -204,7 +235,8 @@ impl Engine {
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
-        self.own.of(destination.listener, destination.transport, destination.remote.ip())
+        self.own
+            .of(destination.listener, destination.transport, destination.remote.ip())
     }
 
     pub(super) fn note_cleared(&mut self, what: What, origin: &Origin, hop: &Hop, notes: &mut Notes) {
@@ -232,7 +264,9 @@ impl Engine {
         match self.pending.answered(id) {
             None => {}
             Some(Waiting::Request(id)) => {
-                let Some(server) = self.transactions.server(id) else { return };
+                let Some(server) = self.transactions.server(id) else {
+                    return;
+                };
                 let Some(work) = server.work.as_mut() else { return };
                 if let Some(target) = work.next_target.checked_sub(1).and_then(|at| work.targets.get(at)) {
                     work.addresses = addresses.iter().rev().map(|address| target.at(*address)).collect();
@@ -273,7 +307,12 @@ impl Engine {
             return self.drop(nowhere, Drop::AckNowhere);
         }
         let target = targets.list.swap_remove(0);
-        let ack = WaitingAck { origin: *origin, draft, wanted, target };
+        let ack = WaitingAck {
+            origin: *origin,
+            draft,
+            wanted,
+            target,
+        };
         match ack.target.place.clone() {
             Place::Address(address) => {
                 let destination = ack.target.at(address);
@@ -287,10 +326,16 @@ impl Engine {
     }
 
     fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
-        let WaitingAck { origin, draft, wanted, .. } = ack;
+        let WaitingAck {
+            origin, draft, wanted, ..
+        } = ack;
         let policy = Arc::clone(&self.policy);
         let hop = Hop::judge(&policy, destination);
-        let branch = ClientBranch { slot: u32::MAX, nonce: self.random.next_u64(), loop_part: self.random.next_u64() };
+        let branch = ClientBranch {
+            slot: u32::MAX,
+            nonce: self.random.next_u64(),
+            loop_part: self.random.next_u64(),
+        };
         let mut text = Vec::with_capacity(ClientBranch::LENGTH);
         branch.write(&mut text);
         let mut nonce = [0; 12];
@@ -298,8 +343,19 @@ impl Engine {
         let Some(own) = self.own_towards(&destination) else {
             return self.drop(What::Request(Method::Ack), Drop::AckNowhere);
         };
-        let gate = Gate { policy: &policy, keys: &self.keys };
-        let request = Request { draft, hop, own, wanted: &wanted, branch: &text, dialog: None, nonce };
+        let gate = Gate {
+            policy: &policy,
+            keys: &self.keys,
+        };
+        let request = Request {
+            draft,
+            hop,
+            own,
+            wanted: &wanted,
+            branch: &text,
+            dialog: None,
+            nonce,
+        };
         match gate.request(request, notes) {
             Ok((message, _)) => {
                 self.note_cleared(What::Request(Method::Ack), &origin, &hop, notes);
@@ -311,8 +367,16 @@ impl Engine {
 
     // The client transaction.
 
-    pub(super) fn client_event(&mut self, now: Now, id: Id, invite: invite_client::Event, other: client::Event) -> Actions {
-        let Some(client) = self.transactions.client(id) else { return Actions::NONE };
+    pub(super) fn client_event(
+        &mut self,
+        now: Now,
+        id: Id,
+        invite: invite_client::Event,
+        other: client::Event,
+    ) -> Actions {
+        let Some(client) = self.transactions.client(id) else {
+            return Actions::NONE;
+        };
         let actions = match &mut client.machine {
             ClientMachine::Invite(machine) => {
                 let (next, actions) = machine.on(invite, &TIMERS);
@@ -334,7 +398,9 @@ impl Engine {
         for (timer, after) in actions.timers() {
             self.deadlines.insert(now.at + after, Due::Client(id, timer));
         }
-        let Some(client) = self.transactions.client(id) else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
         if actions.contains(Action::SendRequest)
             && let Some(message) = client.request.clone()
         {
@@ -350,9 +416,16 @@ impl Engine {
 
     /// What was sent under this id did not arrive.
     pub(super) fn send_failed(&mut self, now: Now, id: SendId) {
-        let id = Id { slot: id.0 as u32, generation: (id.0 >> 32) as u32 };
-        let actions =
-            self.client_event(now, id, invite_client::Event::TransportError, client::Event::TransportError);
+        let id = Id {
+            slot: id.0 as u32,
+            generation: (id.0 >> 32) as u32,
+        };
+        let actions = self.client_event(
+            now,
+            id,
+            invite_client::Event::TransportError,
+            client::Event::TransportError,
+        );
         self.after_client(now, id, actions, Failure::Unreachable);
     }
 
@@ -368,9 +441,15 @@ impl Engine {
         if actions.contains(Action::Terminated) {
             self.transactions.remove_client(id);
         }
-        let Some(server_id) = server.filter(|_| failed) else { return };
-        let Some(server) = self.transactions.server(server_id) else { return };
-        let Some(work) = server.work.as_mut().filter(|_| server.client == Some(id)) else { return };
+        let Some(server_id) = server.filter(|_| failed) else {
+            return;
+        };
+        let Some(server) = self.transactions.server(server_id) else {
+            return;
+        };
+        let Some(work) = server.work.as_mut().filter(|_| server.client == Some(id)) else {
+            return;
+        };
         work.failure = failure;
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         self.try_next(now, server_id, &mut notes);
@@ -381,7 +460,12 @@ impl Engine {
 //= PRIV-042
 fn may_register(policy: &Policy, work: &Work, hop: &Hop) -> bool {
     let home = crate::sip::uri::Uri::parse(work.draft.request_uri()).is_ok_and(|uri| {
-        policy.domain.admin_domains.value.iter().any(|domain| uri.host().eq_ignore_ascii_case(domain.as_bytes()))
+        policy
+            .domain
+            .admin_domains
+            .value
+            .iter()
+            .any(|domain| uri.host().eq_ignore_ascii_case(domain.as_bytes()))
     });
     hop.is_trusted() || home || matches!(work.chosen_by, ChosenBy::Policy(_))
 }

@@ -27,9 +27,16 @@ impl Engine {
     //= PROXY-032
     pub(super) fn answered(&mut self, now: Now, id: Id, origin: &Origin, message: Message, essentials: &Essentials) {
         let status = message.status();
-        let what = What::Response { status, to: essentials.cseq_method };
-        let Some(class) = ResponseClass::from_status(status) else { return self.drop(what, Drop::Stray) };
-        let Some(client) = self.transactions.client(id) else { return self.drop(what, Drop::Stray) };
+        let what = What::Response {
+            status,
+            to: essentials.cseq_method,
+        };
+        let Some(class) = ResponseClass::from_status(status) else {
+            return self.drop(what, Drop::Stray);
+        };
+        let Some(client) = self.transactions.client(id) else {
+            return self.drop(what, Drop::Stray);
+        };
         let server_id = client.server;
         match &client.machine {
             ClientMachine::Invite(_) if essentials.cseq_method != Method::Invite => {
@@ -37,7 +44,9 @@ impl Engine {
             }
             ClientMachine::Invite(_) => {
                 if class == ResponseClass::Failure && client.ack.is_none() {
-                    client.ack = message.first(Name::To).and_then(|to| client.request.as_ref()?.ack_of_failure(to));
+                    client.ack = message
+                        .first(Name::To)
+                        .and_then(|to| client.request.as_ref()?.ack_of_failure(to));
                 }
                 if class == ResponseClass::Provisional {
                     self.extend_timer_c(now, id);
@@ -50,8 +59,12 @@ impl Engine {
                 }
             }
         }
-        let actions =
-            self.client_event(now, id, invite_client::Event::Response(class), client::Event::Response(class));
+        let actions = self.client_event(
+            now,
+            id,
+            invite_client::Event::Response(class),
+            client::Event::Response(class),
+        );
         if class == ResponseClass::Provisional {
             self.cancel_if_wanted(now, id);
         } else {
@@ -84,8 +97,13 @@ impl Engine {
         essentials: &Essentials,
     ) {
         let status = message.status();
-        let what = What::Response { status, to: essentials.cseq_method };
-        let Some(server) = self.transactions.server(id) else { return self.drop(what, Drop::Stray) };
+        let what = What::Response {
+            status,
+            to: essentials.cseq_method,
+        };
+        let Some(server) = self.transactions.server(id) else {
+            return self.drop(what, Drop::Stray);
+        };
         //= PROXY-024
         if status == 503
             && let Some(work) = server.work.as_mut().filter(|_| server.client == Some(client))
@@ -142,7 +160,9 @@ impl Engine {
                 list::values(row).any(|span| {
                     let name_addr = NameAddr::parse(span.of(row));
                     name_addr.is_ok_and(|name_addr| {
-                        name_addr.uri().is_ok_and(|uri| own.named(uri.host(), uri.port()).is_some())
+                        name_addr
+                            .uri()
+                            .is_ok_and(|uri| own.named(uri.host(), uri.port()).is_some())
                     })
                 })
             });
@@ -156,8 +176,20 @@ impl Engine {
             self.remember_responder(now, &mut draft, essentials, wanted.said, nonce);
         }
         let own = self.own_towards(hop.destination())?;
-        let gate = Gate { policy: &policy, keys: &self.keys };
-        let outgoing = gate.response(Response { draft, hop, own, wanted: &wanted, nonce }, notes);
+        let gate = Gate {
+            policy: &policy,
+            keys: &self.keys,
+        };
+        let outgoing = gate.response(
+            Response {
+                draft,
+                hop,
+                own,
+                wanted: &wanted,
+                nonce,
+            },
+            notes,
+        );
         if let Some(server) = self.transactions.server(id) {
             server.kept = kept;
         }
@@ -176,25 +208,36 @@ impl Engine {
         said: PrivacySet,
         nonce: [u8; 12],
     ) {
-        let Some(to_tag) = essentials.to_tag.as_deref() else { return };
+        let Some(to_tag) = essentials.to_tag.as_deref() else {
+            return;
+        };
         let mut found = None;
         for (row, value) in draft.rows_at(Name::RecordRoute) {
             for span in list::values(value) {
-                let Ok(name_addr) = NameAddr::parse(span.of(value)) else { continue };
+                let Ok(name_addr) = NameAddr::parse(span.of(value)) else {
+                    continue;
+                };
                 let Ok(uri) = name_addr.uri() else { continue };
-                let (Some(user), Some(_)) = (uri.user(), self.own.named(uri.host(), uri.port())) else { continue };
+                let (Some(user), Some(_)) = (uri.user(), self.own.named(uri.host(), uri.port())) else {
+                    continue;
+                };
                 if !restore::looks_sealed(user) {
                     continue;
                 }
-                let opened =
-                    DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, user);
-                let (Ok((memory, _)), Some(at)) = (opened, memchr::memmem::find(value, user)) else { continue };
+                let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, user);
+                let (Ok((memory, _)), Some(at)) = (opened, memchr::memmem::find(value, user)) else {
+                    continue;
+                };
                 found = Some((row, at..at + user.len(), memory));
             }
         }
-        let oldest = now.unix.saturating_sub(self.policy.privacy.max_dialog_age.value.as_secs());
+        let oldest = now
+            .unix
+            .saturating_sub(self.policy.privacy.max_dialog_age.value.as_secs());
         self.remembered.expire(oldest);
-        let created = found.as_ref().map_or(now.unix, |(_, _, memory)| u64::from(memory.created));
+        let created = found
+            .as_ref()
+            .map_or(now.unix, |(_, _, memory)| u64::from(memory.created));
         self.remembered.keep(&essentials.call_id, to_tag, said, created);
         if let Some((row, range, mut memory)) = found
             && memory.other.is_none()
@@ -211,7 +254,9 @@ impl Engine {
 
     /// Hands a response to the server transaction, which sends it.
     fn server_response(&mut self, now: Now, id: Id, class: ResponseClass, outgoing: Outgoing) {
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => {
                 let (next, actions) = machine.on(invite_server::Event::Response(class), &TIMERS);
@@ -243,7 +288,9 @@ impl Engine {
         for (timer, after) in actions.timers() {
             self.deadlines.insert(now.at + after, Due::Server(id, timer));
         }
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         if actions.contains(Action::SendResponse)
             && let Some((message, class)) = response
         {
@@ -267,7 +314,9 @@ impl Engine {
     /// The 100 of an INVITE that is on its way and not answered yet.
     //= TXN-002
     pub(super) fn trying(&mut self, _now: Now, id: Id) {
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         if let ServerMachine::Invite(machine) = server.machine
             && machine.state() == invite_server::State::Proceeding
             && server.last.is_none()
@@ -277,20 +326,32 @@ impl Engine {
     }
 
     fn send_trying(&mut self, id: Id) {
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         let Some(work) = server.work.as_ref() else { return };
         let (hop, policy) = (server.back, Arc::clone(&server.policy));
         let received_to = server.kept.as_ref().and_then(|kept| kept.to.as_deref());
-        let answer =
-            Answer { status: 100, reason: "Trying", to_tag: None, received_to, rows: Default::default() };
-        let gate = Gate { policy: &policy, keys: &self.keys };
+        let answer = Answer {
+            status: 100,
+            reason: "Trying",
+            to_tag: None,
+            received_to,
+            rows: Default::default(),
+        };
+        let gate = Gate {
+            policy: &policy,
+            keys: &self.keys,
+        };
         let message = gate.answer(&work.draft, hop, &answer);
         server.last = Some(message.clone());
         self.outputs.push_back(Output::Send { id: SendId(0), message });
     }
 
     pub(super) fn server_timer(&mut self, now: Now, id: Id, timer: Timer) {
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         let actions = match &mut server.machine {
             ServerMachine::Invite(machine) => {
                 let (next, actions) = machine.on(invite_server::Event::Timer(timer), &TIMERS);
@@ -310,13 +371,19 @@ impl Engine {
 
     /// Answers a request that has a transaction, once and for all.
     pub(super) fn refuse(&mut self, now: Now, id: Id, draft: &Draft, received_to: Option<&[u8]>, reject: &Reject) {
-        let Some(server) = self.transactions.server(id) else { return };
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
         let what = What::Request(server.method);
         let origin = server.origin;
         self.counters.refused += 1;
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
-            self.events.push_back(Event::Refused { what, origin, reject: reject.clone() });
+            self.events.push_back(Event::Refused {
+                what,
+                origin,
+                reject: reject.clone(),
+            });
         }
         //= TXN-008
         if *reject == Reject::NoAnswer
@@ -351,7 +418,11 @@ impl Engine {
             received_to,
             rows: look.rows,
         };
-        Gate { policy, keys: &self.keys }.answer(draft, hop, &answer)
+        Gate {
+            policy,
+            keys: &self.keys,
+        }
+        .answer(draft, hop, &answer)
     }
 
     /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time.
@@ -361,7 +432,9 @@ impl Engine {
         if draft.method() == Some(Method::Ack) {
             return self.drop(what, Drop::Unanswerable);
         }
-        let Some(via) = draft.first(Name::Via) else { return self.drop(what, Drop::Unanswerable) };
+        let Some(via) = draft.first(Name::Via) else {
+            return self.drop(what, Drop::Unanswerable);
+        };
         if crate::sip::headers::via::Via::parse(via).is_err() {
             return self.drop(what, Drop::Unanswerable);
         }
@@ -375,7 +448,11 @@ impl Engine {
         self.counters.refused += 1;
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
-            self.events.push_back(Event::Refused { what, origin, reject: reject.clone() });
+            self.events.push_back(Event::Refused {
+                what,
+                origin,
+                reject: reject.clone(),
+            });
         }
         self.outputs.push_back(Output::Send { id: SendId(0), message });
     }
@@ -401,7 +478,11 @@ impl Engine {
             return self.answer_alone(flow, draft, &Reject::Full);
         }
         let id = self.open_server(now, origin, &draft, Method::Cancel, key);
-        let tag = self.transactions.server(invite).map(|server| server.tag).unwrap_or_default();
+        let tag = self
+            .transactions
+            .server(invite)
+            .map(|server| server.tag)
+            .unwrap_or_default();
         if let Some(server) = self.transactions.server(id) {
             let (hop, policy) = (server.back, Arc::clone(&server.policy));
             let tag = format!("{tag:016x}");
@@ -412,13 +493,21 @@ impl Engine {
                 received_to: None,
                 rows: Default::default(),
             };
-            let message = Gate { policy: &policy, keys: &self.keys }.answer(&draft, hop, &answer);
+            let message = Gate {
+                policy: &policy,
+                keys: &self.keys,
+            }
+            .answer(&draft, hop, &answer);
             self.server_response(now, id, ResponseClass::Success, message);
         }
         self.drop(What::Request(Method::Cancel), Drop::HopByHop);
         let reason = draft.first(Name::Reason).map(<[u8]>::to_vec);
-        let Some(server) = self.transactions.server(invite) else { return };
-        let Some(work) = server.work.as_mut().filter(|work| work.cancelled.is_none()) else { return };
+        let Some(server) = self.transactions.server(invite) else {
+            return;
+        };
+        let Some(work) = server.work.as_mut().filter(|work| work.cancelled.is_none()) else {
+            return;
+        };
         work.cancelled = Some(reason);
         match server.client {
             Some(client) => {
@@ -437,20 +526,27 @@ impl Engine {
 
     /// Sends the CANCEL of a branch that has a provisional response, once.
     pub(super) fn cancel_if_wanted(&mut self, now: Now, id: Id) {
-        let Some(client) = self.transactions.client(id) else { return };
-        let ClientMachine::Invite(machine) = client.machine else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
+        let ClientMachine::Invite(machine) = client.machine else {
+            return;
+        };
         let due = client.cancel_wanted && client.cancel.is_none();
         if !due || machine.state() != invite_client::State::Proceeding {
             return;
         }
         let server = client.server;
         let Some(invite) = client.request.clone() else { return };
-        let reason = self.transactions.server(server).and_then(|server| {
-            server.work.as_ref().and_then(|work| work.cancelled.clone().flatten())
-        });
+        let reason = self
+            .transactions
+            .server(server)
+            .and_then(|server| server.work.as_ref().and_then(|work| work.cancelled.clone().flatten()));
         // A Reason the caller gave may name things; outside T it is not passed on.
         let reason = reason.filter(|_| matches!(invite, Outgoing::Trusted(_)));
-        let Some(message) = invite.cancel(reason.as_deref()) else { return };
+        let Some(message) = invite.cancel(reason.as_deref()) else {
+            return;
+        };
         let reliability = Reliability::from(invite.destination().transport);
         let (machine, actions) = Client::start(reliability, &TIMERS);
         if let Some(client) = self.transactions.client(id) {
@@ -463,7 +559,11 @@ impl Engine {
         for (timer, after) in actions.timers() {
             self.deadlines.insert(now.at + after, Due::Cancel(id, timer));
         }
-        let message = self.transactions.client(id).and_then(|client| client.cancel.as_ref()).map(|(_, out)| out.clone());
+        let message = self
+            .transactions
+            .client(id)
+            .and_then(|client| client.cancel.as_ref())
+            .map(|(_, out)| out.clone());
         if actions.contains(Action::SendRequest)
             && let Some(message) = message
         {
@@ -478,7 +578,9 @@ impl Engine {
     }
 
     fn cancel_event(&mut self, now: Now, id: Id, event: client::Event) {
-        let Some(client) = self.transactions.client(id) else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
         let Some((machine, _)) = &mut client.cancel else { return };
         let (next, actions) = machine.on(event, &TIMERS);
         *machine = next;
@@ -495,7 +597,9 @@ impl Engine {
     // Timer C.
 
     fn extend_timer_c(&mut self, now: Now, id: Id) {
-        let Some(client) = self.transactions.client(id) else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
         let first = client.timer_c.is_zero();
         client.timer_c = now.at + TIMER_C;
         if first {
@@ -506,8 +610,12 @@ impl Engine {
     /// Timer C ran out: the branch is cancelled, and given up when that brings nothing.
     //= PROXY-019
     pub(super) fn timer_c(&mut self, now: Now, id: Id) {
-        let Some(client) = self.transactions.client(id) else { return };
-        let ClientMachine::Invite(machine) = client.machine else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
+        let ClientMachine::Invite(machine) = client.machine else {
+            return;
+        };
         if machine.state() != invite_client::State::Proceeding || client.cancel.is_some() {
             return;
         }
@@ -521,19 +629,18 @@ impl Engine {
 
     /// A cancelled INVITE that nobody ends: it counts as not answered.
     fn branch_given_up(&mut self, now: Now, id: Id) {
-        let Some(client) = self.transactions.client(id) else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
         let server_id = client.server;
-        let actions = self.client_event(
-            now,
-            id,
-            invite_client::Event::GivenUp,
-            client::Event::TransportError,
-        );
+        let actions = self.client_event(now, id, invite_client::Event::GivenUp, client::Event::TransportError);
         if !actions.contains(Action::Terminated) {
             return;
         }
         self.transactions.remove_client(id);
-        let Some(server) = self.transactions.server(server_id) else { return };
+        let Some(server) = self.transactions.server(server_id) else {
+            return;
+        };
         let Some(work) = server.work.as_mut() else { return };
         work.failure = Failure::NoAnswer;
         let mut notes = Notes::off();
@@ -555,5 +662,8 @@ impl Engine {
 
 /// Whether a request of this method can open a dialog that we record-route.
 fn forms_dialog(method: Method) -> bool {
-    matches!(method, Method::Invite | Method::Subscribe | Method::Refer | Method::Other)
+    matches!(
+        method,
+        Method::Invite | Method::Subscribe | Method::Refer | Method::Other
+    )
 }

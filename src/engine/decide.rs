@@ -60,7 +60,10 @@ impl Engine {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the four facts a plan consists of, named where it is taken apart")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the four facts a plan consists of, named where it is taken apart"
+    )]
     pub(super) fn plan(
         &mut self,
         now: Now,
@@ -102,7 +105,13 @@ impl Engine {
     pub(super) fn loop_part(&self, draft: &Draft, essentials: &Essentials, origin: &Origin) -> u64 {
         use std::hash::{Hash, Hasher};
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
-        (draft.request_uri(), &essentials.call_id[..], &essentials.from_tag[..], essentials.cseq).hash(&mut hasher);
+        (
+            draft.request_uri(),
+            &essentials.call_id[..],
+            &essentials.from_tag[..],
+            essentials.cseq,
+        )
+            .hash(&mut hasher);
         origin.standing().hash(&mut hasher);
         draft.rows(Name::Route).for_each(|route| route.hash(&mut hasher));
         hasher.finish()
@@ -113,7 +122,9 @@ impl Engine {
             // Only rows that could hold a branch of ours are read.
             memchr::memmem::find(row, b"z9hG4bK").is_some()
                 && list::values(row).any(|span| {
-                    let Ok((via, _)) = Via::parse(span.of(row)) else { return false };
+                    let Ok((via, _)) = Via::parse(span.of(row)) else {
+                        return false;
+                    };
                     let branch = via.branch().and_then(ClientBranch::parse);
                     branch.is_some_and(|branch| branch.loop_part == loop_part)
                         && self.own.named(via.host(), via.port()).is_some()
@@ -127,7 +138,10 @@ impl Engine {
     //= PRIV-141
     fn open_routes(&mut self, now: Now, draft: &mut Draft, essentials: &Essentials) -> Result<Opened, Reject> {
         self.from_strict_router(draft);
-        let mut opened = Opened { dialog: None, side: None };
+        let mut opened = Opened {
+            dialog: None,
+            side: None,
+        };
         for _ in 0..2 {
             let Some(own) = self.own_route(draft) else { break };
             if let Some(token) = own.token {
@@ -144,21 +158,35 @@ impl Engine {
 
     /// A Request-URI that is a Record-Route of ours: a strict router put the real one at the end of the Route.
     fn from_strict_router(&self, draft: &mut Draft) {
-        let Ok(uri) = Uri::parse(draft.request_uri()) else { return };
+        let Ok(uri) = Uri::parse(draft.request_uri()) else {
+            return;
+        };
         let is_ours = self.own.named(uri.host(), uri.port()).is_some();
         if !is_ours || !uri.lr() || !draft.has(Name::Route) {
             return;
         }
-        let Some((row, value)) = draft.rows_at(Name::Route).last() else { return };
+        let Some((row, value)) = draft.rows_at(Name::Route).last() else {
+            return;
+        };
         let value = value.to_vec();
-        let Some(last) = list::values(&value).last() else { return };
-        let Ok(target) = NameAddr::parse(last.of(&value)) else { return };
+        let Some(last) = list::values(&value).last() else {
+            return;
+        };
+        let Ok(target) = NameAddr::parse(last.of(&value)) else {
+            return;
+        };
         let route_back = draft.request_uri().to_vec();
         draft.set_request_uri(target.uri_bytes());
         if last.start == 0 {
             draft.remove_row(row);
         } else {
-            draft.set(row, &[value[..last.start].trim_ascii_end().strip_suffix(b",").unwrap_or_default()]);
+            draft.set(
+                row,
+                &[value[..last.start]
+                    .trim_ascii_end()
+                    .strip_suffix(b",")
+                    .unwrap_or_default()],
+            );
         }
         // As if the router had been loose, so that the value is taken off like any other.
         draft.insert_top(Name::Route, &[b"<", &route_back, b">"]);
@@ -168,17 +196,24 @@ impl Engine {
         let (route, _) = NameAddr::parse_first(draft.first(Name::Route)?).ok()?;
         let uri = route.uri().ok()?;
         let own = self.own.named(uri.host(), uri.port())?;
-        let transport = uri.transport().and_then(crate::sip::Transport::from_name).unwrap_or(crate::sip::Transport::Udp);
-        let token = uri.user().filter(|user| restore::looks_sealed(user)).map(<[u8]>::to_vec);
-        Some(OwnRoute { side: Side { listener: own.bound.listener, transport }, token })
+        let transport = uri
+            .transport()
+            .and_then(crate::sip::Transport::from_name)
+            .unwrap_or(crate::sip::Transport::Udp);
+        let token = uri
+            .user()
+            .filter(|user| restore::looks_sealed(user))
+            .map(<[u8]>::to_vec);
+        Some(OwnRoute {
+            side: Side {
+                listener: own.bound.listener,
+                transport,
+            },
+            token,
+        })
     }
 
-    fn open_token(
-        &mut self,
-        now: Now,
-        essentials: &Essentials,
-        token: &[u8],
-    ) -> Result<(DialogMemory, Party), Reject> {
+    fn open_token(&mut self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
         let to_tag = essentials.to_tag.as_deref().unwrap_or_default();
         let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, token);
         let Ok((memory, party)) = opened else {
@@ -214,7 +249,8 @@ impl Engine {
             if other_tag.is_empty() {
                 return PrivacySet::EMPTY;
             }
-            self.remembered.of(&essentials.call_id, other_tag, memory, self.keys.instance())
+            self.remembered
+                .of(&essentials.call_id, other_tag, memory, self.keys.instance())
         });
         match party {
             Party::Creator => (memory.creator, other),
@@ -242,8 +278,12 @@ impl Engine {
                 draft.insert_top(Name::Route, &[record_route]);
             }
         }
-        let Ok(uri) = Uri::parse(draft.request_uri()) else { return Ok(()) };
-        let Some(token) = uri.user().filter(|user| restore::looks_sealed(user)) else { return Ok(()) };
+        let Ok(uri) = Uri::parse(draft.request_uri()) else {
+            return Ok(());
+        };
+        let Some(token) = uri.user().filter(|user| restore::looks_sealed(user)) else {
+            return Ok(());
+        };
         if self.own.named(uri.host(), uri.port()).is_none() {
             return Ok(());
         }
@@ -283,13 +323,22 @@ impl Engine {
             return opened;
         }
         let target = targets.list.first()?;
-        let arrived = Side { listener: origin.flow().listener, transport: origin.flow().transport };
+        let arrived = Side {
+            listener: origin.flow().listener,
+            transport: origin.flow().transport,
+        };
         let memory = DialogMemory {
             creator: said,
             other: None,
             created: now.unix as u32,
             instance: self.keys.instance(),
-            sides: [arrived, Side { listener: target.listener, transport: target.transport }],
+            sides: [
+                arrived,
+                Side {
+                    listener: target.listener,
+                    transport: target.transport,
+                },
+            ],
             from: None,
             record_route: None,
         };

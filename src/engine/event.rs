@@ -12,7 +12,11 @@ pub enum Event {
     /// A request was cleared for a hop, or a response for the hop back.
     Cleared(Judged),
     /// A request was refused; the answer is an output.
-    Refused { what: What, origin: Option<(Standing, Evidence)>, reject: Reject },
+    Refused {
+        what: What,
+        origin: Option<(Standing, Evidence)>,
+        reject: Reject,
+    },
     /// A message went no further, without an answer.
     Dropped { what: What, why: Drop },
 }

@@ -38,7 +38,11 @@ pub struct Full;
 
 impl Pending {
     pub fn new(max: usize) -> Pending {
-        Pending { waiting: BTreeMap::new(), next: 0, max }
+        Pending {
+            waiting: BTreeMap::new(),
+            next: 0,
+            max,
+        }
     }
 
     pub fn ask(&mut self, who: Waiting) -> Result<LocateId, Full> {

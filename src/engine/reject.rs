@@ -93,7 +93,12 @@ impl Reject {
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
             Reject::Full => (503, "Service Unavailable", Rule::SEC_009),
         };
-        let mut look = Look { status, reason: reason.to_owned(), rows: SmallVec::new(), rule };
+        let mut look = Look {
+            status,
+            reason: reason.to_owned(),
+            rows: SmallVec::new(),
+            rule,
+        };
         if matches!(self, Reject::Full) {
             look.rows.push((Name::RetryAfter, "5".to_owned()));
         }
@@ -102,12 +107,20 @@ impl Reject {
 
     /// Whether another try by the peer can help.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full)
+        matches!(
+            self,
+            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full
+        )
     }
 }
 
 fn plain(status: u16, reason: impl Into<String>, rule: Rule) -> Look {
-    Look { status, reason: reason.into(), rows: SmallVec::new(), rule }
+    Look {
+        status,
+        reason: reason.into(),
+        rows: SmallVec::new(),
+        rule,
+    }
 }
 
 //= MSG-002
@@ -166,7 +179,11 @@ fn privacy(lacking: &[Unprovidable]) -> Look {
     let mut separator = ": ";
     for value in lacking {
         let name = value.as_str();
-        let shown = if name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) { name } else { "other" };
+        let shown = if name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            name
+        } else {
+            "other"
+        };
         if reason.len() + separator.len() + shown.len() > REASON_BYTES_MAX {
             break;
         }
@@ -213,7 +230,10 @@ mod tests {
     #[test]
     fn the_reason_lists_what_is_lacking_and_stays_short() {
         let named = |names: &[&str]| {
-            let lacking: Vec<_> = names.iter().map(|name| Unprovidable::Other(Some((*name).into()))).collect();
+            let lacking: Vec<_> = names
+                .iter()
+                .map(|name| Unprovidable::Other(Some((*name).into())))
+                .collect();
             Reject::Privacy(lacking).look().reason
         };
         assert_eq!(named(&["session", "foo"]), "Privacy Service Failure: session, foo");

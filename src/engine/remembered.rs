@@ -23,7 +23,13 @@ pub struct Remembered {
 impl Remembered {
     pub fn new(keyed: Keyed, max: usize) -> Remembered {
         let sets = HashMap::with_hasher(keyed.clone());
-        Remembered { keyed, sets, order: VecDeque::new(), max: max.max(1), forgotten_until: 0 }
+        Remembered {
+            keyed,
+            sets,
+            order: VecDeque::new(),
+            max: max.max(1),
+            forgotten_until: 0,
+        }
     }
 
     /// Keeps what the party with this tag gave. At the maximum the oldest goes.
@@ -86,7 +92,10 @@ mod tests {
     use crate::sip::Transport;
 
     fn memory(created: u32, instance: u64) -> DialogMemory {
-        let side = Side { listener: ListenerId(0), transport: Transport::Udp };
+        let side = Side {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+        };
         DialogMemory {
             creator: PrivacySet::EMPTY,
             other: None,

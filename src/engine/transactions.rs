@@ -150,7 +150,12 @@ pub struct Transactions {
 
 impl Transactions {
     pub fn new(keyed: Keyed) -> Transactions {
-        Transactions { servers: Slab::new(), by_key: HashMap::with_hasher(keyed), clients: Slab::new(), generation: 0 }
+        Transactions {
+            servers: Slab::new(),
+            by_key: HashMap::with_hasher(keyed),
+            clients: Slab::new(),
+            generation: 0,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -179,7 +184,10 @@ impl Transactions {
     pub fn add_client(&mut self, make: impl FnOnce(Id) -> ClientTransaction) -> Id {
         let generation = self.next_generation();
         let entry = self.clients.vacant_entry();
-        let id = Id { slot: entry.key() as u32, generation };
+        let id = Id {
+            slot: entry.key() as u32,
+            generation,
+        };
         entry.insert(make(id));
         id
     }
@@ -190,17 +198,24 @@ impl Transactions {
     }
 
     pub fn server(&mut self, id: Id) -> Option<&mut ServerTransaction> {
-        self.servers.get_mut(id.slot as usize).filter(|server| server.generation == id.generation)
+        self.servers
+            .get_mut(id.slot as usize)
+            .filter(|server| server.generation == id.generation)
     }
 
     pub fn client(&mut self, id: Id) -> Option<&mut ClientTransaction> {
-        self.clients.get_mut(id.slot as usize).filter(|client| client.generation == id.generation)
+        self.clients
+            .get_mut(id.slot as usize)
+            .filter(|client| client.generation == id.generation)
     }
 
     /// The client transaction that a branch of ours names.
     pub fn client_of_branch(&self, slot: u32, nonce: u64) -> Option<Id> {
         let client = self.clients.get(slot as usize).filter(|client| client.nonce == nonce)?;
-        Some(Id { slot, generation: client.generation })
+        Some(Id {
+            slot,
+            generation: client.generation,
+        })
     }
 
     pub fn remove_server(&mut self, id: Id) {

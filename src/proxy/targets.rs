@@ -74,7 +74,9 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
             .next_hop
             .iter()
             .filter_map(|hop| Uri::parse(hop.value.as_bytes()).ok());
-        let list: Vec<Target> = hops.filter_map(|hop| Target::of_uri(&hop, route.via.value, None)).collect();
+        let list: Vec<Target> = hops
+            .filter_map(|hop| Target::of_uri(&hop, route.via.value, None))
+            .collect();
         return if list.is_empty() {
             Err(NoTarget::Unusable)
         } else {
