@@ -1,3 +1,14 @@
-//! Every integration test, in one binary.
+//! Everything that is tested from outside, in one binary. A file beside this one is a module here.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::iter_over_hash_type,
+    reason = "tests are the shell around what they test: they read files, open loopback sockets, and stop at the first surprise"
+)]
 
 mod policies;
