@@ -24,6 +24,8 @@ pub(crate) struct Stream {
     searched: usize,
     /// Length of the message at the front, once its header block is complete.
     length: Option<usize>,
+    /// There was a fault.
+    is_over: bool,
     header_max: usize,
     body_max: usize,
 }
@@ -34,6 +36,7 @@ impl Stream {
             buffer: BytesMut::new(),
             searched: 0,
             length: None,
+            is_over: false,
             header_max: limits.header_block_bytes_max as usize,
             body_max: limits.body_bytes_max as usize,
         }
@@ -50,18 +53,26 @@ impl Stream {
 
     /// The next frame, or `None` until more is pushed. After a fault: nothing.
     pub fn next(&mut self) -> Option<Frame> {
-        if self.buffer.starts_with(b"\r\n\r\n") {
-            self.buffer.advance(4);
-            return Some(Frame::KeepAlive);
+        if self.is_over {
+            return None;
         }
-        while self.length.is_none() && self.buffer.len() > 2 && self.buffer.starts_with(b"\r\n") {
-            self.buffer.advance(2);
+        if self.buffer.starts_with(b"\r\n") {
+            // Half a keep-alive waits for its other half.
+            match &self.buffer[2..] {
+                [] | [b'\r'] => return None,
+                [b'\r', b'\n', ..] => {
+                    self.buffer.advance(4);
+                    return Some(Frame::KeepAlive);
+                }
+                _ => self.buffer.advance(2),
+            }
         }
         let length = match self.length {
             Some(length) => length,
             None => match self.head_length()? {
                 Ok(length) => *self.length.insert(length),
                 Err(error) => {
+                    self.is_over = true;
                     let head = std::mem::take(&mut self.buffer).freeze();
                     return Some(Frame::Fault { error, head });
                 }
