@@ -7,7 +7,6 @@
 pub(crate) mod flows;
 pub(crate) mod handover;
 pub mod listen;
-pub(crate) mod stream;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 

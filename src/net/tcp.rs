@@ -25,10 +25,10 @@ use super::{
     Cleared,
     flows::{Backlog, Ends, Queued, Way},
     handover::{Event, Handover, Sending},
-    stream::{Frame, Stream},
 };
 use crate::{
     policy::Limits,
+    sip::framing::{Frame, Framer, FramingFault, FramingLimits},
     trust::{ConnectionId, Flow},
 };
 
@@ -77,6 +77,16 @@ pub(crate) async fn run<M: Cleared>(mut ends: Ends<M>, origin: Origin, limits: L
     let _ = report.tasks.send(Event::Closed { connection, unsent }).await;
 }
 
+/// What exceeds the limits of a message is answered and the connection stays; what exceeds these ends it.
+fn framing(limits: &Limits) -> FramingLimits {
+    let beyond = |limit: u32| limit as usize * 2;
+    FramingLimits {
+        start_line_bytes_max: beyond(limits.start_line_bytes_max),
+        header_block_bytes_max: beyond(limits.header_block_bytes_max),
+        body_bytes_max: beyond(limits.body_bytes_max),
+    }
+}
+
 async fn connect(from: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> {
     let socket = if remote.is_ipv4() {
         TcpSocket::new_v4()?
@@ -102,7 +112,7 @@ async fn serve<M: Cleared>(
     let (read, write) = stream.split();
     let reader = Reader {
         flow: flow(&ends.way, ends.id, local),
-        stream: Stream::new(limits),
+        framer: Framer::new(framing(limits)),
         own: ends.own.clone(),
         backlog: ends.backlog.clone(),
         report,
@@ -165,7 +175,7 @@ enum ReadEnd {
 
 struct Reader<'a, M> {
     flow: Flow,
-    stream: Stream,
+    framer: Framer,
     own: mpsc::WeakUnboundedSender<Queued<M>>,
     backlog: Backlog,
     report: &'a Report<M>,
@@ -183,7 +193,7 @@ impl<M: Cleared> Reader<'_, M> {
                     let mut chunk = [0; READ_BYTES];
                     match readable.and_then(|()| read.try_read(&mut chunk)) {
                         Ok(0) => return ReadEnd::Closed,
-                        Ok(length) => self.stream.push(&chunk[..length]),
+                        Ok(length) => self.framer.push(&chunk[..length]),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                         Err(_) => return ReadEnd::Closed,
                     }
@@ -198,16 +208,16 @@ impl<M: Cleared> Reader<'_, M> {
                 }
             }
             let mut message_ended = false;
-            while let Some(frame) = self.stream.next() {
+            while let Some(frame) = self.framer.next() {
                 message_ended = true;
                 match frame {
-                    Frame::Message(bytes) => self.hand_on(bytes).await,
-                    Frame::KeepAlive => {
+                    Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
+                    Ok(Frame::KeepAlive) => {
                         if !self.answer_keep_alive() {
                             return ReadEnd::Closed;
                         }
                     }
-                    Frame::Fault { error, head } => {
+                    Err(FramingFault { error, head }) => {
                         let (flow, bytes) = (self.flow, head);
                         let unframed = Event::Unframed {
                             flow,
@@ -222,7 +232,7 @@ impl<M: Cleared> Reader<'_, M> {
             let now = Instant::now();
             idle_at = now + IDLE_MAX;
             message_at = match message_at {
-                _ if !self.stream.is_inside_message() => None,
+                _ if !self.framer.is_mid_message() => None,
                 Some(at) if !message_ended => Some(at),
                 _ => Some(now + MESSAGE_TIME_MAX),
             };
@@ -320,11 +330,11 @@ mod tests {
     #[test]
     fn silence_between_messages_is_closed_when_idle() {
         assert_eq!(lasts(&[]), IDLE_MAX.as_secs());
-        assert_eq!(lasts(&[(100, "A\r\nl: 0\r\n\r\n")]), 100 + IDLE_MAX.as_secs());
+        assert_eq!(lasts(&[(100, "A b SIP/2.0\r\nl: 0\r\n\r\n")]), 100 + IDLE_MAX.as_secs());
         // Each message has its own time.
-        let second = "A\r\nl: 0\r\n\r\nB\r\n";
+        let second = "A b SIP/2.0\r\nl: 0\r\n\r\nB b SIP/2.0\r\n";
         assert_eq!(
-            lasts(&[(0, "A\r\n"), (20, "l: 0\r\n\r\n"), (40, second)]),
+            lasts(&[(0, "A b SIP/2.0\r\n"), (20, "l: 0\r\n\r\n"), (40, second)]),
             40 + MESSAGE_TIME_MAX.as_secs()
         );
     }

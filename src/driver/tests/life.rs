@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     driver::{ListenersChanged, StartError},
-    seal::Keys,
     sip::Transport,
 };
 
@@ -26,7 +25,7 @@ fn all_sockets_or_none() {
                 ("core", &[(Transport::Udp, &taken_at.to_string())]),
             ],
         );
-        let Err(StartError::Bind(error)) = crate::driver::start(Arc::new(policy), Arc::new(Keys {})) else {
+        let Err(StartError::Bind(error)) = start(Arc::new(policy)) else {
             panic!("started at an address in use");
         };
         let text = error.to_string();
@@ -107,7 +106,7 @@ fn a_drain_is_bounded_and_can_be_cut_short() {
 fn last_words_leave_before_the_end() {
     let (running, heard) = start(Arc::new(one(1))).unwrap();
     let mut peer = Peer::connect(running.bound[1].address);
-    peer.say("FLOOD 100 10000 x\r\nl: 0\r\n\r\n");
+    peer.say("FLOOD 100 10000 x SIP/2.0\r\nl: 0\r\n\r\n");
     heard.recv_timeout(PATIENCE).unwrap();
     running.stop();
     assert_eq!(peer.bytes(1_000_000).len(), 1_000_000);

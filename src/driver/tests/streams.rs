@@ -94,10 +94,10 @@ fn a_full_queue_closes_the_connection_and_fails_what_it_held() {
     let (running, heard) = start(limited).unwrap();
     let mut peer = Peer::connect(tcp(&running));
     // All of one input is queued before a connection's task runs.
-    peer.say("FLOOD 10 1000 x\r\nl: 0\r\n\r\n");
+    peer.say("FLOOD 10 1000 x SIP/2.0\r\nl: 0\r\n\r\n");
     assert_eq!(peer.bytes(10_000), vec![b'x'; 10_000]);
     assert_eq!(running.counters().connections_overflowed.value(), 0);
-    peer.say("FLOOD 11 1000 x\r\nl: 0\r\n\r\n");
+    peer.say("FLOOD 11 1000 x SIP/2.0\r\nl: 0\r\n\r\n");
     assert!(peer.is_closed());
     let failed = || heard.recv_timeout(PATIENCE).unwrap();
     let failures = std::iter::repeat_with(failed).filter(|heard| matches!(heard, Heard::Failed { .. }));
@@ -132,7 +132,7 @@ fn a_connection_of_ours_is_used_again_and_a_peers_is_not() {
     stranger.say(OPTIONS);
     assert!(stranger.message().starts_with("SIP/2.0 200"));
     ask(local);
-    stranger.say("WHICH\r\nl: 0\r\n\r\n");
+    stranger.say("WHICH x SIP/2.0\r\nl: 0\r\n\r\n");
     assert_ne!(
         row(&stranger.message(), "Note"),
         "0",
@@ -161,7 +161,7 @@ fn what_cannot_be_delivered_is_reported() {
 fn a_message_leaves_by_its_connection_only_where_it_was_cleared_for() {
     let (running, heard) = start(Arc::new(one(1))).unwrap();
     let mut peer_on_stream = Peer::connect(tcp(&running));
-    peer_on_stream.say("WHICH\r\nl: 0\r\n\r\n");
+    peer_on_stream.say("WHICH x SIP/2.0\r\nl: 0\r\n\r\n");
     let connection = row(&peer_on_stream.message(), "Note").to_owned();
     let (right, wrong) = (peer_on_stream.stream.get_ref().local_addr().unwrap(), "127.0.0.1:9");
     peer()
@@ -187,7 +187,7 @@ fn every_worker_reaches_every_connection() {
     for _ in 0..8 {
         let mut peer = Peer::connect(tcp(&running));
         for call in 0..8 {
-            peer.say(&format!("OPTIONS x\r\nCall-ID: {call}\r\nl: 0\r\n\r\n"));
+            peer.say(&format!("OPTIONS x SIP/2.0\r\nCall-ID: {call}\r\nl: 0\r\n\r\n"));
             answered.insert(row(&peer.message(), "Worker").to_owned());
         }
     }
