@@ -6,7 +6,7 @@
 mod counters;
 mod decides;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod worker;
 
 use std::{
@@ -181,14 +181,18 @@ fn start_with<D: Decides>(
         let thread = thread::Builder::new().name(format!("worker-{index}"));
         let work = move || {
             let _ending = ending;
-            work(post, sockets, make.as_ref(), &ready);
+            work(post, sockets, make.as_ref(), ready);
         };
         running.threads.push(thread.spawn(work)?);
     }
     drop(ready);
-    // Also an error when a worker ended without a word: its sender is gone before all have reported.
-    for _ in 0..workers {
-        readiness.recv().map_err(io::Error::other)??;
+    // Also an error when a worker ended without a word: all the senders are gone before all have reported.
+    let report = || readiness.recv().unwrap_or_else(|_| Err(io::Error::other(WorkerFailed)));
+    let started: io::Result<()> = (0..workers).try_for_each(|_| report());
+    if let Err(error) = started {
+        running.stop_now();
+        let _ = running.join();
+        return Err(error.into());
     }
     Ok(running)
 }
@@ -198,7 +202,7 @@ fn work<D: Decides>(
     post: Post<D::Message>,
     sockets: Sockets,
     make: &(impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + ?Sized),
-    ready: &std::sync::mpsc::Sender<io::Result<()>>,
+    ready: std::sync::mpsc::Sender<io::Result<()>>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -209,6 +213,7 @@ fn work<D: Decides>(
         match Worker::new(post, sockets, make) {
             Ok(worker) => {
                 let _ = ready.send(Ok(()));
+                drop(ready);
                 worker.run().await;
             }
             Err(error) => drop(ready.send(Err(error))),

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Display, Formatter},
-    io,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     sync::Arc,
@@ -39,13 +39,12 @@ pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Arc<Poli
         Ok(running) => running,
         Err(error) => return refuse(&error),
     };
-    print!(
-        "{}",
-        StartText {
-            policy: &policy,
-            bound: &running.bound
-        }
-    );
+    let text = StartText {
+        policy: &policy,
+        bound: &running.bound,
+    };
+    // Nobody has to read it: a closed pipe is no reason not to serve.
+    let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
     match runtime.block_on(steer(running, signals, reload)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error),
@@ -60,13 +59,14 @@ struct Signals {
 
 fn steering() -> io::Result<(Runtime, Signals)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let _inside = runtime.enter();
-    let signals = Signals {
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        hang_up: signal(SignalKind::hangup())?,
+    let signals = {
+        let _inside = runtime.enter();
+        Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        }
     };
-    drop(_inside);
     Ok((runtime, signals))
 }
 
@@ -110,7 +110,7 @@ fn take_over(running: &Running, policy: Option<Arc<Policy>>) {
 }
 
 fn refuse(error: &dyn Display) -> ExitCode {
-    eprintln!("error: {error}");
+    let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(FAILED)
 }
 
@@ -193,4 +193,55 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        driver::tests::policy::{listening, stated},
+        policy::ListenerId,
+    };
+
+    #[test]
+    fn the_start_text_says_where_it_listens_and_what_to_try() {
+        let udp: &[(Transport, &str)] = &[(Transport::Udp, "0.0.0.0:0")];
+        let mut policy = listening(1, &[("access", udp), ("core", udp)]);
+        let bound: Vec<Bound> = [(0, Transport::Udp), (0, Transport::Tcp), (1, Transport::Udp)]
+            .map(|(listener, transport)| Bound {
+                listener: ListenerId(listener),
+                transport,
+                address: SocketAddr::from(([0, 0, 0, 0], 5060 + listener)),
+            })
+            .to_vec();
+        let text = StartText {
+            policy: &policy,
+            bound: &bound,
+        }
+        .to_string();
+        for line in [
+            "  access          udp://0.0.0.0:5060  tcp://0.0.0.0:5060\n",
+            "  core            udp://0.0.0.0:5061\n",
+            "  none: only requests with a Route are forwarded; add a [[route]] to test.toml\n",
+            "  sipp -sn uac 127.0.0.1:5060 -m 1\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in\n{text}");
+        }
+        policy.routes.push(Route {
+            from: stated(ListenerId(0)),
+            method: vec![stated("REGISTER".to_owned())],
+            domain: Vec::new(),
+            next_hop: vec![stated("sip:10.20.0.5;lr".to_owned())],
+            via: stated(ListenerId(1)),
+        });
+        let text = StartText {
+            policy: &policy,
+            bound: &bound,
+        }
+        .to_string();
+        assert!(
+            text.contains("  access          REGISTER for any domain to sip:10.20.0.5;lr by core\n"),
+            "{text}"
+        );
+    }
 }

@@ -2,6 +2,6 @@
 
 mod datagrams;
 mod life;
-mod policy;
+pub(crate) mod policy;
 mod streams;
 mod toy;

@@ -49,7 +49,7 @@ const ROUNDS_MAX: u32 = 4;
 /// How often a draining worker looks whether the others have finished.
 const DRAIN_TICK: Duration = Duration::from_millis(50);
 
-/// For the last words on connections, once all is decided.
+/// For the last words on connections, once all is decided; less when the time to drain ends before.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// After a failed accept (no file descriptor left): before the next.
@@ -465,9 +465,9 @@ impl<D: Decides> Worker<D> {
             return;
         }
         self.flows.finish_all();
-        let end = Instant::now() + FLUSH_TIME_MAX;
+        let drained = self.clock.epoch + self.drain_until.min(self.clock.now().at + FLUSH_TIME_MAX);
         while !self.flows.is_empty() {
-            match timeout_at(end, self.tasks.recv()).await {
+            match timeout_at(drained, self.tasks.recv()).await {
                 Ok(Some(Event::Closed { connection, .. })) => self.flows.closed(connection),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => break,

@@ -330,7 +330,7 @@ mod tests {
             assert!(
                 datagrams
                     .iter()
-                    .all(|datagram| datagram.socket == 7 && datagram.bytes == &b"m"[..])
+                    .all(|datagram| datagram.socket == 7 && datagram.bytes == b"m"[..])
             );
         }
     }

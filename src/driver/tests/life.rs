@@ -13,8 +13,9 @@ use crate::{
 //= ROLE-003 type=test
 #[test]
 fn all_sockets_or_none() {
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // An address no other test uses: a port that is free here stays free.
+    let taken = UdpSocket::bind("127.0.0.77:0").unwrap();
+    let free = UdpSocket::bind("127.0.0.77:0").unwrap();
     let (taken_at, free_at) = (taken.local_addr().unwrap(), free.local_addr().unwrap());
     drop(free);
     for workers in [1, 2] {

@@ -66,7 +66,7 @@ fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
     }
 }
 
-fn stated<T>(value: T) -> Stated<T> {
+pub fn stated<T>(value: T) -> Stated<T> {
     let by = StatedBy::Default;
     Stated { value, by }
 }

@@ -184,10 +184,12 @@ fn a_message_leaves_by_its_connection_only_where_it_was_cleared_for() {
 fn every_worker_reaches_every_connection() {
     let (running, _heard) = start(Arc::new(one(2))).unwrap();
     let mut answered = std::collections::BTreeSet::new();
-    for _ in 0..8 {
+    for connection in 0..8 {
         let mut peer = Peer::connect(tcp(&running));
         for call in 0..8 {
-            peer.say(&format!("OPTIONS x SIP/2.0\r\nCall-ID: {call}\r\nl: 0\r\n\r\n"));
+            peer.say(&format!(
+                "OPTIONS x SIP/2.0\r\nCall-ID: {connection}-{call}\r\nl: 0\r\n\r\n"
+            ));
             answered.insert(row(&peer.message(), "Worker").to_owned());
         }
     }

@@ -57,7 +57,8 @@ impl Cleared for Message {
 
 /// `OPTIONS`: 200 with the worker's number. `SEND udp|tcp ADDRESS`: that message there, or to a connection by number with
 /// `ON CONNECTION ADDRESS`. `FLOOD COUNT SIZE`: so much back. `HOLD`, `RELEASE`: one transaction more, less.
-/// `LATER`: 200 after 30 ms. `LOCATE`: asks for a name. Anything else: silence.
+/// `LATER`: 200 after 30 ms. `ECHO`: the same back, unheard. `LOCATE`: asks for a name. `BLOCK ADDRESS`: its thread
+/// waits until a connection there ends. Anything else: silence.
 pub struct Toy {
     worker: usize,
     heard: Sender<Heard>,
@@ -84,7 +85,27 @@ pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartErr
 }
 
 impl Toy {
-    fn obey(&mut self, now: Now, flow: Flow, message: &[u8]) {
+    fn obey(&mut self, now: Now, flow: Flow, message: &Bytes) {
+        if message.starts_with(b"ECHO") {
+            let Flow {
+                listener,
+                transport,
+                remote,
+                connection,
+                ..
+            } = flow;
+            let destination = Destination {
+                listener,
+                transport,
+                remote,
+                connection,
+            };
+            let message = Message {
+                bytes: message.clone(),
+                destination,
+            };
+            return self.asked.push_back(Asked::Send { id: SendId(0), message });
+        }
         let text = String::from_utf8_lossy(message);
         let words: Vec<&str> = text.lines().next().unwrap_or_default().split(' ').collect();
         match words.as_slice() {
@@ -129,6 +150,10 @@ impl Toy {
             ["RELEASE", ..] => {
                 self.transactions -= 1;
                 self.answer(&flow, 0);
+            }
+            ["BLOCK", address, ..] => {
+                // Ends when the test lets go of the other end.
+                let _ = TcpStream::connect(address).unwrap().read(&mut [0]);
             }
             ["LATER", ..] => self.later = Some((now.at + Duration::from_millis(30), flow)),
             ["LOCATE", ..] => {
@@ -185,6 +210,7 @@ impl Decides for Toy {
     fn handle(&mut self, now: Now, input: Input) {
         let worker = self.worker;
         let heard = match input {
+            Input::Packet { flow, bytes } if bytes.starts_with(b"ECHO") => return self.obey(now, flow, &bytes),
             Input::Packet { flow, bytes } => {
                 self.obey(now, flow, &bytes);
                 let length = bytes.len();
