@@ -102,9 +102,9 @@ impl Running {
         &self.counters
     }
 
-    /// Waits until a worker has ended.
-    pub async fn worker_ended(&mut self) {
-        self.ended.recv().await;
+    /// Waits until another worker has ended. `None`: all have.
+    pub async fn worker_ended(&mut self) -> Option<()> {
+        self.ended.recv().await
     }
 
     /// Waits until all workers have ended.

@@ -78,12 +78,15 @@ async fn steer(
     let mut stops = 0;
     loop {
         tokio::select! {
-            () = running.worker_ended() => {
-                // One alone ends only by a defect: half a proxy must not look like a whole one. After a drain all end.
+            ended = running.worker_ended() => {
+                // One alone ends only by a defect: half a proxy must not look like a whole one.
                 if stops == 0 {
                     running.stop_now();
                 }
-                return running.join();
+                if stops == 0 || ended.is_none() {
+                    return running.join();
+                }
+                continue;
             }
             _ = signals.terminate.recv() => stops += 1,
             _ = signals.interrupt.recv() => stops += 1,

@@ -1,23 +1,27 @@
 //! One worker: its sockets, its connections, its engine, in one loop.
 
+mod clock;
+mod send;
+
 use std::{
     future::poll_fn,
     io, mem,
     net::IpAddr,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, watch},
-    time::{Instant, Sleep, sleep_until, timeout_at},
+    time::timeout_at,
 };
+
+use clock::{Alarm, Clock};
 
 use super::{
     Orders, Stop, TASK_EVENTS_MAX, all_quiet,
@@ -29,15 +33,13 @@ use crate::{
     engine::{Bound, Input, LocateId, Now, SendId},
     net::{
         Cleared,
-        flows::{Ends, Flows, NotQueued, Sources, Way},
-        handover::{Event, Handover, Sending},
+        flows::{Flows, Sources},
+        handover::{Event, Handover},
         listen::Sockets,
-        tcp::{self, Origin, Report},
         udp::{Datagram, Landing, Sender, Socket},
     },
     policy::Policy,
-    sip::Transport,
-    trust::{ConnectionId, Flow, evidence::Destination},
+    trust::Flow,
 };
 
 /// Events taken in one round.
@@ -310,132 +312,6 @@ impl<D: Decides> Worker<D> {
         }
     }
 
-    fn send(&mut self, id: SendId, message: D::Message) {
-        let destination = *message.destination();
-        let sending = Sending { worker: self.index, id };
-        match (destination.transport, destination.connection) {
-            (Transport::Udp, _) => self.send_datagram(sending, message),
-            (_, None) => match self.connection_to(&destination) {
-                Some(connection) => self.send_on(Some(connection), sending, message),
-                None => self.fail(sending),
-            },
-            (_, Some(connection)) => {
-                let owner = Flows::<D::Message>::owner(connection);
-                if owner == self.index {
-                    self.send_on(Some(connection), sending, message);
-                } else if self.hand_over(owner, Event::Send { sending, message }).is_err() {
-                    self.fail(sending);
-                }
-            }
-        }
-    }
-
-    fn send_datagram(&mut self, sending: Sending, message: D::Message) {
-        let destination = message.destination();
-        let fits = |bound: &Bound| {
-            bound.listener == destination.listener && bound.address.is_ipv4() == destination.remote.is_ipv4()
-        };
-        let Some(socket) = self.sockets.iter_mut().find(|socket| fits(&socket.bound)) else {
-            return self.fail(sending);
-        };
-        if let Some(dropped) = socket.push(sending.id, message) {
-            self.counters.datagrams_dropped.add(1);
-            self.failed.push(dropped);
-        }
-        if socket.has_batch() {
-            socket.flush(&mut self.sender, &mut self.failed);
-        }
-    }
-
-    /// On this very connection of this worker; another is not looked for when it is gone, because what was cleared was cleared
-    /// for it.
-    fn send_on(&mut self, connection: Option<ConnectionId>, sending: Sending, message: D::Message) {
-        let sent = match connection {
-            Some(connection) => self.flows.send(connection, sending, message),
-            None => Err(NotQueued::Gone),
-        };
-        if let Err(reason) = sent {
-            if reason == NotQueued::Overflow {
-                self.counters.connections_overflowed.add(1);
-            }
-            self.fail(sending);
-        }
-    }
-
-    /// The connection we opened there, or a new one.
-    //= TPT-007
-    fn connection_to(&mut self, destination: &Destination) -> Option<ConnectionId> {
-        let way = Way::from(destination);
-        if let Some(connection) = self.flows.ours(&way) {
-            return Some(connection);
-        }
-        let from = self.streams.iter().find(|bound| {
-            bound.listener == way.listener
-                && bound.transport == way.transport
-                && bound.address.is_ipv4() == way.remote.is_ipv4()
-        })?;
-        let origin = Origin::Ours(from.address);
-        let ends = self.flows.open(way).ok()?;
-        let id = ends.id;
-        self.spawn(ends, origin);
-        Some(id)
-    }
-
-    fn accepted(&mut self, bind: usize, stream: TcpStream) {
-        let Ok(remote) = stream.peer_addr() else {
-            return;
-        };
-        let bound = self.streams[bind];
-        let way = Way {
-            listener: bound.listener,
-            transport: bound.transport,
-            remote,
-        };
-        match self.flows.accept(way) {
-            Ok(ends) => self.spawn(ends, Origin::Accepted(stream)),
-            Err(_) => self.counters.connections_refused.add(1),
-        }
-    }
-
-    fn spawn(&self, ends: Ends<D::Message>, origin: Origin) {
-        let report = Report {
-            worker: self.index,
-            tasks: self.to_tasks.clone(),
-            handover: Arc::clone(&self.handover),
-        };
-        tokio::spawn(tcp::run(ends, origin, self.policy.limits.clone(), report));
-    }
-
-    fn locate(&mut self, id: LocateId, name: String) {
-        match self.dns.as_ref().and_then(|dns| dns.ask(name)) {
-            Some(answer) => {
-                let words = self.to_words.clone();
-                tokio::spawn(async move {
-                    let addresses = answer.await;
-                    let _ = words.send(Word::Located { id, addresses }).await;
-                });
-            }
-            None => {
-                self.counters.questions_refused.add(1);
-                self.unasked.push(id);
-            }
-        }
-    }
-
-    /// Back to the engine that asked. When its inbox is full it hears nothing, as if the message were lost on the way.
-    fn fail(&mut self, sending: Sending) {
-        if sending.worker == self.index {
-            self.failed.push(sending.id);
-        } else if self.hand_over(sending.worker, Event::Failed(sending.id)).is_err() {
-            self.counters.handover_dropped.add(1);
-        }
-    }
-
-    fn hand_over(&self, worker: usize, event: Event<D::Message>) -> Result<(), ()> {
-        let inbox = self.handover.inbox(worker).ok_or(())?;
-        inbox.try_send(event).map_err(|_| ())
-    }
-
     /// When to wake without a packet.
     fn wake_at(&self) -> Option<Duration> {
         let deadline = self.engine.next_deadline();
@@ -510,69 +386,5 @@ async fn forward(mut orders: watch::Receiver<Orders>, words: mpsc::Sender<Word>)
         if words.send(Word::Orders(current)).await.is_err() || changed.is_err() {
             return;
         }
-    }
-}
-
-/// The two clocks of a worker.
-#[derive(Clone, Copy)]
-struct Clock {
-    epoch: Instant,
-}
-
-impl Clock {
-    fn new() -> Self {
-        Clock { epoch: Instant::now() }
-    }
-
-    fn now(&self) -> Now {
-        Now {
-            at: self.epoch.elapsed(),
-            unix: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
-        }
-    }
-}
-
-/// One timer of the runtime, moved only when it would ring too late: ringing early costs one empty round.
-struct Alarm {
-    clock: Clock,
-    sleep: Pin<Box<Sleep>>,
-    set: Option<Duration>,
-}
-
-impl Alarm {
-    fn new(clock: Clock) -> Self {
-        Alarm {
-            clock,
-            sleep: Box::pin(sleep_until(clock.epoch)),
-            set: None,
-        }
-    }
-
-    fn wants(&self, at: Option<Duration>) -> bool {
-        match (at, self.set) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(at), Some(set)) => at < set,
-        }
-    }
-
-    fn set(&mut self, at: Option<Duration>) {
-        if let Some(at) = at {
-            self.sleep.as_mut().reset(self.clock.epoch + at);
-            self.set = Some(at);
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.set.is_none() {
-            return Poll::Pending;
-        }
-        let rung = self.sleep.as_mut().poll(cx);
-        if rung.is_ready() {
-            self.set = None;
-        }
-        rung
     }
 }

@@ -141,6 +141,15 @@ fn a_reload_that_moves_listeners_changes_nothing() {
 }
 
 #[test]
+fn the_end_of_every_worker_is_told() {
+    let (mut running, _heard) = start(Arc::new(one(2))).unwrap();
+    running.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ended: Vec<Option<()>> = (0..3).map(|_| runtime.block_on(running.worker_ended())).collect();
+    assert_eq!(ended, [Some(()), Some(()), None]);
+}
+
+#[test]
 fn dropping_it_ends_it() {
     let (running, heard) = start(Arc::new(one(2))).unwrap();
     drop(running);
