@@ -1,1 +1,246 @@
-//! driver
+//! The loop around the engine: wait, feed, drain; reload, shutdown.
+//!
+//! [`start`] opens every socket of the policy or none, then runs one worker per core, each with an engine, a thread and a
+//! runtime of its own. Workers share the policy, the keys and the counters. Nothing here knows what a message says.
+
+mod counters;
+mod decides;
+#[cfg(test)]
+pub(crate) mod tests;
+mod worker;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::{mpsc, watch};
+
+pub use crate::net::listen::BindError;
+use crate::{
+    engine::{Bound, Engine, Now, Setup},
+    net::{
+        flows::Sources,
+        handover::Handover,
+        listen::{Sockets, listen},
+    },
+    policy::Policy,
+    seal::Keys,
+};
+pub use counters::{Count, Counters};
+use decides::Decides;
+use worker::{Post, Worker};
+
+/// Events of its own connections that a worker has not taken yet; beyond: the connections wait.
+const TASK_EVENTS_MAX: usize = 1024;
+
+/// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
+pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
+    start_with(policy, move |policy, bound, now| {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        let (policy, bound, keys) = (Arc::clone(policy), bound.to_vec(), Arc::clone(&keys));
+        Ok(Engine::new(
+            Setup {
+                policy,
+                bound,
+                seed,
+                keys,
+            },
+            now,
+        ))
+    })
+}
+
+/// Why there is no proxy. Nothing is open any more.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
+    Worker(#[from] io::Error),
+}
+
+/// A proxy at work. Dropping it ends it at once.
+pub struct Running {
+    /// Where it listens, with the ports the system chose; TCP beside each UDP.
+    pub bound: Vec<Bound>,
+    counters: Arc<Counters>,
+    orders: watch::Sender<Orders>,
+    ended: mpsc::Receiver<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Ends when no transaction lives any more, at the latest after `proxy.drain`.
+    pub fn stop(&self) {
+        self.orders
+            .send_modify(|orders| orders.stop = orders.stop.max(Stop::Drain));
+    }
+
+    /// Ends without waiting for anything.
+    pub fn stop_now(&self) {
+        self.orders.send_modify(|orders| orders.stop = Stop::Now);
+    }
+
+    /// Gives every engine a new policy. Refused, with nothing changed, when its listeners are not the ones that are open: a
+    /// listener's place in the policy is how traffic, and with it trust, is told apart.
+    pub fn reload(&self, policy: Arc<Policy>) -> Result<(), ListenersChanged> {
+        if !has_same_listeners(&self.orders.borrow().policy, &policy) {
+            return Err(ListenersChanged);
+        }
+        self.orders.send_modify(|orders| orders.policy = policy);
+        Ok(())
+    }
+
+    /// What was dropped, refused or failed so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Waits until another worker has ended. `None`: all have.
+    pub async fn worker_ended(&mut self) -> Option<()> {
+        self.ended.recv().await
+    }
+
+    /// Waits until all workers have ended.
+    pub fn join(mut self) -> Result<(), WorkerFailed> {
+        let threads = std::mem::take(&mut self.threads);
+        let failed = threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        if failed == 0 { Ok(()) } else { Err(WorkerFailed) }
+    }
+}
+
+/// A new policy moves, adds or takes away listeners.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the new policy changes the listeners (name, order or `bind`): restart to apply it")]
+pub struct ListenersChanged;
+
+/// A defect ended a worker.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a worker ended by a defect of this program")]
+pub struct WorkerFailed;
+
+/// What all workers are to do.
+#[derive(Clone)]
+struct Orders {
+    policy: Arc<Policy>,
+    stop: Stop,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    No,
+    Drain,
+    Now,
+}
+
+/// [`start`] for any decider.
+fn start_with<D: Decides>(
+    policy: Arc<Policy>,
+    make: impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + Send + Sync + 'static,
+) -> Result<Running, StartError> {
+    let workers = match policy.proxy.workers.value {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        workers => usize::from(workers),
+    };
+    let listening = listen(&policy, workers)?;
+    let inbox_max = (policy.limits.handover_max as usize).max(1);
+    let (inboxes, handed): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(inbox_max)).unzip();
+    let handover = Arc::new(Handover::new(inboxes));
+    let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
+    let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
+    let stop = Stop::No;
+    let (orders, received) = watch::channel(Orders { policy, stop });
+    let (ending, ended) = mpsc::channel(workers);
+    let (ready, readiness) = std::sync::mpsc::channel();
+    let make = Arc::new(make);
+    let mut running = Running {
+        bound: listening.bound.clone(),
+        counters: Arc::clone(&counters),
+        orders,
+        ended,
+        threads: Vec::with_capacity(workers),
+    };
+    for (index, (sockets, handed)) in listening.workers.into_iter().zip(handed).enumerate() {
+        let post = Post {
+            index,
+            bound: listening.bound.clone(),
+            orders: received.clone(),
+            handed,
+            handover: Arc::clone(&handover),
+            live: Arc::clone(&live),
+            counters: Arc::clone(&counters),
+            sources: Arc::clone(&sources),
+        };
+        let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));
+        let thread = thread::Builder::new().name(format!("worker-{index}"));
+        let work = move || {
+            let _ending = ending;
+            work(post, sockets, make.as_ref(), ready);
+        };
+        running.threads.push(thread.spawn(work)?);
+    }
+    drop(ready);
+    // Also an error when a worker ended without a word: all the senders are gone before all have reported.
+    let report = || readiness.recv().unwrap_or_else(|_| Err(io::Error::other(WorkerFailed)));
+    let started: io::Result<()> = (0..workers).try_for_each(|_| report());
+    if let Err(error) = started {
+        running.stop_now();
+        let _ = running.join();
+        return Err(error.into());
+    }
+    Ok(running)
+}
+
+/// One worker, from its first breath to its last.
+fn work<D: Decides>(
+    post: Post<D::Message>,
+    sockets: Sockets,
+    make: &(impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + ?Sized),
+    ready: std::sync::mpsc::Sender<io::Result<()>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    runtime.block_on(async {
+        match Worker::new(post, sockets, make) {
+            Ok(worker) => {
+                let _ = ready.send(Ok(()));
+                drop(ready);
+                worker.run().await;
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        }
+    });
+}
+
+/// Tells, however a worker ends, that it did.
+struct Ending(mpsc::Sender<()>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+fn has_same_listeners(old: &Policy, new: &Policy) -> bool {
+    let pairs = || old.listeners.iter().zip(&new.listeners);
+    old.listeners.len() == new.listeners.len()
+        && pairs().all(|(old, new)| old.name.value == new.name.value)
+        && pairs().all(|(old, new)| {
+            let (old, new) = (old.bind.iter(), new.bind.iter());
+            old.map(|bind| bind.value).eq(new.map(|bind| bind.value))
+        })
+}
+
+/// Whether every worker has said that none of its transactions lives.
+fn all_quiet(live: &[AtomicU64]) -> bool {
+    live.iter().all(|live| live.load(Ordering::Relaxed) == 0)
+}

@@ -11,8 +11,10 @@
     reason = "tests are the shell around what they test: they read files, open loopback sockets, and stop at the first surprise"
 )]
 
+mod calls;
 mod capture;
 mod layers;
 mod policies;
 mod requirements;
 mod tree;
+mod world;

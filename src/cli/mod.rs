@@ -1,6 +1,7 @@
 //! The commands. Arguments in, an exit code out; a file a command.
 
 mod check;
+pub mod run;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -26,19 +27,21 @@ impl From<Exit> for ExitCode {
 
 /// A SIP/IMS edge proxy that keeps identities inside the trust domain, and proves what it hides.
 #[derive(Debug, Parser)]
-#[command(name = "sipveil", version, arg_required_else_help = true)]
+#[command(name = "sipveil", version)]
 struct Arguments {
     /// The policy.
     #[arg(long, global = true, value_name = "FILE", default_value = "trust-domain.toml")]
     config: PathBuf,
 
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 // One variant a command, in the order of the manual: run, check, explain, replay, completions, man.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the proxy; what happens without a command, too.
+    Run,
     /// Read the policy and point at every mistake; opens nothing, resolves nothing.
     Check(check::Arguments),
 }
@@ -47,8 +50,8 @@ enum Command {
 pub fn main() -> ExitCode {
     // Ends the process with 2 and the reason where the arguments make no sense.
     let Arguments { config, command } = Arguments::parse();
-    let exit = match command {
-        Command::Check(arguments) => check::check(&config, &arguments),
-    };
-    exit.into()
+    match command {
+        None | Some(Command::Run) => run::main(&config),
+        Some(Command::Check(arguments)) => check::check(&config, &arguments).into(),
+    }
 }

@@ -12,6 +12,7 @@
 pub mod diagnostic;
 pub mod effective;
 mod grammar;
+pub mod key_file;
 mod later;
 mod listener;
 mod node;

@@ -1,1 +1,31 @@
-//! net
+//! Bytes in and out: sockets, connections, and which worker gets what.
+//!
+//! Promises that nothing reaches a socket but a message that was cleared ([`Cleared`]; outside of tests that is
+//! [`Outgoing`] alone), and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
+//! but where one message ends on a stream and where its Call-ID stands.
+
+pub(crate) mod flows;
+pub(crate) mod handover;
+pub mod listen;
+pub(crate) mod tcp;
+pub(crate) mod udp;
+
+use bytes::Bytes;
+
+use crate::{privacy::Outgoing, trust::evidence::Destination};
+
+/// A message cleared for one hop. Private to the crate, so that only tests of the shell can bring another than [`Outgoing`].
+pub(crate) trait Cleared: Send + 'static {
+    fn bytes(&self) -> &Bytes;
+    fn destination(&self) -> &Destination;
+}
+
+impl Cleared for Outgoing {
+    fn bytes(&self) -> &Bytes {
+        Outgoing::bytes(self)
+    }
+
+    fn destination(&self) -> &Destination {
+        Outgoing::destination(self)
+    }
+}

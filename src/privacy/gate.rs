@@ -209,9 +209,10 @@ impl Gate<'_> {
                 let mut plan = self.plan(&draft, hop, wanted);
                 self.measure(&mut plan, &draft, wanted, dialog.as_mut());
                 self.refuse(&plan, &draft, wanted)?;
+                let contact = plan.hiding.contact && draft.has(Name::Contact);
                 let hidden = Hidden::new(draft, plan.hiding, own, self.keys, nonce).map_err(|_| Refusal::TooLong);
                 let (hidden, concealed) = hidden?;
-                note_hiding(&concealed, plan.hiding, notes);
+                note_hiding(&concealed, contact, notes);
                 let terms = Terms {
                     policy: self.policy,
                     kind: hop.kind(),
@@ -510,7 +511,7 @@ fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
     );
 }
 
-fn note_hiding(concealed: &Concealed, hiding: Hiding, notes: &mut Notes) {
+fn note_hiding(concealed: &Concealed, contact: bool, notes: &mut Notes) {
     if !notes.is_on() {
         return;
     }
@@ -520,7 +521,7 @@ fn note_hiding(concealed: &Concealed, hiding: Hiding, notes: &mut Notes) {
     if concealed.record_route.is_some() {
         notes.note(Name::RecordRoute, Action::Hidden, Rule::PRIV_085, StatedBy::Default);
     }
-    if hiding.contact {
+    if contact {
         notes.note(Name::Contact, Action::Hidden, Rule::PRIV_082, StatedBy::Default);
     }
 }

@@ -1,0 +1,156 @@
+//! The keys of sealed tokens: `proxy.key_file`, or fresh ones.
+//!
+//! One generation a line, newest first: its number (0 to 255) and 64 hexadecimal digits; `#` begins a comment. The newest
+//! seals, all open: to rotate, put a line in front and send SIGHUP to every node that shares the file. A file that does not
+//! exist is made, with one generation, readable by its owner only.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: reads files and random bytes"
+)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use zeroize::Zeroizing;
+
+use crate::policy::Policy;
+use crate::seal::{Keys, SECRET_BYTES};
+
+/// Bytes of a key file that are read at most.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why there are no keys. Shows no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    #[error("{}: the key file cannot be read: {error}; check proxy.key_file and who may read it", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{}: others than its owner may read the key file; run: chmod 600 {}", path.display(), path.display())]
+    OthersMayRead { path: PathBuf },
+    #[error("{}:{line}: a key line is a number up to 255 and 64 hexadecimal digits", path.display())]
+    Malformed { path: PathBuf, line: usize },
+    #[error("the keys of sealed tokens cannot be used: {0}")]
+    Unusable(#[from] crate::seal::KeyError),
+    #[error("the system gives no random bytes: {0}")]
+    NoRandomness(getrandom::Error),
+}
+
+/// The keys of this node under a policy.
+//= SEC-002
+pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
+    let secrets = match &policy.proxy.key_file.value {
+        Some(path) => from_file(Path::new(path))?,
+        None => vec![(1, *fresh()?)],
+    };
+    let mut instance = [0; 8];
+    getrandom::fill(&mut instance).map_err(KeyFileError::NoRandomness)?;
+    Ok(Keys::new(
+        &secrets,
+        &policy.domain.id.value,
+        u64::from_ne_bytes(instance),
+    )?)
+}
+
+fn fresh() -> Result<Zeroizing<[u8; SECRET_BYTES]>, KeyFileError> {
+    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    getrandom::fill(&mut secret[..]).map_err(KeyFileError::NoRandomness)?;
+    Ok(secret)
+}
+
+fn from_file(path: &Path) -> Result<Vec<(u8, [u8; SECRET_BYTES])>, KeyFileError> {
+    let unreadable = |error| KeyFileError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return make(path),
+        Err(error) => return Err(unreadable(error)),
+    };
+    if file.metadata().map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(KeyFileError::OthersMayRead { path: path.to_owned() });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'));
+    lines
+        .map(|(number, line)| {
+            generation(line).ok_or(KeyFileError::Malformed {
+                path: path.to_owned(),
+                line: number + 1,
+            })
+        })
+        .collect()
+}
+
+fn generation(line: &str) -> Option<(u8, [u8; SECRET_BYTES])> {
+    let (id, secret) = line.trim().split_once(char::is_whitespace)?;
+    let secret = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(secret.trim().as_bytes()).ok()?);
+    Some((id.parse().ok()?, secret.as_slice().try_into().ok()?))
+}
+
+fn make(path: &Path) -> Result<Vec<(u8, [u8; SECRET_BYTES])>, KeyFileError> {
+    let unreadable = |error| KeyFileError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let secret = fresh()?;
+    let text = Zeroizing::new(format!("1 {}\n", HEXLOWER_PERMISSIVE.encode(&secret[..])));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(unreadable)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(unreadable)?;
+    tracing::info!("made a key file; share it with every node that carries on the same dialogs");
+    Ok(vec![(1, *secret)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= SEC-002 type=test
+    #[test]
+    fn a_file_is_made_once_and_refused_when_others_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let made = from_file(&path).unwrap();
+        assert_eq!(from_file(&path).unwrap(), made);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(from_file(&path), Err(KeyFileError::OthersMayRead { .. })));
+    }
+
+    #[test]
+    fn generations_are_read_in_order_and_faults_name_their_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let write = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            from_file(&path)
+        };
+        let (new, old) = ("ab".repeat(32), "CD".repeat(32));
+        let ids: Vec<u8> = write(&format!("# ours\n2 {new}\n\n1 {old}\n"))
+            .unwrap()
+            .iter()
+            .map(|key| key.0)
+            .collect();
+        assert_eq!(ids, [2, 1]);
+        let fault = write(&format!("1 {new}\n300 {old}\n")).unwrap_err();
+        assert!(matches!(fault, KeyFileError::Malformed { line: 2, .. }));
+        assert!(!fault.to_string().contains(&new));
+    }
+}

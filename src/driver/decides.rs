@@ -1,0 +1,47 @@
+//! What the loop needs of an engine. Private, so that outside of tests only [`Engine`] decides and only what it cleared is sent.
+
+use std::time::Duration;
+
+use crate::{
+    engine::{Engine, Input, LocateId, Now, Output, SendId},
+    net::Cleared,
+    privacy::Outgoing,
+};
+
+pub(super) trait Decides: 'static {
+    type Message: Cleared;
+
+    fn handle(&mut self, now: Now, input: Input);
+    fn poll_output(&mut self) -> Option<Asked<Self::Message>>;
+    fn next_deadline(&self) -> Option<Duration>;
+    fn transactions(&self) -> usize;
+}
+
+/// [`Output`], for any message.
+pub(super) enum Asked<M> {
+    Send { id: SendId, message: M },
+    Locate { id: LocateId, name: String },
+}
+
+impl Decides for Engine {
+    type Message = Outgoing;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        Engine::handle(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Option<Asked<Outgoing>> {
+        Engine::poll_output(self).map(|output| match output {
+            Output::Send { id, message } => Asked::Send { id, message },
+            Output::Locate { id, name } => Asked::Locate { id, name },
+        })
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        Engine::next_deadline(self)
+    }
+
+    fn transactions(&self) -> usize {
+        Engine::transactions(self)
+    }
+}

@@ -1,0 +1,7 @@
+//! The shell on real loopback sockets, around a toy that decides in the engine's place: that the wiring holds.
+
+mod datagrams;
+mod life;
+pub(crate) mod policy;
+mod streams;
+mod toy;

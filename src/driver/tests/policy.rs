@@ -1,0 +1,112 @@
+//! A policy of nothing but listeners.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    policy::{
+        Bind, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy, SpecT, Stated, StatedBy,
+        Undetermined,
+        privacy::{DialogDowngrade, RemotePartyId, Unprovidable},
+        spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
+    },
+    sip::Transport,
+};
+
+pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Policy {
+    Policy {
+        file: "test.toml".to_owned(),
+        profile: stated(Profile::Ims),
+        domain: Domain {
+            id: stated("T-test".to_owned()),
+            admin_domains: stated(Vec::new()),
+        },
+        spec_t: spec_t(),
+        proxy: Proxy {
+            name: stated(None),
+            workers: stated(workers),
+            drain: stated(Duration::from_secs(60)),
+            key_file: stated(None),
+        },
+        listeners: listeners.iter().map(|(name, bind)| listener(name, bind)).collect(),
+        peers: Vec::new(),
+        evidence: Evidence {
+            reverse_dns: stated(false),
+            undetermined: stated(Undetermined::Untrusted),
+        },
+        routes: Vec::new(),
+        privacy: privacy(),
+        limits: Limits::default(),
+        limits_stated: Vec::new(),
+    }
+}
+
+/// One listener, UDP and TCP on loopback at a port of the system's choice.
+pub fn one(workers: u16) -> Policy {
+    listening(workers, &[("access", &[(Transport::Udp, "127.0.0.1:0")])])
+}
+
+/// [`one`] worker, its limits changed.
+pub fn limited(change: impl FnOnce(&mut Limits)) -> Arc<Policy> {
+    let mut policy = one(1);
+    change(&mut policy.limits);
+    Arc::new(policy)
+}
+
+fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
+    let bind = bind.iter().map(|(transport, address)| Bind {
+        transport: *transport,
+        address: address.parse().unwrap(),
+    });
+    Listener {
+        name: stated(name.to_owned()),
+        bind: bind.map(stated).collect(),
+        peers: stated(PeersAre::Untrusted),
+        secured_by: None,
+        implicit_member: stated(false),
+        advertise: None,
+    }
+}
+
+pub fn stated<T>(value: T) -> Stated<T> {
+    let by = StatedBy::Default;
+    Stated { value, by }
+}
+
+fn spec_t() -> SpecT {
+    SpecT {
+        user_authentication: stated(Vec::new()),
+        inter_node_security: stated(Vec::new()),
+        ue_security: stated(Vec::new()),
+        i_accept_unprotected_access: stated(true),
+        default_privacy_to_ue: stated(DefaultPrivacy::Keep),
+        default_privacy_to_untrusted: stated(DefaultPrivacy::Keep),
+        compliance_sip: stated(Vec::new()),
+        compliance_asserted_identity: stated(Vec::new()),
+        id_handling: IdHandling {
+            user_removes_pai: stated(true),
+            retain_id: stated(true),
+            unknown_token: stated(UnknownToken::AsId),
+            malformed_privacy: stated(MalformedPrivacy::AsUnknown),
+            conflict_none: stated(ConflictNone::PrivacyWins),
+            legacy_tokens: stated(Vec::new()),
+        },
+    }
+}
+
+fn privacy() -> Privacy {
+    Privacy {
+        values: stated(Vec::new()),
+        anonymous_host: stated("anonymous.invalid".to_owned()),
+        dialog_sticky: stated(true),
+        dialog_downgrade: stated(DialogDowngrade::Ignore),
+        scrub_contact_user_on_user: stated(true),
+        hide_routing_to_ue: stated(true),
+        id_anonymises_from: stated(false),
+        unprovidable_without_critical: stated(Unprovidable::Forward),
+        remote_party_id: stated(RemotePartyId::Drop),
+        strip_session_id_on_user: stated(true),
+        strip_identity_on_id_to_ue: stated(true),
+        token_max_bytes: stated(600),
+        max_dialog_age: stated(Duration::from_secs(86_400)),
+    }
+}

@@ -1,0 +1,302 @@
+//! Decides by the first word of a message, and tells the test what it heard.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    driver::{
+        Running, StartError,
+        decides::{Asked, Decides},
+        start_with,
+    },
+    engine::{Input, Now, SendId},
+    net::Cleared,
+    policy::{ListenerId, Policy},
+    sip::Transport,
+    trust::{ConnectionId, Flow, evidence::Destination},
+};
+
+/// The patience of every blocking call in these tests; reached only when one fails.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the toys of a proxy heard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    Packet { worker: usize, length: usize },
+    Failed { worker: usize, id: u64 },
+    Unframed,
+    Policy,
+    Located { addresses: usize },
+}
+
+pub struct Message {
+    bytes: Bytes,
+    destination: Destination,
+}
+
+impl Cleared for Message {
+    fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    fn destination(&self) -> &Destination {
+        &self.destination
+    }
+}
+
+/// `OPTIONS`: 200 with the worker's number. `SEND udp|tcp ADDRESS`: that message there, or to a connection by number with
+/// `ON CONNECTION ADDRESS`. `FLOOD COUNT SIZE`: so much back. `HOLD`, `RELEASE`: one transaction more, less.
+/// `LATER`: 200 after 30 ms. `ECHO`: the same back, unheard. `LOCATE`: asks for a name. `BLOCK ADDRESS`: its thread
+/// waits until a connection there ends. Anything else: silence.
+pub struct Toy {
+    worker: usize,
+    heard: Sender<Heard>,
+    asked: VecDeque<Asked<Message>>,
+    later: Option<(Duration, Flow)>,
+    transactions: usize,
+    sent: u64,
+}
+
+pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartError> {
+    let (sender, heard) = channel();
+    let worker = AtomicUsize::new(0);
+    let running = start_with(policy, move |_, _, _| {
+        Ok(Toy {
+            worker: worker.fetch_add(1, Ordering::Relaxed),
+            heard: sender.clone(),
+            asked: VecDeque::new(),
+            later: None,
+            transactions: 0,
+            sent: 0,
+        })
+    })?;
+    Ok((running, heard))
+}
+
+impl Toy {
+    fn obey(&mut self, now: Now, flow: Flow, message: &Bytes) {
+        if message.starts_with(b"ECHO") {
+            let Flow {
+                listener,
+                transport,
+                remote,
+                connection,
+                ..
+            } = flow;
+            let destination = Destination {
+                listener,
+                transport,
+                remote,
+                connection,
+            };
+            let message = Message {
+                bytes: message.clone(),
+                destination,
+            };
+            return self.asked.push_back(Asked::Send { id: SendId(0), message });
+        }
+        let text = String::from_utf8_lossy(message);
+        let words: Vec<&str> = text.lines().next().unwrap_or_default().split(' ').collect();
+        match words.as_slice() {
+            ["OPTIONS", ..] => self.answer(&flow, 0),
+            ["SEND", transport, remote, ..] => {
+                let transport = Transport::from_name(transport.as_bytes()).unwrap();
+                self.send(
+                    flow.listener,
+                    transport,
+                    remote,
+                    None,
+                    b"OPTIONS sip:x SIP/2.0\r\nl: 0\r\n\r\n".to_vec(),
+                );
+            }
+            ["ON", connection, remote, ..] => {
+                let connection = Some(ConnectionId(connection.parse().unwrap()));
+                self.send(
+                    flow.listener,
+                    Transport::Tcp,
+                    remote,
+                    connection,
+                    b"NOTIFY\r\nl: 0\r\n\r\n".to_vec(),
+                );
+            }
+            ["WHICH", ..] => self.answer(&flow, flow.connection.map_or(0, |connection| connection.0)),
+            ["FLOOD", count, size, ..] => {
+                for _ in 0..count.parse::<usize>().unwrap() {
+                    let bytes = vec![b'x'; size.parse().unwrap()];
+                    self.send(
+                        flow.listener,
+                        flow.transport,
+                        &flow.remote.to_string(),
+                        flow.connection,
+                        bytes,
+                    );
+                }
+            }
+            ["HOLD", ..] => {
+                self.transactions += 1;
+                self.answer(&flow, 0);
+            }
+            ["RELEASE", ..] => {
+                self.transactions -= 1;
+                self.answer(&flow, 0);
+            }
+            ["BLOCK", address, ..] => {
+                // Ends when the test lets go of the other end.
+                let _ = TcpStream::connect(address).unwrap().read(&mut [0]);
+            }
+            ["LATER", ..] => self.later = Some((now.at + Duration::from_millis(30), flow)),
+            ["LOCATE", ..] => {
+                let id = crate::engine::LocateId(1);
+                self.asked.push_back(Asked::Locate {
+                    id,
+                    name: "localhost".to_owned(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, flow: &Flow, note: u64) {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nWorker: {}\r\nNote: {note}\r\nl: 0\r\n\r\n",
+            self.worker
+        );
+        self.send(
+            flow.listener,
+            flow.transport,
+            &flow.remote.to_string(),
+            flow.connection,
+            text.into_bytes(),
+        );
+    }
+
+    fn send(
+        &mut self,
+        listener: ListenerId,
+        transport: Transport,
+        remote: &str,
+        connection: Option<ConnectionId>,
+        bytes: Vec<u8>,
+    ) {
+        let destination = Destination {
+            listener,
+            transport,
+            remote: remote.parse().unwrap(),
+            connection,
+        };
+        let bytes = Bytes::from(bytes);
+        self.sent += 1;
+        self.asked.push_back(Asked::Send {
+            id: SendId(self.sent),
+            message: Message { bytes, destination },
+        });
+    }
+}
+
+impl Decides for Toy {
+    type Message = Message;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        let worker = self.worker;
+        let heard = match input {
+            Input::Packet { flow, bytes } if bytes.starts_with(b"ECHO") => return self.obey(now, flow, &bytes),
+            Input::Packet { flow, bytes } => {
+                self.obey(now, flow, &bytes);
+                let length = bytes.len();
+                Heard::Packet { worker, length }
+            }
+            Input::Unframed { flow, .. } => {
+                self.answer(&flow, 400);
+                Heard::Unframed
+            }
+            Input::SendFailed(SendId(id)) => Heard::Failed { worker, id },
+            Input::Policy(_) => Heard::Policy,
+            Input::Located { addresses, .. } => Heard::Located {
+                addresses: addresses.len(),
+            },
+            Input::Tick => {
+                let (_, flow) = self.later.take().unwrap();
+                return self.answer(&flow, 0);
+            }
+        };
+        let _ = self.heard.send(heard);
+    }
+
+    fn poll_output(&mut self) -> Option<Asked<Message>> {
+        self.asked.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        self.later.as_ref().map(|(at, _)| *at)
+    }
+
+    fn transactions(&self) -> usize {
+        self.transactions
+    }
+}
+
+/// A peer over TCP that waits no longer than [`PATIENCE`].
+pub struct Peer {
+    pub stream: BufReader<TcpStream>,
+}
+
+impl Peer {
+    pub fn connect(address: SocketAddr) -> Self {
+        Peer::on(TcpStream::connect(address).unwrap())
+    }
+
+    pub fn on(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    pub fn say(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The rows of one message without a body; empty when the stream ended.
+    pub fn message(&mut self) -> String {
+        let mut message = String::new();
+        while !message.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut message).unwrap() == 0 {
+                break;
+            }
+        }
+        message
+    }
+
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Whether the other side closed, without a word or with a reset.
+    pub fn is_closed(&mut self) -> bool {
+        match self.stream.read(&mut [0]) {
+            Ok(length) => length == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+/// The value of a row.
+pub fn row<'a>(message: &'a str, name: &str) -> &'a str {
+    let rows = message.lines().filter_map(|line| line.split_once(": "));
+    let mut named = rows.filter(|(row, _)| *row == name).map(|(_, value)| value);
+    named.next().unwrap_or_else(|| panic!("no {name} in {message:?}"))
+}

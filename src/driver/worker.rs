@@ -1,0 +1,390 @@
+//! One worker: its sockets, its connections, its engine, in one loop.
+
+mod clock;
+mod send;
+
+use std::{
+    future::poll_fn,
+    io, mem,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    time::timeout_at,
+};
+
+use clock::{Alarm, Clock};
+
+use super::{
+    Orders, Stop, TASK_EVENTS_MAX, all_quiet,
+    counters::Counters,
+    decides::{Asked, Decides},
+};
+use crate::{
+    dns::Dns,
+    engine::{Bound, Input, LocateId, Now, SendId},
+    net::{
+        Cleared,
+        flows::{Flows, Sources},
+        handover::{Event, Handover},
+        listen::Sockets,
+        udp::{Datagram, Landing, Sender, Socket},
+    },
+    policy::Policy,
+    trust::Flow,
+};
+
+/// Events taken in one round.
+const EVENTS_MAX: usize = 64;
+
+/// Rounds without waiting after which the connections get their turn.
+const ROUNDS_MAX: u32 = 4;
+
+/// How often a draining worker looks whether the others have finished.
+const DRAIN_TICK: Duration = Duration::from_millis(50);
+
+/// For the last words on connections, once all is decided; less when the time to drain ends before.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// After a failed accept (no file descriptor left): before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a worker is given to start with.
+pub(super) struct Post<M> {
+    pub index: usize,
+    pub bound: Vec<Bound>,
+    pub orders: watch::Receiver<Orders>,
+    pub handed: mpsc::Receiver<Event<M>>,
+    pub handover: Arc<Handover<M>>,
+    /// Transactions of each worker, as of its last look while draining.
+    pub live: Arc<[AtomicU64]>,
+    pub counters: Arc<Counters>,
+    pub sources: Arc<Sources>,
+}
+
+/// What reaches the worker besides messages.
+enum Word {
+    Orders(Orders),
+    Located { id: LocateId, addresses: Vec<IpAddr> },
+}
+
+pub(super) struct Worker<D: Decides> {
+    index: usize,
+    engine: D,
+    policy: Arc<Policy>,
+    clock: Clock,
+    alarm: Alarm,
+
+    sockets: Vec<Socket<D::Message>>,
+    landing: Landing,
+    sender: Sender,
+    datagrams: Vec<Datagram>,
+
+    streams: Vec<Bound>,
+    flows: Flows<D::Message>,
+
+    tasks: mpsc::Receiver<Event<D::Message>>,
+    to_tasks: mpsc::Sender<Event<D::Message>>,
+    handed: mpsc::Receiver<Event<D::Message>>,
+    handover: Arc<Handover<D::Message>>,
+    events: Vec<Event<D::Message>>,
+
+    words: mpsc::Receiver<Word>,
+    to_words: mpsc::Sender<Word>,
+    dns: Option<Dns>,
+
+    /// Own sendings that failed, for the engine to hear of.
+    failed: Vec<SendId>,
+    /// Questions that could not be asked, for the engine to hear of.
+    unasked: Vec<LocateId>,
+    stop: Stop,
+    drain_until: Duration,
+    live: Arc<[AtomicU64]>,
+    counters: Arc<Counters>,
+}
+
+impl<D: Decides> Worker<D> {
+    /// Inside its runtime.
+    pub fn new(
+        post: Post<D::Message>,
+        sockets: Sockets,
+        make: &(impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + ?Sized),
+    ) -> io::Result<Self> {
+        let clock = Clock::new();
+        let policy = Arc::clone(&post.orders.borrow().policy);
+        let engine = make(&policy, &post.bound, clock.now())?;
+        let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
+        let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
+        let datagrams = sockets.datagrams.into_iter();
+        let opened = datagrams.map(|(bound, socket)| Socket::new(bound, socket));
+        let opened = opened.collect::<io::Result<Vec<_>>>()?;
+        let mut streams = Vec::new();
+        for (bind, (bound, listener)) in sockets.streams.into_iter().enumerate() {
+            tokio::spawn(accept(bind, TcpListener::from_std(listener)?, to_tasks.clone()));
+            streams.push(bound);
+        }
+        tokio::spawn(forward(post.orders, to_words.clone()));
+        Ok(Worker {
+            index: post.index,
+            flows: Flows::new(post.index, policy.limits.clone(), post.sources),
+            engine,
+            policy,
+            alarm: Alarm::new(clock),
+            clock,
+            sockets: opened,
+            landing: Landing::new(),
+            sender: Sender::new()?,
+            datagrams: Vec::new(),
+            streams,
+            tasks,
+            to_tasks,
+            handed: post.handed,
+            handover: post.handover,
+            events: Vec::new(),
+            words,
+            to_words,
+            dns: Dns::of_system(),
+            failed: Vec::new(),
+            unasked: Vec::new(),
+            stop: Stop::No,
+            drain_until: Duration::MAX,
+            live: post.live,
+            counters: post.counters,
+        })
+    }
+
+    /// Wait, feed, drain; until told to stop.
+    pub async fn run(mut self) {
+        let mut rounds = 0;
+        loop {
+            if self.alarm.wants(self.wake_at()) {
+                self.alarm.set(self.wake_at());
+            }
+            let word = poll_fn(|cx| self.poll_wait(cx)).await;
+            // The clock is read once a round: to the engine all of a batch came at once.
+            let now = self.clock.now();
+            self.feed_datagrams(now);
+            self.feed_events(now);
+            if let Some(word) = word {
+                self.hear(now, word);
+            }
+            if self.engine.next_deadline().is_some_and(|deadline| deadline <= now.at) {
+                self.feed(now, Input::Tick);
+            }
+            self.settle(now);
+            if self.is_over(now) {
+                break;
+            }
+            rounds += 1;
+            if rounds % ROUNDS_MAX == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    /// Ready when there is anything to do; what there is stands in `datagrams` and `events`.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Word>> {
+        let mut woken = self.alarm.poll(cx).is_ready();
+        let mut errors = 0;
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            woken |= socket.poll_room(cx).is_ready();
+            let received = socket.poll_receive(cx, index, &mut self.landing, &mut self.datagrams, &mut errors);
+            woken |= received.is_ready();
+        }
+        if errors > 0 {
+            self.counters.receive_errors.add(errors);
+        }
+        woken |= self.tasks.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
+        woken |= self.handed.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
+        match self.words.poll_recv(cx) {
+            Poll::Ready(word) => Poll::Ready(word),
+            Poll::Pending if woken => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn feed_datagrams(&mut self, now: Now) {
+        let mut datagrams = mem::take(&mut self.datagrams);
+        for Datagram { socket, remote, bytes } in datagrams.drain(..) {
+            if !is_message(&bytes) {
+                continue;
+            }
+            let bound = self.sockets[socket].bound;
+            let flow = Flow {
+                listener: bound.listener,
+                transport: bound.transport,
+                local: bound.address,
+                remote,
+                connection: None,
+            };
+            let worker = self.handover.worker_of(&bytes);
+            if worker == self.index {
+                self.feed(now, Input::Packet { flow, bytes });
+            } else if self.hand_over(worker, Event::Packet { flow, bytes }).is_err() {
+                self.counters.handover_dropped.add(1);
+            }
+        }
+        self.datagrams = datagrams;
+    }
+
+    fn feed_events(&mut self, now: Now) {
+        let mut events = mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match event {
+                Event::Packet { flow, bytes } => self.feed(now, Input::Packet { flow, bytes }),
+                Event::Unframed { flow, bytes, fault } => {
+                    self.feed(now, Input::Unframed { flow, bytes, fault });
+                    if let Some(connection) = flow.connection {
+                        self.flows.finish(connection);
+                    }
+                }
+                Event::Accepted { bind, stream } => self.accepted(bind, stream),
+                Event::Closed { connection, unsent } => {
+                    self.flows.closed(connection);
+                    unsent.into_iter().for_each(|sending| self.fail(sending));
+                }
+                Event::Send { sending, message } => {
+                    let connection = message.destination().connection;
+                    self.send_on(connection, sending, message);
+                }
+                Event::Failed(id) => self.failed.push(id),
+            }
+        }
+        self.events = events;
+    }
+
+    fn hear(&mut self, now: Now, word: Word) {
+        match word {
+            Word::Located { id, addresses } => self.feed(now, Input::Located { id, addresses }),
+            Word::Orders(orders) => {
+                if !Arc::ptr_eq(&self.policy, &orders.policy) {
+                    self.policy = Arc::clone(&orders.policy);
+                    self.flows.limit(orders.policy.limits.clone());
+                    self.feed(now, Input::Policy(orders.policy));
+                }
+                if self.stop == Stop::No && orders.stop == Stop::Drain {
+                    self.drain_until = now.at.saturating_add(self.policy.proxy.drain.value);
+                }
+                self.stop = self.stop.max(orders.stop);
+            }
+        }
+    }
+
+    /// One input, then every output it caused.
+    fn feed(&mut self, now: Now, input: Input) {
+        self.engine.handle(now, input);
+        while let Some(asked) = self.engine.poll_output() {
+            match asked {
+                Asked::Send { id, message } => self.send(id, message),
+                Asked::Locate { id, name } => self.locate(id, name),
+            }
+        }
+    }
+
+    /// Sends what is queued and tells the engine what failed, until there is nothing to tell.
+    fn settle(&mut self, now: Now) {
+        loop {
+            self.sockets
+                .iter_mut()
+                .for_each(|socket| socket.flush(&mut self.sender, &mut self.failed));
+            if self.failed.is_empty() && self.unasked.is_empty() {
+                break;
+            }
+            for id in mem::take(&mut self.failed) {
+                self.counters.sends_failed.add(1);
+                if id != SendId(0) {
+                    self.feed(now, Input::SendFailed(id));
+                }
+            }
+            for id in mem::take(&mut self.unasked) {
+                let addresses = Vec::new();
+                self.feed(now, Input::Located { id, addresses });
+            }
+        }
+    }
+
+    /// When to wake without a packet.
+    fn wake_at(&self) -> Option<Duration> {
+        let deadline = self.engine.next_deadline();
+        if self.stop == Stop::No {
+            return deadline;
+        }
+        let look = self.clock.now().at + DRAIN_TICK;
+        Some(deadline.map_or(look, |deadline| deadline.min(look)))
+    }
+
+    //= ROLE-003
+    fn is_over(&self, now: Now) -> bool {
+        match self.stop {
+            Stop::No => false,
+            Stop::Now => true,
+            Stop::Drain => {
+                let live = self.engine.transactions() as u64;
+                self.live[self.index].store(live, Ordering::Relaxed);
+                all_quiet(&self.live) && self.sockets.iter().all(Socket::is_idle) || now.at >= self.drain_until
+            }
+        }
+    }
+
+    /// What is decided still leaves, if its peer reads.
+    async fn say_goodbye(&mut self) {
+        if self.stop == Stop::Now {
+            return;
+        }
+        self.flows.finish_all();
+        let drained = self.clock.epoch + self.drain_until.min(self.clock.now().at + FLUSH_TIME_MAX);
+        while !self.flows.is_empty() {
+            match timeout_at(drained, self.tasks.recv()).await {
+                Ok(Some(Event::Closed { connection, .. })) => self.flows.closed(connection),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+}
+
+/// Whether a datagram can be a message: blank lines only keep a binding alive, and 0 or 1 in front is STUN.
+//= TPT-006
+fn is_message(bytes: &[u8]) -> bool {
+    match bytes.first() {
+        None | Some(0 | 1) => false,
+        Some(b'\r' | b'\n') => bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')),
+        Some(_) => true,
+    }
+}
+
+async fn accept<M>(bind: usize, listener: TcpListener, tasks: mpsc::Sender<Event<M>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if tasks.send(Event::Accepted { bind, stream }).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Hands every change of the orders on. Nobody left to give orders: stop.
+async fn forward(mut orders: watch::Receiver<Orders>, words: mpsc::Sender<Word>) {
+    loop {
+        let changed = orders.changed().await;
+        let mut current = orders.borrow_and_update().clone();
+        if changed.is_err() {
+            current.stop = Stop::Now;
+        }
+        if words.send(Word::Orders(current)).await.is_err() || changed.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What leaves a worker: by its sockets, by connections, or by the hand of another worker.
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use super::{Decides, Word, Worker};
+use crate::{
+    engine::{Bound, LocateId, SendId},
+    net::{
+        Cleared,
+        flows::{Ends, Flows, NotQueued, Way},
+        handover::{Event, Sending},
+        tcp::{self, Origin, Report},
+    },
+    sip::Transport,
+    trust::{ConnectionId, evidence::Destination},
+};
+
+impl<D: Decides> Worker<D> {
+    pub(super) fn send(&mut self, id: SendId, message: D::Message) {
+        let destination = *message.destination();
+        let sending = Sending { worker: self.index, id };
+        match (destination.transport, destination.connection) {
+            (Transport::Udp, _) => self.send_datagram(sending, message),
+            (_, None) => match self.connection_to(&destination) {
+                Some(connection) => self.send_on(Some(connection), sending, message),
+                None => self.fail(sending),
+            },
+            (_, Some(connection)) => {
+                let owner = Flows::<D::Message>::owner(connection);
+                if owner == self.index {
+                    self.send_on(Some(connection), sending, message);
+                } else if self.hand_over(owner, Event::Send { sending, message }).is_err() {
+                    self.fail(sending);
+                }
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, sending: Sending, message: D::Message) {
+        let destination = message.destination();
+        let fits = |bound: &Bound| {
+            bound.listener == destination.listener && bound.address.is_ipv4() == destination.remote.is_ipv4()
+        };
+        let Some(socket) = self.sockets.iter_mut().find(|socket| fits(&socket.bound)) else {
+            return self.fail(sending);
+        };
+        if let Some(dropped) = socket.push(sending.id, message) {
+            self.counters.datagrams_dropped.add(1);
+            self.failed.push(dropped);
+        }
+        if socket.has_batch() {
+            socket.flush(&mut self.sender, &mut self.failed);
+        }
+    }
+
+    /// On this very connection of this worker; another is not looked for when it is gone, because what was cleared was cleared
+    /// for it.
+    pub(super) fn send_on(&mut self, connection: Option<ConnectionId>, sending: Sending, message: D::Message) {
+        let sent = match connection {
+            Some(connection) => self.flows.send(connection, sending, message),
+            None => Err(NotQueued::Gone),
+        };
+        if let Err(reason) = sent {
+            if reason == NotQueued::Overflow {
+                self.counters.connections_overflowed.add(1);
+            }
+            self.fail(sending);
+        }
+    }
+
+    /// The connection we opened there, or a new one.
+    //= TPT-007
+    fn connection_to(&mut self, destination: &Destination) -> Option<ConnectionId> {
+        let way = Way::from(destination);
+        if let Some(connection) = self.flows.ours(&way) {
+            return Some(connection);
+        }
+        let from = self.streams.iter().find(|bound| {
+            bound.listener == way.listener
+                && bound.transport == way.transport
+                && bound.address.is_ipv4() == way.remote.is_ipv4()
+        })?;
+        let origin = Origin::Ours(from.address);
+        let ends = self.flows.open(way).ok()?;
+        let id = ends.id;
+        self.spawn(ends, origin);
+        Some(id)
+    }
+
+    pub(super) fn accepted(&mut self, bind: usize, stream: TcpStream) {
+        let Ok(remote) = stream.peer_addr() else {
+            return;
+        };
+        let bound = self.streams[bind];
+        let way = Way {
+            listener: bound.listener,
+            transport: bound.transport,
+            remote,
+        };
+        match self.flows.accept(way) {
+            Ok(ends) => self.spawn(ends, Origin::Accepted(stream)),
+            Err(_) => self.counters.connections_refused.add(1),
+        }
+    }
+
+    fn spawn(&self, ends: Ends<D::Message>, origin: Origin) {
+        let report = Report {
+            worker: self.index,
+            tasks: self.to_tasks.clone(),
+            handover: Arc::clone(&self.handover),
+        };
+        tokio::spawn(tcp::run(ends, origin, self.policy.limits.clone(), report));
+    }
+
+    pub(super) fn locate(&mut self, id: LocateId, name: String) {
+        match self.dns.as_ref().and_then(|dns| dns.ask(name)) {
+            Some(answer) => {
+                let words = self.to_words.clone();
+                tokio::spawn(async move {
+                    let addresses = answer.await;
+                    let _ = words.send(Word::Located { id, addresses }).await;
+                });
+            }
+            None => {
+                self.counters.questions_refused.add(1);
+                self.unasked.push(id);
+            }
+        }
+    }
+
+    /// Back to the engine that asked. When its inbox is full it hears nothing, as if the message were lost on the way.
+    pub(super) fn fail(&mut self, sending: Sending) {
+        if sending.worker == self.index {
+            self.failed.push(sending.id);
+        } else if self.hand_over(sending.worker, Event::Failed(sending.id)).is_err() {
+            self.counters.handover_dropped.add(1);
+        }
+    }
+
+    pub(super) fn hand_over(&self, worker: usize, event: Event<D::Message>) -> Result<(), ()> {
+        let inbox = self.handover.inbox(worker).ok_or(())?;
+        inbox.try_send(event).map_err(|_| ())
+    }
+}

@@ -1,0 +1,387 @@
+//! One stream connection: a task that reads, frames and writes until either side ends it.
+
+use std::{
+    collections::VecDeque,
+    future::pending,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use smallvec::SmallVec;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        TcpSocket, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    Cleared,
+    flows::{Backlog, Ends, Queued, Way},
+    handover::{Event, Handover, Sending},
+};
+use crate::{
+    policy::Limits,
+    sip::framing::{Frame, Framer, FramingFault, FramingLimits},
+    trust::{ConnectionId, Flow},
+};
+
+/// A connection on which nothing came for so long is closed.
+//= TPT-005
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(600);
+
+/// From the first byte of a message to its last, and for the last words after a fault.
+//= TPT-005
+pub(crate) const MESSAGE_TIME_MAX: Duration = Duration::from_secs(32);
+
+/// Until a connection of ours stands.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(4);
+
+/// Bytes a read; messages a write.
+const READ_BYTES: usize = 8 * 1024;
+const WRITE_BATCH: usize = 32;
+
+/// Where the stream comes from.
+pub(crate) enum Origin {
+    Accepted(TcpStream),
+    /// To be connected, from this address.
+    Ours(SocketAddr),
+}
+
+/// Where a connection's task reports to.
+pub(crate) struct Report<M> {
+    /// The worker it belongs to.
+    pub worker: usize,
+    pub tasks: mpsc::Sender<Event<M>>,
+    pub handover: Arc<Handover<M>>,
+}
+
+/// Runs until the connection ends; the last report is [`Event::Closed`] with what did not go out.
+pub(crate) async fn run<M: Cleared>(mut ends: Ends<M>, origin: Origin, limits: Limits, report: Report<M>) {
+    let mut batch = VecDeque::new();
+    let stream = match origin {
+        Origin::Accepted(stream) => Ok(stream),
+        Origin::Ours(from) => connect(from, ends.way.remote).await,
+    };
+    if let Ok(stream) = stream {
+        serve(stream, &mut ends, &mut batch, &limits, &report).await;
+    }
+    let unsent = unsent(&mut ends.queue, batch);
+    let connection = ends.id;
+    let _ = report.tasks.send(Event::Closed { connection, unsent }).await;
+}
+
+/// What exceeds the limits of a message is answered and the connection stays; what exceeds these ends it.
+fn framing(limits: &Limits) -> FramingLimits {
+    let beyond = |limit: u32| limit as usize * 2;
+    FramingLimits {
+        start_line_bytes_max: beyond(limits.start_line_bytes_max),
+        header_block_bytes_max: beyond(limits.header_block_bytes_max),
+        body_bytes_max: beyond(limits.body_bytes_max),
+    }
+}
+
+async fn connect(from: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if remote.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.bind(SocketAddr::new(from.ip(), 0))?;
+    timeout(CONNECT_TIME_MAX, socket.connect(remote)).await?
+}
+
+async fn serve<M: Cleared>(
+    mut stream: TcpStream,
+    ends: &mut Ends<M>,
+    batch: &mut VecDeque<Queued<M>>,
+    limits: &Limits,
+    report: &Report<M>,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    // Messages are whole when written: waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+    let (read, write) = stream.split();
+    let reader = Reader {
+        flow: flow(&ends.way, ends.id, local),
+        framer: Framer::new(framing(limits)),
+        own: ends.own.clone(),
+        backlog: ends.backlog.clone(),
+        report,
+    };
+    let mut kill = pin!(killed(&mut ends.kill));
+    let mut reads = pin!(reader.run(read));
+    let mut writes = pin!(write_queue(write, &mut ends.queue, batch, &ends.backlog));
+    tokio::select! {
+        // First of all: nothing is written to a peer given up.
+        biased;
+        () = &mut kill => {}
+        () = &mut writes => {}
+        ended = &mut reads => {
+            if let ReadEnd::Fault = ended {
+                // The worker closes the queue once the engine has had its last word.
+                tokio::select! {
+                    biased;
+                    () = &mut kill => {}
+                    _ = timeout(MESSAGE_TIME_MAX, &mut writes) => {}
+                }
+            }
+        }
+    }
+}
+
+fn flow(way: &Way, connection: ConnectionId, local: SocketAddr) -> Flow {
+    Flow {
+        listener: way.listener,
+        transport: way.transport,
+        local,
+        remote: way.remote,
+        connection: Some(connection),
+    }
+}
+
+async fn killed(kill: &mut tokio::sync::oneshot::Receiver<()>) {
+    if kill.await.is_err() {
+        pending().await
+    }
+}
+
+/// Everything queued that the kernel did not take whole.
+fn unsent<M>(queue: &mut mpsc::UnboundedReceiver<Queued<M>>, batch: VecDeque<Queued<M>>) -> Vec<Sending> {
+    queue.close();
+    let rest = std::iter::from_fn(|| queue.try_recv().ok());
+    let messages = batch.into_iter().chain(rest);
+    messages
+        .filter_map(|queued| match queued {
+            Queued::Message(sending, _) => Some(sending),
+            Queued::Pong => None,
+        })
+        .collect()
+}
+
+enum ReadEnd {
+    /// The peer ended it, was silent too long, or floods us.
+    Closed,
+    Fault,
+}
+
+struct Reader<'a, M> {
+    flow: Flow,
+    framer: Framer,
+    own: mpsc::WeakUnboundedSender<Queued<M>>,
+    backlog: Backlog,
+    report: &'a Report<M>,
+}
+
+impl<M: Cleared> Reader<'_, M> {
+    async fn run(mut self, read: ReadHalf<'_>) -> ReadEnd {
+        let mut idle_at = Instant::now() + IDLE_MAX;
+        let mut message_at = None;
+        // Armed for the earliest of the two; one that fires early is armed again.
+        let mut alarm = pin!(sleep_until(idle_at));
+        loop {
+            tokio::select! {
+                readable = read.readable() => {
+                    let mut chunk = [0; READ_BYTES];
+                    match readable.and_then(|()| read.try_read(&mut chunk)) {
+                        Ok(0) => return ReadEnd::Closed,
+                        Ok(length) => self.framer.push(&chunk[..length]),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                        Err(_) => return ReadEnd::Closed,
+                    }
+                }
+                () = &mut alarm => {
+                    let due = message_at.map_or(idle_at, |at: Instant| at.min(idle_at));
+                    if Instant::now() >= due {
+                        return ReadEnd::Closed;
+                    }
+                    alarm.as_mut().reset(due);
+                    continue;
+                }
+            }
+            let mut message_ended = false;
+            while let Some(frame) = self.framer.next() {
+                message_ended = true;
+                match frame {
+                    Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
+                    Ok(Frame::KeepAlive) => {
+                        if !self.answer_keep_alive() {
+                            return ReadEnd::Closed;
+                        }
+                    }
+                    Err(FramingFault { error, head }) => {
+                        let (flow, bytes) = (self.flow, head);
+                        let unframed = Event::Unframed {
+                            flow,
+                            bytes,
+                            fault: error,
+                        };
+                        let _ = self.report.tasks.send(unframed).await;
+                        return ReadEnd::Fault;
+                    }
+                }
+            }
+            let now = Instant::now();
+            idle_at = now + IDLE_MAX;
+            message_at = match message_at {
+                _ if !self.framer.is_mid_message() => None,
+                Some(at) if !message_ended => Some(at),
+                _ => Some(now + MESSAGE_TIME_MAX),
+            };
+            if let Some(at) = message_at.filter(|at| *at < alarm.deadline()) {
+                alarm.as_mut().reset(at);
+            }
+        }
+    }
+
+    /// To the worker of its call. Waits while that worker is busy: the peer feels it as a closed window.
+    async fn hand_on(&self, bytes: bytes::Bytes) {
+        let worker = self.report.handover.worker_of(&bytes);
+        let packet = Event::Packet { flow: self.flow, bytes };
+        let inbox = match self.report.handover.inbox(worker) {
+            Some(inbox) if worker != self.report.worker => inbox,
+            _ => &self.report.tasks,
+        };
+        let _ = inbox.send(packet).await;
+    }
+
+    //= TPT-006
+    fn answer_keep_alive(&self) -> bool {
+        // No queue: the connection is about to end, nobody needs to be kept alive.
+        let Some(queue) = self.own.upgrade() else {
+            return true;
+        };
+        let pong = Queued::<M>::Pong;
+        self.backlog.enter(pong.bytes().len()) && queue.send(pong).is_ok()
+    }
+}
+
+/// Writes what is queued, in order. Ends when the queue has ended and all is written, or when the stream breaks.
+async fn write_queue<M: Cleared>(
+    mut write: WriteHalf<'_>,
+    queue: &mut mpsc::UnboundedReceiver<Queued<M>>,
+    batch: &mut VecDeque<Queued<M>>,
+    backlog: &Backlog,
+) {
+    // Of the first in the batch.
+    let mut written = 0;
+    loop {
+        if batch.is_empty() {
+            match queue.recv().await {
+                Some(queued) => batch.push_back(queued),
+                None => {
+                    let _ = write.shutdown().await;
+                    return;
+                }
+            }
+        }
+        while batch.len() < WRITE_BATCH
+            && let Ok(queued) = queue.try_recv()
+        {
+            batch.push_back(queued);
+        }
+        let taken = {
+            let mut slices: SmallVec<[IoSlice; WRITE_BATCH]> =
+                batch.iter().map(|queued| IoSlice::new(queued.bytes())).collect();
+            slices[0].advance(written);
+            write.write_vectored(&slices).await
+        };
+        match taken {
+            Ok(0) | Err(_) => return,
+            Ok(taken) => written += taken,
+        }
+        while let Some(length) = batch.front().map(|queued| queued.bytes().len())
+            && written >= length
+        {
+            written -= length;
+            backlog.leave(length);
+            batch.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{net::flows::Flows, policy::ListenerId, privacy::Outgoing, sip::Transport};
+
+    //= TPT-005 type=test
+    #[test]
+    fn half_a_header_then_silence_is_closed_in_time() {
+        // 5 s after the start of the message some more of it: it gains no time by that.
+        let lasted = lasts(&[(0, "OPTIONS sip:x SIP/2.0\r\n"), (5, "Via: ")]);
+        assert_eq!(lasted, MESSAGE_TIME_MAX.as_secs());
+    }
+
+    //= TPT-005 type=test
+    #[test]
+    fn silence_between_messages_is_closed_when_idle() {
+        assert_eq!(lasts(&[]), IDLE_MAX.as_secs());
+        assert_eq!(lasts(&[(100, "A b SIP/2.0\r\nl: 0\r\n\r\n")]), 100 + IDLE_MAX.as_secs());
+        // Each message has its own time.
+        let second = "A b SIP/2.0\r\nl: 0\r\n\r\nB b SIP/2.0\r\n";
+        assert_eq!(
+            lasts(&[(0, "A b SIP/2.0\r\n"), (20, "l: 0\r\n\r\n"), (40, second)]),
+            40 + MESSAGE_TIME_MAX.as_secs()
+        );
+    }
+
+    /// Seconds of the runtime's clock until the connection is closed on a peer that writes these at these times.
+    fn lasts(says: &[(u64, &str)]) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, remote) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let limits = Limits::default();
+            let mut flows = Flows::<Outgoing>::new(0, limits.clone(), Arc::default());
+            let (listener, transport) = (ListenerId(0), Transport::Tcp);
+            let Ok(ends) = flows.accept(Way {
+                listener,
+                transport,
+                remote,
+            }) else {
+                panic!("the first connection is refused");
+            };
+            let (tasks, mut events) = mpsc::channel(8);
+            let report = Report {
+                worker: 0,
+                handover: Arc::new(Handover::new(vec![tasks.clone()])),
+                tasks,
+            };
+            let start = Instant::now();
+            let origin = Origin::Accepted(TcpStream::from_std(stream).unwrap());
+            let connection = tokio::spawn(run(ends, origin, limits, report));
+            for (at, text) in says {
+                sleep_until(start + Duration::from_secs(*at)).await;
+                peer.write_all(text.as_bytes()).unwrap();
+            }
+            connection.await.unwrap();
+            let mut last = None;
+            while let Ok(event) = events.try_recv() {
+                last = Some(event);
+            }
+            assert!(matches!(last, Some(Event::Closed { .. })), "the last word is the end");
+            assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+            start.elapsed().as_secs()
+        })
+    }
+}

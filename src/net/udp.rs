@@ -1,0 +1,363 @@
+//! Datagrams in and out, in batches.
+//!
+//! What a datagram costs here is the kernel's part of it, one copy into memory of its own size, and no more: no task, no
+//! channel, no clock.
+
+use std::{
+    array,
+    collections::VecDeque,
+    io::{self, IoSlice, IoSliceMut},
+    net::{self, Ipv4Addr, SocketAddr},
+    os::fd::AsRawFd,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use nix::{
+    errno::Errno,
+    sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg},
+};
+use tokio::{io::Interest, net::UdpSocket};
+
+use super::Cleared;
+use crate::engine::{Bound, SendId};
+
+/// Datagrams a system call.
+pub(crate) const BATCH: usize = 64;
+
+/// Datagrams waiting for room in one socket; beyond: the oldest is dropped.
+pub(crate) const QUEUE_MAX: usize = 4096;
+
+/// Room for any datagram. Not a power of two, so that the first lines of all buffers do not fall into the same cache sets.
+//= MSG-012
+const BUFFER_BYTES: usize = 65_535 + 1_089;
+
+type Headers = MultiHeaders<SockaddrStorage>;
+
+/// Where datagrams land before they are copied out: one for all sockets of a worker.
+pub(crate) struct Landing {
+    buffers: Vec<u8>,
+}
+
+impl Landing {
+    pub fn new() -> Self {
+        Landing {
+            buffers: vec![0; BATCH * BUFFER_BYTES],
+        }
+    }
+}
+
+/// One datagram, and the socket of the worker it came by.
+pub(crate) struct Datagram {
+    pub socket: usize,
+    pub remote: SocketAddr,
+    pub bytes: Bytes,
+}
+
+/// What a send needs besides the socket: one for all sockets of a worker.
+pub(crate) struct Sender {
+    headers: Headers,
+    addresses: Vec<Option<SockaddrStorage>>,
+}
+
+impl Sender {
+    /// `nix` counts what was sent by walking address slots that only a receive ever fills, so they are filled once, here, with
+    /// datagrams to ourselves: nothing is read later that was never written.
+    pub fn new() -> io::Result<Self> {
+        let own = net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        own.connect(own.local_addr()?)?;
+        let mut headers = Headers::preallocate(BATCH, None);
+        for _ in 0..BATCH {
+            own.send(&[])?;
+        }
+        let mut slots: [_; BATCH] = array::from_fn(|_| [IoSliceMut::new(&mut [])]);
+        let filled = recvmmsg(
+            own.as_raw_fd(),
+            &mut headers,
+            slots.iter_mut(),
+            MsgFlags::MSG_DONTWAIT,
+            None,
+        )?
+        .count();
+        if filled != BATCH {
+            return Err(io::Error::other("the loopback interface loses datagrams"));
+        }
+        Ok(Sender {
+            headers,
+            addresses: Vec::with_capacity(BATCH),
+        })
+    }
+}
+
+/// One bound socket and what waits to leave by it.
+pub(crate) struct Socket<M> {
+    pub bound: Bound,
+    udp: UdpSocket,
+    headers: Headers,
+    queue: VecDeque<(SendId, M)>,
+    /// The kernel said it has no room; it will tell when it has.
+    full: bool,
+}
+
+impl<M: Cleared> Socket<M> {
+    /// Inside a tokio runtime only.
+    pub fn new(bound: Bound, socket: net::UdpSocket) -> io::Result<Self> {
+        Ok(Socket {
+            bound,
+            udp: UdpSocket::from_std(socket)?,
+            headers: Headers::preallocate(BATCH, None),
+            queue: VecDeque::with_capacity(BATCH),
+            full: false,
+        })
+    }
+
+    /// Ready when at least one datagram was appended; at most [`BATCH`].
+    pub fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        index: usize,
+        landing: &mut Landing,
+        datagrams: &mut Vec<Datagram>,
+        errors: &mut u64,
+    ) -> Poll<()> {
+        let before = datagrams.len();
+        loop {
+            // An error here says that the runtime is shutting down.
+            if ready!(self.udp.poll_recv_ready(cx)).is_err() {
+                return Poll::Pending;
+            }
+            let headers = &mut self.headers;
+            let result = self.udp.try_io(Interest::READABLE, || {
+                match receive(&self.udp, headers, index, landing, datagrams) {
+                    Ok(BATCH) | Err(Errno::EINTR) => Ok(()),
+                    // Fewer than asked for: the socket is empty, and the next arrival is reported anew.
+                    Ok(_) | Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+                    Err(error) => Err(error.into()),
+                }
+            });
+            // What an ICMP message left behind says nothing of the datagrams still to be read.
+            if result.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+                *errors += 1;
+            }
+            if datagrams.len() > before {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Queues a message; it leaves with the next [`Socket::flush`]. Gives back the one that had to go for it, if any.
+    pub fn push(&mut self, id: SendId, message: M) -> Option<SendId> {
+        self.queue.push_back((id, message));
+        if self.queue.len() > QUEUE_MAX {
+            return self.queue.pop_front().map(|(id, _)| id);
+        }
+        None
+    }
+
+    /// Whether a whole batch waits and the kernel may have room for it.
+    pub fn has_batch(&self) -> bool {
+        self.queue.len() >= BATCH && !self.full
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Ready when a full socket has room again.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.full {
+            return Poll::Pending;
+        }
+        let _ = ready!(self.udp.poll_send_ready(cx));
+        self.full = false;
+        Poll::Ready(())
+    }
+
+    /// Sends what is queued, until all is gone or the kernel has no room. Appends the ids of what cannot be sent.
+    pub fn flush(&mut self, sender: &mut Sender, failed: &mut Vec<SendId>) {
+        while !self.full && !self.queue.is_empty() {
+            let sent = self
+                .udp
+                .try_io(Interest::WRITABLE, || Ok(send(&self.udp, sender, &self.queue)?));
+            match sent {
+                Ok(sent) => drop(self.queue.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The kernel stops at the first datagram it will not take: that one failed, the rest is tried again.
+                Err(_) => failed.extend(self.queue.pop_front().map(|(id, _)| id)),
+            }
+        }
+    }
+}
+
+/// One `recvmmsg`.
+fn receive(
+    socket: &UdpSocket,
+    headers: &mut Headers,
+    index: usize,
+    landing: &mut Landing,
+    datagrams: &mut Vec<Datagram>,
+) -> nix::Result<usize> {
+    let mut buffers = landing.buffers.chunks_exact_mut(BUFFER_BYTES);
+    let mut slots: [_; BATCH] = array::from_fn(|_| [IoSliceMut::new(buffers.next().unwrap_or_default())]);
+    let messages = recvmmsg(
+        socket.as_raw_fd(),
+        headers,
+        slots.iter_mut(),
+        MsgFlags::MSG_DONTWAIT,
+        None,
+    )?;
+    let mut received = 0;
+    for message in messages {
+        received += 1;
+        let Some(remote) = message.address.as_ref().and_then(address) else {
+            continue;
+        };
+        // One slot a message, so one slice; none for an empty datagram, which is no message (TPT-006).
+        if let Some(bytes) = message.iovs().next() {
+            datagrams.push(Datagram {
+                socket: index,
+                remote,
+                bytes: Bytes::copy_from_slice(bytes),
+            });
+        }
+    }
+    Ok(received)
+}
+
+/// One `sendmmsg` from the front of the queue; how many went out.
+fn send<M: Cleared>(socket: &UdpSocket, sender: &mut Sender, queue: &VecDeque<(SendId, M)>) -> nix::Result<usize> {
+    let batch = || queue.iter().take(BATCH).map(|(_, message)| message);
+    let address = |message: &M| Some(SockaddrStorage::from(message.destination().remote));
+    sender.addresses.clear();
+    sender.addresses.extend(batch().map(address));
+    // There are as many messages as addresses: of the slices the first that many are sent.
+    let mut messages = batch();
+    let slices: [_; BATCH] =
+        array::from_fn(|_| [IoSlice::new(messages.next().map_or(&[][..], |message| message.bytes()))]);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    Ok(sendmmsg(
+        socket.as_raw_fd(),
+        &mut sender.headers,
+        &slices,
+        &sender.addresses,
+        [],
+        flags,
+    )?
+    .count())
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    match storage.as_sockaddr_in() {
+        Some(address) => Some(SocketAddr::from(*address)),
+        None => storage.as_sockaddr_in6().map(|address| SocketAddr::from(*address)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{policy::ListenerId, sip::Transport, trust::evidence::Destination};
+
+    struct Message(Bytes, Destination);
+
+    impl Cleared for Message {
+        fn bytes(&self) -> &Bytes {
+            &self.0
+        }
+
+        fn destination(&self) -> &Destination {
+            &self.1
+        }
+    }
+
+    #[tokio::test]
+    async fn past_the_maximum_the_oldest_goes() {
+        let mut socket = socket();
+        for id in 1..=QUEUE_MAX as u64 {
+            assert_eq!(socket.push(SendId(id), message(9)), None);
+        }
+        assert_eq!(socket.push(SendId(0), message(9)), Some(SendId(1)));
+        assert_eq!(socket.push(SendId(0), message(9)), Some(SendId(2)));
+        assert_eq!(socket.queue.len(), QUEUE_MAX);
+    }
+
+    #[tokio::test]
+    async fn the_bad_ones_of_a_batch_fail_and_the_rest_leaves() {
+        let mut socket = socket();
+        let receiver = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = receiver.local_addr().unwrap().port();
+        for id in 1..=2 * BATCH as u64 {
+            let port = if id % 3 == 0 { 0 } else { port };
+            socket.push(SendId(id), message(port));
+        }
+        let (mut sender, mut failed) = (Sender::new().unwrap(), Vec::new());
+        while !socket.is_idle() {
+            socket.udp.writable().await.unwrap();
+            socket.full = false;
+            socket.flush(&mut sender, &mut failed);
+        }
+        let bad: Vec<SendId> = (1..=2 * BATCH as u64).filter(|id| id % 3 == 0).map(SendId).collect();
+        assert_eq!(failed, bad);
+        for _ in 0..2 * BATCH - bad.len() {
+            assert_eq!(receiver.recv(&mut [0; 9]).unwrap(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn both_families_are_told_apart() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(peer) = net::UdpSocket::bind(address) else {
+                continue;
+            };
+            let own = net::UdpSocket::bind(address).unwrap();
+            own.set_nonblocking(true).unwrap();
+            for _ in 0..2 * BATCH {
+                peer.send_to(b"m", own.local_addr().unwrap()).unwrap();
+            }
+            let mut headers = Headers::preallocate(BATCH, None);
+            let (mut landing, mut datagrams) = (Landing::new(), Vec::new());
+            for _ in 0..2 {
+                let own = UdpSocket::from_std(own.try_clone().unwrap()).unwrap();
+                assert_eq!(receive(&own, &mut headers, 7, &mut landing, &mut datagrams), Ok(BATCH));
+            }
+            assert_eq!(datagrams.len(), 2 * BATCH);
+            assert!(
+                datagrams
+                    .iter()
+                    .all(|datagram| datagram.remote == peer.local_addr().unwrap())
+            );
+            assert!(
+                datagrams
+                    .iter()
+                    .all(|datagram| datagram.socket == 7 && datagram.bytes == b"m"[..])
+            );
+        }
+    }
+
+    fn socket() -> Socket<Message> {
+        let socket = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let (listener, transport) = (ListenerId(0), Transport::Udp);
+        let address = socket.local_addr().unwrap();
+        Socket::new(
+            Bound {
+                listener,
+                transport,
+                address,
+            },
+            socket,
+        )
+        .unwrap()
+    }
+
+    fn message(port: u16) -> Message {
+        let destination = Destination {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+            remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            connection: None,
+        };
+        Message(Bytes::from_static(b"m"), destination)
+    }
+}
