@@ -1,1 +1,13 @@
-//! pcscf
+//! The P-CSCF: who is registered over which flow, and how the network finds the way back to that flow.
+//!
+//! Promises that a [`RegisteredUe`] exists only where a node of T answered a REGISTER with a 2xx. Says where, never what
+//! may be seen: no type of `privacy` or `topology` occurs here. Knows no clock: the time comes in as a value.
+
+pub mod binding;
+pub mod integrity;
+pub mod path;
+pub mod register;
+
+pub use binding::{Bindings, FlowKey, Room};
+pub use path::SealedFlow;
+pub use register::{Asked, Gone, Learned, RegisteredUe};

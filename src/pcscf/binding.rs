@@ -1,0 +1,331 @@
+//! Who is registered where: one registration a flow, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, SocketAddrV6};
+
+use super::register::{Learned, RegisteredUe};
+use crate::policy::ListenerId;
+use crate::sip::Transport;
+use crate::trust::{ConnectionId, Flow};
+
+/// What tells one UE's messages from another's.
+///
+/// A connection names one flow of this process for ever; a datagram is known by where it came from and by our listener.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowKey(Key);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Connection(ConnectionId),
+    Datagrams {
+        listener: ListenerId,
+        transport: u8,
+        remote: SocketAddr,
+    },
+}
+
+/// Registrations by flow, never more than the maximum it was made with.
+///
+/// At the maximum, what has expired goes; then the registration that would expire soonest, the new one included: it was
+/// the nearest to its end, and its UE, refused, registers again.
+pub struct Bindings {
+    by_flow: BTreeMap<FlowKey, RegisteredUe>,
+    /// The same, in the order in which they expire.
+    by_expiry: BTreeSet<(u64, FlowKey)>,
+    max: usize,
+}
+
+/// What a change did to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a live registration that was displaced is worth a warning"]
+pub enum Room {
+    Enough,
+    /// The table was full: a live registration, perhaps this one, had to go.
+    Displaced,
+}
+
+impl Bindings {
+    pub fn new(max: u32) -> Bindings {
+        Bindings {
+            by_flow: BTreeMap::new(),
+            by_expiry: BTreeSet::new(),
+            max: max as usize,
+        }
+    }
+
+    /// Enters what the answer to a REGISTER of this flow taught. Times are seconds since 1970.
+    //= PCSCF-007
+    //= PCSCF-011
+    pub fn learn(&mut self, flow: &Flow, learned: Learned, now_unix: u64) -> Room {
+        match learned {
+            Learned::Registered(ue) => return self.insert(flow, ue, now_unix),
+            Learned::Gone(gone) => {
+                if let Some(ue) = self.by_flow.get_mut(&flow.into())
+                    && !ue.keeps_after(&gone)
+                {
+                    self.remove(flow);
+                }
+            }
+            Learned::Nothing => {}
+        }
+        Room::Enough
+    }
+
+    /// Enters a registration; an earlier one of the same flow is replaced as a whole.
+    //= PCSCF-007
+    pub fn insert(&mut self, flow: &Flow, ue: RegisteredUe, now_unix: u64) -> Room {
+        let key = FlowKey::from(flow);
+        self.take(key);
+        self.by_expiry.insert((ue.expires_at(), key));
+        self.by_flow.insert(key, ue);
+        if self.by_flow.len() <= self.max {
+            return Room::Enough;
+        }
+        self.expire(now_unix);
+        if self.by_flow.len() <= self.max {
+            return Room::Enough;
+        }
+        if let Some((_, soonest)) = self.by_expiry.pop_first() {
+            self.by_flow.remove(&soonest);
+        }
+        Room::Displaced
+    }
+
+    /// The UE registered over this flow, if its registration lasts beyond now.
+    //= PAI-001
+    pub fn ue(&self, flow: &Flow, now_unix: u64) -> Option<&RegisteredUe> {
+        self.ue_of(flow.into(), now_unix)
+    }
+
+    /// The same by key, for a flow read from a Path token.
+    //= PCSCF-022
+    pub fn ue_of(&self, key: FlowKey, now_unix: u64) -> Option<&RegisteredUe> {
+        self.by_flow.get(&key).filter(|ue| now_unix < ue.expires_at())
+    }
+
+    /// Takes a flow's registration out: it ended, or its connection closed.
+    pub fn remove(&mut self, flow: &Flow) -> Option<RegisteredUe> {
+        self.take(flow.into())
+    }
+
+    /// Takes out the registration of a connection that closed.
+    pub fn closed(&mut self, connection: ConnectionId) -> Option<RegisteredUe> {
+        self.take(FlowKey(Key::Connection(connection)))
+    }
+
+    /// Takes out what has expired; gives how many.
+    pub fn expire(&mut self, now_unix: u64) -> usize {
+        let before = self.by_flow.len();
+        while let Some(&(expires_at, key)) = self.by_expiry.first()
+            && expires_at <= now_unix
+        {
+            self.take(key);
+        }
+        before - self.by_flow.len()
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_flow.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_flow.is_empty()
+    }
+
+    fn take(&mut self, key: FlowKey) -> Option<RegisteredUe> {
+        let ue = self.by_flow.remove(&key)?;
+        self.by_expiry.remove(&(ue.expires_at(), key));
+        Some(ue)
+    }
+}
+
+impl std::fmt::Debug for Bindings {
+    /// Names nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bindings")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl FlowKey {
+    pub(super) fn new(
+        listener: ListenerId,
+        transport: Transport,
+        remote: SocketAddr,
+        connection: Option<ConnectionId>,
+    ) -> FlowKey {
+        FlowKey(match connection {
+            Some(connection) => Key::Connection(connection),
+            None => Key::Datagrams {
+                listener,
+                transport: transport as u8,
+                remote: without_flow_label(remote),
+            },
+        })
+    }
+}
+
+impl From<&Flow> for FlowKey {
+    fn from(flow: &Flow) -> FlowKey {
+        FlowKey::new(flow.listener, flow.transport, flow.remote, flow.connection)
+    }
+}
+
+impl std::fmt::Debug for FlowKey {
+    /// Names no address: the peer is a UE.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowKey").finish_non_exhaustive()
+    }
+}
+
+/// An IPv6 flow label may change from packet to packet; the scope of a link-local address tells two UEs apart.
+fn without_flow_label(remote: SocketAddr) -> SocketAddr {
+    match remote {
+        SocketAddr::V4(_) => remote,
+        SocketAddr::V6(remote) => SocketAddrV6::new(*remote.ip(), remote.port(), 0, remote.scope_id()).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pcscf::register::tests::{gone, ue};
+
+    const HOME: &str = "sip:alice@192.0.2.7";
+
+    fn datagrams(port: u16) -> Flow {
+        Flow {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+            local: "127.0.0.1:5060".parse().unwrap(),
+            remote: SocketAddr::new([192, 0, 2, 7].into(), port),
+            connection: None,
+        }
+    }
+
+    fn connection(id: u64) -> Flow {
+        Flow {
+            transport: Transport::Tcp,
+            connection: Some(ConnectionId(id)),
+            ..datagrams(40000)
+        }
+    }
+
+    fn registered(bindings: &mut Bindings, flow: &Flow, expires_at: u64) -> Room {
+        bindings.learn(flow, Learned::Registered(ue(HOME, expires_at)), 0)
+    }
+
+    //= PAI-001 type=test
+    #[test]
+    fn a_ue_is_known_by_its_flow_alone() {
+        let mut bindings = Bindings::new(10);
+        for flow in [datagrams(5062), connection(1)] {
+            assert_eq!(registered(&mut bindings, &flow, 100), Room::Enough);
+        }
+        assert!(bindings.ue(&datagrams(5062), 0).is_some() && bindings.ue(&connection(1), 0).is_some());
+        assert!(bindings.ue(&datagrams(5063), 0).is_none() && bindings.ue(&connection(2), 0).is_none());
+        let elsewhere = Flow {
+            listener: ListenerId(1),
+            ..datagrams(5062)
+        };
+        assert!(bindings.ue(&elsewhere, 0).is_none());
+        let local = Flow {
+            local: "127.0.0.2:5060".parse().unwrap(),
+            ..datagrams(5062)
+        };
+        assert!(bindings.ue(&local, 0).is_some());
+    }
+
+    #[test]
+    fn a_scope_tells_two_ues_apart_and_a_flow_label_does_not() {
+        let at = |label, scope| Flow {
+            remote: SocketAddrV6::new("fe80::7".parse().unwrap(), 5062, label, scope).into(),
+            ..datagrams(0)
+        };
+        let mut bindings = Bindings::new(10);
+        assert_eq!(registered(&mut bindings, &at(1, 4), 100), Room::Enough);
+        assert!(bindings.ue(&at(2, 4), 0).is_some());
+        assert!(bindings.ue(&at(1, 5), 0).is_none());
+    }
+
+    //= PCSCF-007 type=test
+    #[test]
+    fn a_registration_ends_with_its_time_and_a_newer_one_replaces_it() {
+        let mut bindings = Bindings::new(10);
+        let flow = datagrams(5062);
+        for expires_at in [100, 200] {
+            assert_eq!(registered(&mut bindings, &flow, expires_at), Room::Enough);
+        }
+        assert_eq!((bindings.len(), bindings.by_expiry.len()), (1, 1));
+        assert!(bindings.ue(&flow, 199).is_some() && bindings.ue(&flow, 200).is_none());
+        assert_eq!((bindings.expire(199), bindings.expire(200), bindings.len()), (0, 1, 0));
+        assert!(bindings.by_expiry.is_empty());
+    }
+
+    //= PCSCF-011 type=test
+    #[test]
+    fn a_registration_ends_with_its_last_contact() {
+        let mut bindings = Bindings::new(10);
+        let flow = datagrams(5062);
+        assert_eq!(registered(&mut bindings, &flow, 100), Room::Enough);
+        let mut forget = |contacts: Option<&[&str]>| {
+            assert_eq!(bindings.learn(&flow, gone(contacts), 0), Room::Enough);
+            assert_eq!(bindings.by_flow.len(), bindings.by_expiry.len());
+            bindings.ue(&flow, 0).is_some()
+        };
+        assert!(forget(Some(&["sip:alice@192.0.2.99"])));
+        assert!(!forget(Some(&["sip:%61lice@192.0.2.7"])));
+        assert_eq!(registered(&mut bindings, &flow, 100), Room::Enough);
+        assert_eq!(bindings.learn(&flow, gone(None), 0), Room::Enough);
+        assert!(bindings.is_empty());
+        assert_eq!(bindings.learn(&flow, gone(None), 0), Room::Enough);
+        assert_eq!(registered(&mut bindings, &flow, 100), Room::Enough);
+        assert_eq!(bindings.learn(&flow, Learned::Nothing, 0), Room::Enough);
+        assert!(bindings.remove(&flow).is_some() && bindings.by_expiry.is_empty());
+    }
+
+    #[test]
+    fn a_closed_connection_takes_its_registration_with_it() {
+        let mut bindings = Bindings::new(10);
+        for id in [1, 2] {
+            assert_eq!(registered(&mut bindings, &connection(id), 100), Room::Enough);
+        }
+        assert!(bindings.closed(ConnectionId(1)).is_some() && bindings.closed(ConnectionId(1)).is_none());
+        assert!(bindings.ue(&connection(1), 0).is_none() && bindings.ue(&connection(2), 0).is_some());
+    }
+
+    #[test]
+    fn at_the_maximum_the_expired_go_and_then_the_one_nearest_to_its_end() {
+        let mut bindings = Bindings::new(2);
+        for (port, expires_at) in [(1, 50), (2, 20)] {
+            assert_eq!(registered(&mut bindings, &datagrams(port), expires_at), Room::Enough);
+        }
+        let room = bindings.insert(&datagrams(3), ue(HOME, 90), 20);
+        assert_eq!((room, bindings.len()), (Room::Enough, 2));
+        let room = bindings.insert(&datagrams(4), ue(HOME, 80), 20);
+        assert_eq!(
+            (room, bindings.len(), bindings.by_expiry.len()),
+            (Room::Displaced, 2, 2)
+        );
+        let known = |bindings: &Bindings| [1, 2, 3, 4].map(|port| bindings.ue(&datagrams(port), 20).is_some());
+        assert_eq!(known(&bindings), [false, false, true, true]);
+        let room = bindings.insert(&datagrams(1), ue(HOME, 70), 20);
+        assert_eq!((room, known(&bindings)), (Room::Displaced, [false, false, true, true]));
+        let room = bindings.insert(&datagrams(4), ue(HOME, 85), 20);
+        assert_eq!((room, known(&bindings)), (Room::Enough, [false, false, true, true]));
+        let mut none = Bindings::new(0);
+        assert_eq!(
+            (registered(&mut none, &datagrams(1), 9), none.len()),
+            (Room::Displaced, 0)
+        );
+    }
+
+    #[test]
+    fn what_is_printed_names_no_address() {
+        let mut bindings = Bindings::new(2);
+        assert_eq!(registered(&mut bindings, &datagrams(1), 9), Room::Enough);
+        let shown = format!("{bindings:?} {:?}", FlowKey::from(&datagrams(1)));
+        assert!(!shown.contains("192") && !shown.contains("alice"), "{shown}");
+    }
+}

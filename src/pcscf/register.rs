@@ -1,0 +1,279 @@
+//! REGISTER on its way to the network, and what the answer teaches.
+
+use super::integrity;
+use crate::sip::headers::name_addr::{NameAddr, is_star};
+use crate::sip::headers::{identity, list};
+use crate::sip::uri::{self, Scheme, Uri};
+use crate::sip::{Draft, Name};
+use crate::trust::Standing;
+use crate::trust::assert::Identities;
+
+/// Contacts of one REGISTER that are looked at; those beyond are forwarded, and teach nothing.
+pub const CONTACTS_MAX: usize = 8;
+/// Identities kept of one registration; those beyond are forwarded to the UE, and never asserted.
+pub const IDENTITIES_MAX: usize = 64;
+/// Bytes of a Service-Route list that is kept; a longer one counts as none.
+pub const SERVICE_ROUTE_BYTES_MAX: usize = 8 * 1024;
+/// Seconds of a registration whose expiry nobody states, or states unreadably.
+const EXPIRES_DEFAULT: u32 = 3600;
+
+/// Gives a REGISTER what it needs to go inward: our Path on top, and no claim about protection that its sender made.
+///
+/// `path` is the value that [`super::path::path_value`] makes. Path values of a node of T stay below ours; those of
+/// anyone else go.
+//= PCSCF-001
+pub fn inward(draft: &mut Draft, standing: Standing, path: &[u8]) {
+    if standing != Standing::Trusted {
+        draft.remove(Name::Path);
+        integrity::unclaim(draft);
+    }
+    match draft.has(Name::Path) {
+        true => draft.insert_top(Name::Path, &[path]),
+        false => draft.append(Name::Path, &[path]),
+    }
+}
+
+/// What a REGISTER asks for: taken from it as received, kept until its answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// To, as far as it names an identity.
+    identity: Option<Vec<u8>>,
+    contacts: Contacts,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Contacts {
+    /// `*`: all that are there.
+    All,
+    /// None: the REGISTER only asks what is there.
+    These(Vec<Contact>),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Contact {
+    uri: Vec<u8>,
+    /// Seconds; `None`: not stated.
+    expires: Option<u32>,
+}
+
+/// What an answer taught of the flow its REGISTER came in on.
+#[derive(Debug)]
+pub enum Learned {
+    /// Replaces what was known.
+    Registered(RegisteredUe),
+    Gone(Gone),
+    /// What was known stands.
+    Nothing,
+}
+
+/// Contacts that are no longer registered.
+pub struct Gone(Option<Vec<Vec<u8>>>);
+
+/// A UE whose registration a node of T has confirmed. Made only by [`learn`].
+//= PCSCF-007
+pub struct RegisteredUe {
+    identities: Vec<Vec<u8>>,
+    default: usize,
+    contacts: Vec<Vec<u8>>,
+    service_route: Vec<u8>,
+    expires_at: u64,
+}
+
+impl Asked {
+    pub fn of(draft: &Draft) -> Asked {
+        let default = expires_header(draft);
+        let mut contacts = Vec::new();
+        for value in values(draft, Name::Contact) {
+            if is_star(value) {
+                return Asked {
+                    identity: address_of_record(draft),
+                    contacts: Contacts::All,
+                };
+            }
+            if let Ok(contact) = NameAddr::parse(value)
+                && contacts.len() < CONTACTS_MAX
+            {
+                contacts.push(Contact {
+                    uri: contact.uri_bytes().to_vec(),
+                    expires: expires_param(&contact).or(default),
+                });
+            }
+        }
+        Asked {
+            identity: address_of_record(draft),
+            contacts: Contacts::These(contacts),
+        }
+    }
+}
+
+/// What `response` teaches about the UE that asked. `standing`: who answered. `now_unix`: seconds since 1970.
+///
+/// Only a 2xx of a node of T teaches anything. A contact that was asked for and is not among those listed is not
+/// registered.
+//= PCSCF-007
+//= PCSCF-011
+pub fn learn(asked: &Asked, response: &Draft, standing: Standing, now_unix: u64) -> Learned {
+    if standing != Standing::Trusted || !(200..300).contains(&response.status()) {
+        return Learned::Nothing;
+    }
+    let contacts = match &asked.contacts {
+        Contacts::All => return Learned::Gone(Gone(None)),
+        Contacts::These(contacts) if contacts.is_empty() => return Learned::Nothing,
+        Contacts::These(contacts) => contacts,
+    };
+    let mut longest = 0;
+    let mut registered = Vec::new();
+    for contact in contacts {
+        let seconds = granted(contact, response);
+        if seconds > 0 {
+            longest = longest.max(seconds);
+            registered.push(contact.uri.clone());
+        }
+    }
+    if registered.is_empty() {
+        let gone = contacts.iter().map(|contact| contact.uri.clone());
+        return Learned::Gone(Gone(Some(gone.collect())));
+    }
+    let identities = associated(response).unwrap_or_else(|| asked.identity.iter().cloned().collect());
+    let default = identities.iter().position(|identity| is_sip(identity)).unwrap_or(0);
+    Learned::Registered(RegisteredUe {
+        identities,
+        default,
+        contacts: registered,
+        service_route: service_route(response),
+        expires_at: now_unix.saturating_add(u64::from(longest)),
+    })
+}
+
+impl RegisteredUe {
+    /// Its public identities as registered, for `trust::assert`.
+    pub fn identities(&self) -> Identities<'_> {
+        Identities {
+            all: &self.identities,
+            default: self.default,
+        }
+    }
+
+    /// The Route of its initial requests, as one list; empty when the network gave none.
+    pub fn service_route(&self) -> &[u8] {
+        &self.service_route
+    }
+
+    /// Contact URIs it registered over this flow.
+    pub fn contacts(&self) -> impl Iterator<Item = &[u8]> {
+        self.contacts.iter().map(Vec::as_slice)
+    }
+
+    /// Seconds since 1970.
+    pub fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
+    /// Forgets the contacts that are gone; whether any is left.
+    //= PCSCF-011
+    pub(super) fn keeps_after(&mut self, gone: &Gone) -> bool {
+        match &gone.0 {
+            None => self.contacts.clear(),
+            Some(gone) => self
+                .contacts
+                .retain(|contact| !gone.iter().any(|gone| same_uri(gone, contact))),
+        }
+        !self.contacts.is_empty()
+    }
+}
+
+/// Seconds granted to a contact: its own `expires`, or Expires, or the default; 0: it is not registered.
+fn granted(asked: &Contact, response: &Draft) -> u32 {
+    let stated = || expires_header(response).unwrap_or(EXPIRES_DEFAULT);
+    if !response.has(Name::Contact) {
+        // Registrars that list nothing confirm what was asked.
+        return if asked.expires == Some(0) { 0 } else { stated() };
+    }
+    values(response, Name::Contact)
+        .filter_map(|value| NameAddr::parse(value).ok())
+        .find(|listed| same_uri(listed.uri_bytes(), &asked.uri))
+        .map_or(0, |listed| expires_param(&listed).unwrap_or_else(stated))
+}
+
+fn expires_param(contact: &NameAddr<'_>) -> Option<u32> {
+    contact.params().find(b"expires")?.value.map(seconds)
+}
+
+fn expires_header(draft: &Draft) -> Option<u32> {
+    draft.first(Name::Expires).map(seconds)
+}
+
+//= MSG-004
+fn seconds(text: &[u8]) -> u32 {
+    let digits = text.trim_ascii();
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(digits).ok().filter(|_| is_number);
+    number.and_then(|text| text.parse().ok()).unwrap_or(EXPIRES_DEFAULT)
+}
+
+/// The identities the network lists; `None`: it lists none at all.
+//= PCSCF-008
+fn associated(response: &Draft) -> Option<Vec<Vec<u8>>> {
+    values(response, Name::PAssociatedUri).next()?;
+    let listed = identity::identities(response.rows(Name::PAssociatedUri))
+        .filter_map(|identity| identity.uri)
+        .filter(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel));
+    Some(listed.take(IDENTITIES_MAX).map(|uri| uri.as_bytes().to_vec()).collect())
+}
+
+/// The identity a REGISTER is for. What a registrar does not look at (RFC 3261 section 10.3, step 5) goes: a UE could
+/// write there what it likes, and it would be asserted.
+//= PCSCF-008
+fn address_of_record(draft: &Draft) -> Option<Vec<u8>> {
+    let to = NameAddr::parse(draft.first(Name::To)?).ok()?.uri().ok()?;
+    match to.scheme() {
+        Scheme::Tel => Some(to.as_bytes().to_vec()),
+        Scheme::Sip | Scheme::Sips if to.password().is_none() => Some(to.as_bytes()[..to.params_span().start].to_vec()),
+        _ => None,
+    }
+}
+
+fn service_route(response: &Draft) -> Vec<u8> {
+    let mut route = Vec::new();
+    for value in values(response, Name::ServiceRoute) {
+        if !route.is_empty() {
+            route.extend_from_slice(b", ");
+        }
+        route.extend_from_slice(value);
+    }
+    if route.len() > SERVICE_ROUTE_BYTES_MAX {
+        route.clear();
+    }
+    route
+}
+
+fn values(draft: &Draft, name: Name) -> impl Iterator<Item = &[u8]> {
+    draft
+        .rows(name)
+        .flat_map(|row| list::values(row).map(move |span| span.of(row)))
+}
+
+fn is_sip(identity: &[u8]) -> bool {
+    Uri::parse(identity).is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips))
+}
+
+fn same_uri(a: &[u8], b: &[u8]) -> bool {
+    let equal = |a, b| Some(uri::equal(&Uri::parse(a).ok()?, &Uri::parse(b).ok()?));
+    a == b || equal(a, b).unwrap_or(false)
+}
+
+macro_rules! shows_nothing {
+    ($($kind:ident)*) => {$(
+        impl std::fmt::Debug for $kind {
+            /// Names nobody.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($kind)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+shows_nothing! { Asked Gone RegisteredUe }
+
+#[cfg(test)]
+pub(super) mod tests;
