@@ -33,6 +33,7 @@ use self::pending::Pending;
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
+use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::Policy;
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
@@ -61,6 +62,7 @@ pub struct Engine {
     deadlines: Deadlines<Due>,
     pending: Pending,
     remembered: Remembered,
+    bindings: Bindings,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -107,6 +109,7 @@ impl Engine {
             deadlines: Deadlines::new(),
             pending: Pending::new(policy.limits.pending_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
+            bindings: Bindings::new(policy.limits.registrations_max),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             observing: false,
@@ -127,6 +130,7 @@ impl Engine {
             Input::Unframed { flow, bytes, .. } => self.receive(now, flow, bytes, Carrier::Stream),
             Input::SendFailed(id) => self.send_failed(now, id),
             Input::Located { id, addresses } => self.located(now, id, &addresses),
+            Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
             Input::Tick => {}
         }
@@ -428,6 +432,14 @@ impl Engine {
             connection: flow.connection,
         };
         Hop::back(&self.policy, origin, destination)
+    }
+
+    /// Enters what the answer to a REGISTER taught.
+    //= PCSCF-007
+    fn learned(&mut self, now: Now, flow: &Flow, learned: Learned) {
+        if self.bindings.learn(flow, learned, now.unix) == Room::Displaced {
+            tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
+        }
     }
 
     fn drop(&mut self, what: What, why: Drop) {

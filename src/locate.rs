@@ -58,6 +58,17 @@ impl Target {
         })
     }
 
+    /// The flow of a UE: nothing is left to locate.
+    pub fn of_flow(flow: &Destination) -> Target {
+        Target {
+            listener: flow.listener,
+            transport: flow.transport,
+            place: Place::Address(flow.remote.ip()),
+            port: flow.remote.port(),
+            connection: flow.connection,
+        }
+    }
+
     /// The destination at one of its addresses.
     pub fn at(&self, address: IpAddr) -> Destination {
         let port = match (self.port, self.transport) {

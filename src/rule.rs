@@ -20,6 +20,7 @@ impl Rule {
         PAI_001 = "PAI-001", "RFC 3325 section 5";
         PAI_002 = "PAI-002", "RFC 3325 section 5, RFC 3324 section 4.4";
         PAI_003 = "PAI-003", "RFC 3325 section 9.2";
+        PAI_006 = "PAI-006", "TS 33.203 section 7.1";
         PAI_008 = "PAI-008", "RFC 3325 section 9.1";
         PAI_014 = "PAI-014", "RFC 5876 section 4.5";
         PRIV_007 = "PRIV-007", "RFC 3323 section 5, RFC 3325 section 7";
@@ -73,6 +74,8 @@ impl Rule {
         PROXY_018 = "PROXY-018", "RFC 3261 section 16.6";
         PROXY_024 = "PROXY-024", "RFC 3261 section 16.7";
         PROXY_027 = "PROXY-027", "RFC 3261 section 9.2";
+        PCSCF_022 = "PCSCF-022", "RFC 3327 section 5.4";
+        TRUST_042 = "TRUST-042", "TS 33.203 annex J";
         PCSCF_020 = "PCSCF-020", "TS 33.203 section 7.1";
         SEC_009 = "SEC-009", "RFC 3261 section 21.5.4";
     }

@@ -74,3 +74,41 @@ fn a_call_with_privacy_user_shows_the_stranger_nothing_and_the_caller_everything
     world.pass(Duration::from_secs(200));
     assert_eq!(world.engine.transactions(), 0);
 }
+
+/// Registers the UE at an address; the network gives it two identities.
+pub fn register(world: &mut World, ue: &str) {
+    let register = format!(
+        "REGISTER sip:home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {ue};branch=z9hG4bKr{ue}\r\nMax-Forwards: 70\r\n\
+         From: <sip:ue@home1.example>;tag=r\r\nTo: <sip:ue@home1.example>\r\nCall-ID: reg{ue}\r\nCSeq: 1 REGISTER\r\n\
+         Contact: <sip:ue@{ue}>;expires=600\r\nContent-Length: 0\r\n\r\n"
+    );
+    let sent = world.packet("access", ue, &register);
+    assert_eq!(sent.len(), 1, "{sent:#?}");
+    assert_eq!(sent[0].rows("Path").len(), 1);
+    let extra = format!(
+        "Contact: <sip:ue@{ue}>;expires=600\r\nP-Associated-URI: <sip:ue@home1.example>, <tel:+15550007>\r\n\
+         Service-Route: <sip:10.20.0.9;lr>\r\n"
+    );
+    let sent = world.packet("core", "10.20.0.9:5060", &respond(&sent[0], "200 OK", "s", &extra));
+    assert_eq!(sent[0].to.to_string(), ue);
+}
+
+//= PAI-001 type=test
+//= PCSCF-007 type=test
+//= PCSCF-020 type=test
+#[test]
+fn a_registered_ue_is_asserted_as_the_network_says_and_an_unregistered_one_refused() {
+    let mut world = World::new(POLICY);
+    let invite = invite("home1.example", "P-Asserted-Identity: <sip:mallory@home1.example>\r\n")
+        .replace("10.20.0.9:5060", "10.30.0.7:5060");
+    let sent = world.packet("access", "10.30.0.7:5060", &invite);
+    assert_eq!(sent[0].start(), "SIP/2.0 403 Forbidden");
+    register(&mut world, "10.30.0.7:5060");
+    let again = invite.replace("z9hG4bKa", "z9hG4bKb");
+    let sent = world.packet("access", "10.30.0.7:5060", &again);
+    assert_eq!(sent[0].rows("P-Asserted-Identity"), ["<sip:ue@home1.example>"]);
+    world.pass(Duration::from_secs(601));
+    let late = invite.replace("z9hG4bKa", "z9hG4bKc");
+    let sent = world.packet("access", "10.30.0.7:5060", &late);
+    assert_eq!(sent[0].start(), "SIP/2.0 403 Forbidden");
+}

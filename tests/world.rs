@@ -12,6 +12,9 @@ use sipveil::seal::Keys;
 use sipveil::sip::Transport;
 use sipveil::trust::{ConnectionId, Flow};
 
+/// When every world begins, seconds since 1970.
+const START: u64 = 1_800_000_000;
+
 /// One engine under a policy, with its clocks in hand.
 pub struct World {
     pub engine: Engine,
@@ -168,7 +171,7 @@ impl World {
             .collect();
         let now = Now {
             at: Duration::from_secs(1),
-            unix: 1_800_000_000,
+            unix: START,
         };
         let setup = Setup {
             policy: Arc::clone(&policy),
@@ -245,8 +248,10 @@ impl World {
     }
 
     fn set_clock(&mut self, at: Duration) {
-        self.now.unix += (at - self.now.at).as_secs();
-        self.now.at = at;
+        self.now = Now {
+            at,
+            unix: START + at.as_secs(),
+        };
     }
 
     pub fn input(&mut self, input: Input) -> Vec<Sent> {

@@ -275,6 +275,7 @@ impl Page<'_> {
             transactions_max,
             pending_max,
             remembered_max,
+            registrations_max,
             connections_max,
             connections_per_source_max,
             connection_queue_bytes_max,

@@ -163,6 +163,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         transactions_max: limit("transactions_max", built_in.transactions_max),
         pending_max: limit("pending_max", built_in.pending_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
+        registrations_max: limit("registrations_max", built_in.registrations_max),
         connections_max: limit("connections_max", built_in.connections_max),
         connections_per_source_max: limit("connections_per_source_max", built_in.connections_per_source_max),
         connection_queue_bytes_max: limit("connection_queue_bytes_max", built_in.connection_queue_bytes_max),

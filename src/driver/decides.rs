@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::{
     engine::{Engine, Input, LocateId, Now, Output, SendId},
     net::Cleared,
+    pcscf::Learned,
     privacy::Outgoing,
+    trust::Flow,
 };
 
 pub(super) trait Decides: 'static {
@@ -21,6 +23,7 @@ pub(super) trait Decides: 'static {
 pub(super) enum Asked<M> {
     Send { id: SendId, message: M },
     Locate { id: LocateId, name: String },
+    Learned { flow: Flow, learned: Learned },
 }
 
 impl Decides for Engine {
@@ -33,6 +36,7 @@ impl Decides for Engine {
     fn poll_output(&mut self) -> Option<Asked<Outgoing>> {
         Engine::poll_output(self).map(|output| match output {
             Output::Send { id, message } => Asked::Send { id, message },
+            Output::Learned { flow, learned } => Asked::Learned { flow, learned },
             Output::Locate { id, name } => Asked::Locate { id, name },
         })
     }

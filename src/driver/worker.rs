@@ -38,6 +38,7 @@ use crate::{
         listen::Sockets,
         udp::{Datagram, Landing, Sender, Socket},
     },
+    pcscf::Learned,
     policy::Policy,
     trust::Flow,
 };
@@ -256,6 +257,7 @@ impl<D: Decides> Worker<D> {
                     let connection = message.destination().connection;
                     self.send_on(connection, sending, message);
                 }
+                Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
             }
         }
@@ -286,6 +288,17 @@ impl<D: Decides> Worker<D> {
             match asked {
                 Asked::Send { id, message } => self.send(id, message),
                 Asked::Locate { id, name } => self.locate(id, name),
+                Asked::Learned { flow, learned } => self.share(flow, &learned),
+            }
+        }
+    }
+
+    /// Every engine of the process knows who is registered.
+    fn share(&self, flow: Flow, learned: &Learned) {
+        for worker in (0..self.handover.workers()).filter(|worker| *worker != self.index) {
+            let learned = learned.clone();
+            if self.hand_over(worker, Event::Learned { flow, learned }).is_err() {
+                self.counters.handover_dropped.add(1);
             }
         }
     }

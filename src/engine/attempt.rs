@@ -10,14 +10,16 @@ use super::event::{Drop, Event, Judged, What};
 use super::output::{LocateId, Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::reject::Reject;
-use super::transactions::{ClientMachine, ClientTransaction, Failure, Id, Kept, Work};
+use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, Work};
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
+use crate::pcscf::{path, register};
 use crate::policy::Policy;
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
 use crate::proxy::targets::ChosenBy;
-use crate::sip::{Draft, Essentials, Method};
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
@@ -134,7 +136,11 @@ impl Engine {
             })?;
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
-        if from_changes || concealed != Default::default() {
+        let called = match &hop {
+            Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served => Some(whom(work)),
+            _ => None,
+        };
+        if from_changes || called.is_some() || concealed != Default::default() {
             let from = work
                 .draft
                 .first(crate::sip::Name::From)
@@ -142,7 +148,12 @@ impl Engine {
                 .map(<[u8]>::to_vec);
             if let Some(server) = self.transactions.server(id) {
                 let to = server.kept.take().and_then(|kept| kept.to);
-                server.kept = Some(Box::new(Kept { concealed, from, to }));
+                server.kept = Some(Box::new(Kept {
+                    concealed,
+                    from,
+                    to,
+                    called,
+                }));
             }
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);
@@ -222,8 +233,15 @@ impl Engine {
             policy,
             keys: &self.keys,
         };
+        let mut draft = work.draft.clone();
+        //= PCSCF-001
+        if draft.method() == Some(Method::Register)
+            && let Some(token) = path::seal(&self.keys, arrived, nonce)
+        {
+            register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
+        }
         let request = Request {
-            draft: work.draft.clone(),
+            draft,
             hop,
             own,
             wanted: &work.wanted,
@@ -453,6 +471,17 @@ impl Engine {
         work.failure = failure;
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         self.try_next(now, server_id, &mut notes);
+    }
+}
+
+/// Whom a request is for, as far as the answer of a served UE depends on it.
+//= PAI-010
+fn whom(work: &Work) -> Called {
+    let to = work.draft.first(Name::To).and_then(|to| NameAddr::parse(to).ok());
+    Called {
+        party: work.draft.first(Name::PCalledPartyId).map(<[u8]>::to_vec),
+        to_uri: to.map(|to| to.uri_bytes().to_vec()).unwrap_or_default(),
+        in_dialog: to.is_some_and(|to| to.tag().is_some()),
     }
 }
 

@@ -6,8 +6,9 @@ use super::attempt::TIMER_C;
 use super::event::{Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
-use super::transactions::{ClientMachine, Failure, Id, ServerMachine};
+use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
 use super::{Due, Engine, KeyOf, Now, TIMERS};
+use crate::pcscf::{Learned, register};
 use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
 use crate::privacy::{DialogMemory, Notes, Outgoing, PrivacySet, admit};
@@ -19,7 +20,8 @@ use crate::topology::restore;
 use crate::transaction::{
     Action, Actions, Client, Reliability, ResponseClass, ServerKey, Timer, client, invite_client, invite_server, server,
 };
-use crate::trust::{Hop, Origin};
+use crate::trust::assert::{self, Answered, Identities, Place};
+use crate::trust::{Hop, Origin, Standing};
 
 impl Engine {
     /// A response for one of our client transactions.
@@ -141,7 +143,11 @@ impl Engine {
         let (hop, nonce, method, responder) = (server.back, server.nonce, server.method, server.responder);
         let kept = server.kept.take();
         forward::pop_first(&mut draft, Name::Via);
+        self.learn(now, id, origin, &draft);
         admit::admit(&policy, origin, &mut draft, notes);
+        if origin.standing() == Standing::Served {
+            self.assert_answer(now, method, origin, kept.as_deref(), &mut draft);
+        }
         // What cannot be read in a response asks for privacy; a response is never refused.
         let wanted = Wanted::read(&policy, &draft, origin.peer(), responder).unwrap_or(Wanted {
             set: PrivacySet::ID.union(responder),
@@ -194,6 +200,48 @@ impl Engine {
             server.kept = kept;
         }
         Some((outgoing, hop))
+    }
+
+    /// What the answer to a served UE's REGISTER teaches, here and in the other engines.
+    //= PCSCF-007
+    fn learn(&mut self, now: Now, id: Id, origin: &Origin, response: &Draft) {
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
+        let Some(asked) = server.work.as_ref().and_then(|work| work.asked.as_ref()) else {
+            return;
+        };
+        let flow = *server.origin.flow();
+        let learned = register::learn(asked, response, origin.standing(), now.unix);
+        if !matches!(learned, Learned::Nothing) {
+            self.outputs.push_back(Output::Learned {
+                flow,
+                learned: learned.clone(),
+            });
+            self.learned(now, &flow, learned);
+        }
+    }
+
+    /// Puts in who answers: the identity that was called.
+    //= PAI-010
+    fn assert_answer(&self, now: Now, method: Method, origin: &Origin, kept: Option<&Kept>, draft: &mut Draft) {
+        let called = kept.and_then(|kept| kept.called.as_ref());
+        let place = match called {
+            Some(called) if called.in_dialog => Place::InDialog,
+            _ => Place::Initial,
+        };
+        let answered = Answered {
+            method,
+            place,
+            called: called.and_then(|called| called.party.as_deref()),
+            to: called.map_or(b"", |called| &called.to_uri),
+        };
+        let nobody = Identities { all: &[], default: 0 };
+        let identities = self
+            .bindings
+            .ue(origin.flow(), now.unix)
+            .map_or(nobody, |ue| ue.identities());
+        assert::assert_response(draft, &answered, identities);
     }
 
     /// The answering party entered the dialog: what it gave goes into the token of the other side's route set, and is kept

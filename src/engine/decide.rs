@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::reject::Reject;
 use super::transactions::{Failure, Kept, Work};
 use super::{Engine, Now};
-use crate::policy::Policy;
+use crate::locate::Target;
+use crate::pcscf::{Asked, SealedFlow, path};
+use crate::policy::spec_t::UeSecurity;
+use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
-use crate::proxy::targets::{Arrival, Targets, targets};
+use crate::proxy::targets::{Arrival, ChosenBy, Targets, targets};
 use crate::proxy::{check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
@@ -16,7 +19,7 @@ use crate::sip::uri::Uri;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::restore;
 use crate::transaction::ClientBranch;
-use crate::trust::{Origin, Standing};
+use crate::trust::{Destination, Origin, Standing, assert};
 
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
@@ -24,6 +27,8 @@ pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
 /// What was found in our own Route values.
 struct Opened {
     dialog: Option<(DialogMemory, Party)>,
+    /// The flow of a UE that a node of T sends to by our Path.
+    flow: Option<Destination>,
     /// Our address in the last own Route value taken off, without a token: the side it leaves by.
     side: Option<Side>,
 }
@@ -42,7 +47,10 @@ impl Engine {
         match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
             Ok((wanted, dialog, targets, responder)) => {
                 let has_kept = kept.to.is_some();
+                let registers = draft.method() == Some(Method::Register);
+                let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
                 let work = Work {
+                    asked,
                     draft,
                     essentials,
                     wanted,
@@ -79,10 +87,9 @@ impl Engine {
         if self.came_back(draft, loop_part) {
             return Err(Reject::Loop);
         }
-        let opened = self.open_routes(now, draft, essentials)?;
-        //= PCSCF-020
-        if origin.standing() == Standing::Served && draft.method() != Some(Method::Register) {
-            return Err(Reject::Unregistered);
+        let opened = self.open_routes(now, origin, draft, essentials)?;
+        if origin.standing() == Standing::Served {
+            self.assert(now, &policy, origin, draft)?;
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
         let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
@@ -93,7 +100,13 @@ impl Engine {
             dialog: leaves_by(&opened),
             in_dialog: opened.dialog.is_some(),
         };
-        let targets = targets(&policy, &self.own, draft, arrival)?;
+        let targets = match opened.flow {
+            Some(flow) => Targets {
+                list: vec![Target::of_flow(&flow)],
+                by: ChosenBy::Message,
+            },
+            None => targets(&policy, &self.own, draft, arrival)?,
+        };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
         forward::strict_next_hop(draft);
@@ -136,10 +149,17 @@ impl Engine {
     //= PROXY-007
     //= PROXY-008
     //= PRIV-141
-    fn open_routes(&mut self, now: Now, draft: &mut Draft, essentials: &Essentials) -> Result<Opened, Reject> {
+    fn open_routes(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<Opened, Reject> {
         self.from_strict_router(draft);
         let mut opened = Opened {
             dialog: None,
+            flow: None,
             side: None,
         };
         for _ in 0..2 {
@@ -148,7 +168,10 @@ impl Engine {
                 if opened.dialog.is_some() {
                     break;
                 }
-                opened.dialog = Some(self.open_token(now, essentials, &token)?);
+                match path::open(&self.keys, &token) {
+                    Ok(flow) => opened.flow = Some(self.path_of(origin, &flow)?),
+                    Err(_) => opened.dialog = Some(self.open_token(now, essentials, &token)?),
+                }
             }
             opened.side = Some(own.side);
             forward::pop_first(draft, Name::Route);
@@ -211,6 +234,44 @@ impl Engine {
             },
             token,
         })
+    }
+
+    /// The flow behind a Path of ours, which only a node of T may use.
+    //= TRUST-042
+    //= PCSCF-022
+    fn path_of(&self, origin: &Origin, flow: &SealedFlow) -> Result<Destination, Reject> {
+        if !origin.is_trusted() {
+            return Err(Reject::ForeignPath);
+        }
+        flow.destination(self.keys.instance()).ok_or(Reject::FlowGone)
+    }
+
+    /// Puts in who a served UE is; nothing it says itself counts.
+    //= PAI-001
+    //= PAI-006
+    //= PCSCF-020
+    //= TRUST-004
+    fn assert(&self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
+        if draft.method() == Some(Method::Register) {
+            draft.remove(Name::PPreferredIdentity);
+            return Ok(());
+        }
+        let listener = policy.listeners.get(origin.flow().listener.0 as usize);
+        let physical = listener
+            .and_then(|listener| listener.secured_by)
+            .is_some_and(|by| by.value == Security::Physical);
+        let accepted = policy.spec_t.ue_security.value.iter().any(|security| match security {
+            UeSecurity::Physical => physical,
+            UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
+            UeSecurity::Ipsec3gpp | UeSecurity::Tls => false,
+        });
+        let ue = self
+            .bindings
+            .ue(origin.flow(), now.unix)
+            .filter(|_| accepted)
+            .ok_or(Reject::Unregistered)?;
+        assert::assert(draft, ue.identities(), assert::Terms::default()).map_err(|_| Reject::NoIdentity)?;
+        Ok(())
     }
 
     fn open_token(&mut self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::output::{LocateId, SendId};
-use crate::{policy::Policy, trust::Flow};
+use crate::{pcscf::Learned, policy::Policy, trust::Flow};
 
 /// The two clocks, read by the shell just before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Input {
     SendFailed(SendId),
     /// The answer to [`super::Output::Locate`], in order of preference; empty: no such name, or no answer.
     Located { id: LocateId, addresses: Vec<IpAddr> },
+    /// What another engine of this process learned about a flow.
+    Learned { flow: Flow, learned: Learned },
     /// A new policy. What is under way keeps its decisions.
     Policy(Arc<Policy>),
     /// The deadline of `next_deadline` has come.

@@ -40,6 +40,12 @@ pub enum Reject {
     NoTarget(NoTarget),
     #[error("a REGISTER would leave for a stranger that no [[route]] names")]
     RegisterToStranger,
+    #[error("a UE prefers an identity that is not its own, or has none")]
+    NoIdentity,
+    #[error("the flow of this UE is gone")]
+    FlowGone,
+    #[error("a stranger uses the Path of a UE")]
+    ForeignPath,
     #[error("a UE that is not registered sends something else than REGISTER")]
     Unregistered,
     #[error("no INVITE waits for this CANCEL")]
@@ -86,6 +92,9 @@ impl Reject {
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
+            Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),
+            Reject::FlowGone => (430, "Flow Failed", Rule::PCSCF_022),
+            Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),

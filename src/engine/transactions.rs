@@ -7,6 +7,7 @@ use siphasher::sip::SipHasher13;
 use slab::Slab;
 
 use crate::locate::Target;
+use crate::pcscf::Asked;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::targets::ChosenBy;
@@ -65,6 +66,16 @@ pub struct Kept {
     pub from: Option<Vec<u8>>,
     /// The To row as received, when another was sent on.
     pub to: Option<Vec<u8>>,
+    /// What a served UE that answers may be: the P-Called-Party-ID a node of T gave, and the To URI.
+    pub called: Option<Called>,
+}
+
+/// Whom a request to a served UE was sent to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Called {
+    pub party: Option<Vec<u8>>,
+    pub to_uri: Vec<u8>,
+    pub in_dialog: bool,
 }
 
 /// A request on its way: what is tried next.
@@ -81,6 +92,8 @@ pub struct Work {
     pub next_target: usize,
     /// Addresses of the current target not tried yet, last first.
     pub addresses: Vec<Destination>,
+    /// What a REGISTER of a served UE asks for.
+    pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.
     pub cancelled: Option<Option<Vec<u8>>>,
     /// What the best failed attempt came to.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::{
     engine::SendId,
+    pcscf::Learned,
     sip::framing::FramingError,
     trust::{ConnectionId, Flow},
 };
@@ -40,6 +41,11 @@ pub(crate) enum Event<M> {
     Send {
         sending: Sending,
         message: M,
+    },
+    /// What another engine learned.
+    Learned {
+        flow: Flow,
+        learned: Learned,
     },
     /// A sending of ours failed at another worker.
     Failed(SendId),
@@ -78,6 +84,10 @@ impl<M> Handover<M> {
             Some(call_id) => (self.key.hash_one(call_id) % workers as u64) as usize,
             None => 0,
         }
+    }
+
+    pub fn workers(&self) -> usize {
+        self.inboxes.len()
     }
 
     pub fn inbox(&self, worker: usize) -> Option<&Sender<Event<M>>> {

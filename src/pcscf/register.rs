@@ -57,7 +57,7 @@ struct Contact {
 }
 
 /// What an answer taught of the flow its REGISTER came in on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Learned {
     /// Replaces what was known.
     Registered(RegisteredUe),
@@ -67,10 +67,12 @@ pub enum Learned {
 }
 
 /// Contacts that are no longer registered.
+#[derive(Clone)]
 pub struct Gone(Option<Vec<Vec<u8>>>);
 
 /// A UE whose registration a node of T has confirmed. Made only by [`learn`].
 //= PCSCF-007
+#[derive(Clone)]
 pub struct RegisteredUe {
     identities: Vec<Vec<u8>>,
     default: usize,

@@ -22,6 +22,8 @@ pub struct Limits {
     pub pending_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
     pub remembered_max: u32,
+    /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
+    pub registrations_max: u32,
     /// Open stream connections of one worker; beyond: a new one is closed.
     pub connections_max: u32,
     /// Open stream connections from one address; beyond: a new one is closed.
@@ -44,6 +46,7 @@ impl Default for Limits {
             transactions_max: 1_000_000,
             pending_max: 10_000,
             remembered_max: 100_000,
+            registrations_max: 100_000,
             connections_max: 10_000,
             connections_per_source_max: 1_000,
             connection_queue_bytes_max: 1024 * 1024,

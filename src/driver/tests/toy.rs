@@ -221,6 +221,7 @@ impl Decides for Toy {
                 Heard::Unframed
             }
             Input::SendFailed(SendId(id)) => Heard::Failed { worker, id },
+            Input::Learned { .. } => return,
             Input::Policy(_) => Heard::Policy,
             Input::Located { addresses, .. } => Heard::Located {
                 addresses: addresses.len(),
