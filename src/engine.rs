@@ -146,9 +146,14 @@ impl Engine {
         self.deadlines.next()
     }
 
-    /// Live server transactions; a drain waits until this is 0.
+    /// Live server transactions, those included that only absorb what is sent again.
     pub fn transactions(&self) -> usize {
         self.transactions.len()
+    }
+
+    /// Requests without a final answer; a drain waits until this is 0.
+    pub fn unanswered(&self) -> usize {
+        self.transactions.unanswered()
     }
 
     /// From now on, what is decided about each message is told by [`Engine::poll_event`]. Costs an allocation a message.
@@ -371,6 +376,7 @@ impl Engine {
             kept: None,
             work: None,
             client: None,
+            answered: false,
         });
         if let Some(actions) = actions {
             actions

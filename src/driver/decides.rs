@@ -46,6 +46,6 @@ impl Decides for Engine {
     }
 
     fn transactions(&self) -> usize {
-        Engine::transactions(self)
+        Engine::unanswered(self)
     }
 }

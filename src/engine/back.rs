@@ -322,6 +322,7 @@ impl Engine {
             if class == ResponseClass::Failure {
                 server.kept = None;
             }
+            self.transactions.answered(id);
         }
         self.carry_out_server(now, id, actions, Some((outgoing, class)));
     }

@@ -50,6 +50,8 @@ pub struct ServerTransaction {
     pub work: Option<Box<Work>>,
     /// The branch under way.
     pub client: Option<Id>,
+    /// A final answer went out, or none will.
+    pub answered: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +161,7 @@ pub struct Transactions {
     by_key: HashMap<ServerKey, u32, Keyed>,
     clients: Slab<ClientTransaction>,
     generation: u32,
+    unanswered: usize,
 }
 
 impl Transactions {
@@ -168,6 +171,21 @@ impl Transactions {
             by_key: HashMap::with_hasher(keyed),
             clients: Slab::new(),
             generation: 0,
+            unanswered: 0,
+        }
+    }
+
+    /// Requests that have no final answer yet.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// A request got its final answer, or will get none.
+    pub fn answered(&mut self, id: Id) {
+        if let Some(server) = self.server(id)
+            && !std::mem::replace(&mut server.answered, true)
+        {
+            self.unanswered -= 1;
         }
     }
 
@@ -191,6 +209,7 @@ impl Transactions {
         let key = server.key.clone();
         let slot = self.servers.insert(server) as u32;
         self.by_key.insert(key, slot);
+        self.unanswered += 1;
         Id { slot, generation }
     }
 
@@ -232,6 +251,7 @@ impl Transactions {
     }
 
     pub fn remove_server(&mut self, id: Id) {
+        self.answered(id);
         if self.server(id).is_some() {
             let server = self.servers.remove(id.slot as usize);
             self.by_key.remove(&server.key);
