@@ -83,8 +83,14 @@ fn a_single_row_that_escapes_is_seen() {
 
 fn text() -> String {
     let tcp = world::POLICY
-        .replace("\"udp://10.20.0.1:5060\"", "\"udp://10.20.0.1:5060\", \"tcp://10.20.0.1:5060\"")
-        .replace("\"udp://192.0.2.1:5060\"", "\"udp://192.0.2.1:5060\", \"tcp://192.0.2.1:5060\"");
+        .replace(
+            "\"udp://10.20.0.1:5060\"",
+            "\"udp://10.20.0.1:5060\", \"tcp://10.20.0.1:5060\"",
+        )
+        .replace(
+            "\"udp://192.0.2.1:5060\"",
+            "\"udp://192.0.2.1:5060\", \"tcp://192.0.2.1:5060\"",
+        );
     tcp + "[[route]]\nfrom = \"core\"\ndomain = [\"tcp.example\"]\nnext_hop = [\"sip:192.0.2.9:5060;transport=tcp\"]\nvia = \"net\"\n"
 }
 
@@ -108,19 +114,28 @@ fn difference(one: &[Seen], other: &[Seen]) -> Option<String> {
     for (at, (left, right)) in one.iter().zip(other).enumerate() {
         let (shown_left, shown_right) = (normal(left), normal(right));
         if shown_left != shown_right {
-            return Some(format!("message {at}:\n--- one\n{shown_left}\n--- other\n{shown_right}"));
+            return Some(format!(
+                "message {at}:\n--- one\n{shown_left}\n--- other\n{shown_right}"
+            ));
         }
     }
     (one.len() != other.len()).then(|| {
         let longer = if one.len() > other.len() { one } else { other };
         let extra = &longer[one.len().min(other.len())];
-        format!("{} messages against {}, the next:\n{}", one.len(), other.len(), normal(extra))
+        format!(
+            "{} messages against {}, the next:\n{}",
+            one.len(),
+            other.len(),
+            normal(extra)
+        )
     })
 }
 
 fn secret_in(seen: &[Seen]) -> Option<String> {
     let told = |seen: &&Seen| SECRETS.iter().any(|secret| seen.sent.text().contains(secret));
-    seen.iter().find(told).map(|seen| format!("a secret stands in:\n{}", seen.sent.text()))
+    seen.iter()
+        .find(told)
+        .map(|seen| format!("a secret stands in:\n{}", seen.sent.text()))
 }
 
 /// When, by which way, and the text with what is declared random made equal: sealed user parts, our branches.
@@ -147,3 +162,36 @@ fn normal(seen: &Seen) -> String {
 }
 
 const BRANCH: usize = sipveil::transaction::ClientBranch::LENGTH;
+
+fn invite_to_core() -> String {
+    "INVITE sip:bob@home1.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.30:5060;branch=z9hG4bKa\r\nMax-Forwards: 70\r\n\
+     From: <sip:al@far.example>;tag=7\r\nTo: <sip:bob@home1.example>\r\nCall-ID: call\r\nCSeq: 1 INVITE\r\n\
+     Contact: <sip:al@192.0.2.30>\r\nContent-Length: 0\r\n\r\n"
+        .to_owned()
+}
+
+/// Who asked for privacy in its 180 has it in its 200 too; another that answers the same INVITE does not.
+//= PRIV-130 type=test
+//= PRIV-138 type=test
+#[test]
+fn an_answerer_who_entered_the_dialog_in_private_stays_private() {
+    let mut world = world::World::new(world::POLICY);
+    let invite = world.packet("net", "192.0.2.30:5060", &invite_to_core()).swap_remove(0);
+    let asserted = "P-Asserted-Identity: <sip:bob@home1.example>\r\n";
+    let private = format!("Privacy: id\r\n{asserted}");
+    let mut answer = |status: &str, tag: &str, rows: &str| {
+        let text = world::respond(&invite, status, tag, rows);
+        world.packet("core", "10.20.0.9:5060", &text).swap_remove(0)
+    };
+    let ringing = answer("180 Ringing", "b", &private);
+    assert_eq!(ringing.row("P-Asserted-Identity"), None);
+    assert!(
+        answer("183 Session Progress", "c", asserted)
+            .row("P-Asserted-Identity")
+            .is_some()
+    );
+    let ok = answer("200 OK", "b", asserted);
+    assert_eq!(ok.row("P-Asserted-Identity"), None, "{}", ok.text());
+    // The caller's route set carries the wish on: the token of the 200 is not the one the INVITE went out with.
+    assert_ne!(ok.rows("Record-Route"), invite.rows("Record-Route"));
+}

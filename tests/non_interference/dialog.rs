@@ -51,7 +51,7 @@ pub enum Asks {
     Nothing,
 }
 
-/// Plays dialog `seed` and gives what left for anyone but the hiding party: when, where to, the bytes.
+/// Plays dialog `seed` and gives what left for anyone outside T but the hiding party: when, where to, the bytes.
 pub fn play(policy: &Arc<Policy>, seed: u64, cast: Cast, asks: Asks, person: &Person) -> Vec<Seen> {
     let mut dialog = Dialog::new(policy, seed, cast, asks, person.clone());
     dialog.run();
@@ -137,17 +137,41 @@ impl Dialog {
             owed: Vec::new(),
         };
         let (caller, callee, domain) = match cast {
-            Cast::Outwards => (("core", "10.20.0.9:5060", None), ("net", "192.0.2.9:5060", None), "net.example"),
-            Cast::ToUe => (("core", "10.20.0.9:5060", None), ("access", "10.30.0.9:5060", None), "ue.example"),
-            Cast::OutwardsByTcp => {
-                (("core", "10.20.0.9:4711", Some(1)), ("net", "192.0.2.9:5060", Some(2)), "tcp.example")
-            }
-            Cast::FromAlly => (("net", "192.0.2.70:5060", None), ("net", "192.0.2.9:5060", None), "net.example"),
-            Cast::BetweenStrangers => (("net", "192.0.2.30:5060", None), ("net", "192.0.2.9:5060", None), "net.example"),
-            Cast::Inwards => (("net", "192.0.2.30:5060", None), ("core", "10.20.0.9:5060", None), "home1.example"),
-            Cast::InwardsByTcp => {
-                (("net", "192.0.2.30:4711", Some(1)), ("core", "10.20.0.9:5060", None), "home1.example")
-            }
+            Cast::Outwards => (
+                ("core", "10.20.0.9:5060", None),
+                ("net", "192.0.2.9:5060", None),
+                "net.example",
+            ),
+            Cast::ToUe => (
+                ("core", "10.20.0.9:5060", None),
+                ("access", "10.30.0.9:5060", None),
+                "ue.example",
+            ),
+            Cast::OutwardsByTcp => (
+                ("core", "10.20.0.9:4711", Some(1)),
+                ("net", "192.0.2.9:5060", Some(2)),
+                "tcp.example",
+            ),
+            Cast::FromAlly => (
+                ("net", "192.0.2.70:5060", None),
+                ("net", "192.0.2.9:5060", None),
+                "net.example",
+            ),
+            Cast::BetweenStrangers => (
+                ("net", "192.0.2.30:5060", None),
+                ("net", "192.0.2.9:5060", None),
+                "net.example",
+            ),
+            Cast::Inwards => (
+                ("net", "192.0.2.30:5060", None),
+                ("core", "10.20.0.9:5060", None),
+                "home1.example",
+            ),
+            Cast::InwardsByTcp => (
+                ("net", "192.0.2.30:4711", Some(1)),
+                ("core", "10.20.0.9:5060", None),
+                "home1.example",
+            ),
         };
         let answerer_hides = matches!(cast, Cast::Inwards | Cast::InwardsByTcp);
         let privacy = match asks {
@@ -167,7 +191,7 @@ impl Dialog {
                 "Privacy: x-odd\r\n",
                 "Privacy: header\r\n",
                 "Privacy: id;history\r\n",
-                "Privacy: ;;\r\n",
+                "Privacy: \"id\"\r\n",
             ]),
             Asks::Nothing => "",
         };
@@ -230,8 +254,18 @@ impl Dialog {
             45..70 => {
                 let who = self.chance.below(2);
                 let method = self.chance.of(&[
-                    "INVITE", "INVITE", "UPDATE", "PRACK", "INFO", "MESSAGE", "REFER", "NOTIFY", "OPTIONS", "SUBSCRIBE",
-                    "NOVEL", "BYE",
+                    "INVITE",
+                    "INVITE",
+                    "UPDATE",
+                    "PRACK",
+                    "INFO",
+                    "MESSAGE",
+                    "REFER",
+                    "NOTIFY",
+                    "OPTIONS",
+                    "SUBSCRIBE",
+                    "NOVEL",
+                    "BYE",
                 ]);
                 self.request(who, method);
             }
@@ -285,9 +319,14 @@ impl Dialog {
 
     fn left(&mut self, sent: Vec<Sent>) {
         for sent in sent {
-            let to = sent.to.to_string();
-            let receiver = self.parties.iter().position(|party| party.address == to);
-            if !receiver.is_some_and(|who| self.parties[who].hides) {
+            let to = sent
+                .to
+                .ip()
+                .to_string()
+                .replace("10.20.0.77", host(self.parties[CALLER].address));
+            let receiver = self.parties.iter().position(|party| host(party.address) == to);
+            let in_domain = sent.from_listener == "core" || to == "192.0.2.70";
+            if !in_domain && !receiver.is_some_and(|who| self.parties[who].hides) {
                 let at = self.world.now.at;
                 self.seen.push(Seen { at, sent: sent.clone() });
             }
@@ -304,7 +343,9 @@ impl Dialog {
     /// Hands over what is on its way, and what that causes at once.
     fn settle(&mut self) {
         for _ in 0..200 {
-            let Some((who, sent)) = self.inbox.pop_front() else { return };
+            let Some((who, sent)) = self.inbox.pop_front() else {
+                return;
+            };
             match sent.start().starts_with("SIP/2.0") {
                 true => self.response_came(who, &sent),
                 false => self.request_came(who, sent),
@@ -428,7 +469,7 @@ impl Dialog {
             rows += "Refer-To: <sip:carol@net.example>\r\n";
             rows += &format!("Referred-By: {}\r\n", told.name_addr("home1.example"));
         }
-        if initial && self.chance.percent(40) {
+        if initial && self.parties[who].listener == "core" && self.chance.percent(40) {
             rows += &format!("Record-{BEHIND}");
         }
         let body = self.chance.of(&["", "v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\n"]);
@@ -472,10 +513,28 @@ impl Dialog {
         let request = self.parties[who].owed[at].clone();
         let status = match request.start().starts_with("INVITE") {
             true => self.chance.of(&[
-                "100 Trying", "180 Ringing", "183 Session Progress", "180 Ringing", "200 OK", "200 OK", "200 OK",
-                "486 Busy Here", "404 Not Found", "503 Service Unavailable", "603 Decline", "302 Moved Temporarily",
+                "100 Trying",
+                "180 Ringing",
+                "183 Session Progress",
+                "180 Ringing",
+                "200 OK",
+                "200 OK",
+                "200 OK",
+                "486 Busy Here",
+                "404 Not Found",
+                "503 Service Unavailable",
+                "603 Decline",
+                "302 Moved Temporarily",
             ]),
-            false => self.chance.of(&["200 OK", "200 OK", "202 Accepted", "481 Gone", "500 Odd", "183 Odd", "503 Later"]),
+            false => self.chance.of(&[
+                "200 OK",
+                "200 OK",
+                "202 Accepted",
+                "481 Gone",
+                "500 Odd",
+                "183 Odd",
+                "503 Later",
+            ]),
         };
         // A 2xx to an INVITE may come again, and from another fork.
         let is_final = !status.starts_with('1');
@@ -549,7 +608,10 @@ impl Dialog {
             Some(_) => ("TCP", ""),
             None => ("UDP", self.chance.of(&["", ";rport"])),
         };
-        format!("Via: SIP/2.0/{transport} {};branch=z9hG4bK{who}-{}{rport}\r\n", party.address, self.next_branch)
+        format!(
+            "Via: SIP/2.0/{transport} {};branch=z9hG4bK{who}-{}{rport}\r\n",
+            party.address, self.next_branch
+        )
     }
 
     fn from(&mut self, who: usize) -> String {
@@ -558,7 +620,11 @@ impl Dialog {
             Asks::User if party.hides => self.chance.of(&["", ";x=1"]),
             _ => "",
         };
-        format!("From: {};tag={}{odd}\r\n", party.told.name_addr("home1.example"), party.tag)
+        format!(
+            "From: {};tag={}{odd}\r\n",
+            party.told.name_addr("home1.example"),
+            party.tag
+        )
     }
 }
 

@@ -46,7 +46,9 @@ impl Person {
             format!("P-Asserted-Identity: <sip:{user}@home1.example>, <tel:{number}>\r\n"),
             format!("p-asserted-IDENTITY :<sip:{user}@home1.example>,\r\n <tel:{number}>\r\n"),
             format!("P-Asserted-Identity: <sip:{user}\r\n"),
-            format!("P-Asserted-Identity: \"{display}\" <sip:{user}@home1.example>\r\nP-Asserted-Identity: <tel:{number}>\r\n"),
+            format!(
+                "P-Asserted-Identity: \"{display}\" <sip:{user}@home1.example>\r\nP-Asserted-Identity: <tel:{number}>\r\n"
+            ),
         ];
         rows[chance.below(rows.len())].clone()
     }
@@ -96,7 +98,9 @@ impl Person {
 
     /// Rows that `user` takes out of a response, or makes nameless there.
     pub fn answered(&self, chance: &mut Chance) -> String {
-        let Person { user, display, text, .. } = self;
+        let Person {
+            user, display, text, ..
+        } = self;
         let rows = [
             format!("Server: {text}\r\n"),
             format!("Organization: {text}\r\n"),
@@ -113,7 +117,9 @@ impl Person {
         let rows = [
             format!("Contact: <sip:{user}@{host}>\r\n"),
             format!("m:{display} <sip:{user}@{host}>;+g.3gpp.icsi-ref=\"x\"\r\n"),
-            format!("Contact: <sip:{user}@{host};gr=urn:uuid:{user}>;+sip.instance=\"<urn:uuid:{user}>\";expires=60\r\n"),
+            format!(
+                "Contact: <sip:{user}@{host};gr=urn:uuid:{user}>;+sip.instance=\"<urn:uuid:{user}>\";expires=60\r\n"
+            ),
         ];
         rows[chance.below(rows.len())].clone()
     }
