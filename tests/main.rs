@@ -14,6 +14,8 @@
 mod calls;
 mod capture;
 mod layers;
+mod leaks;
+mod non_interference;
 mod policies;
 mod requirements;
 mod tree;

@@ -156,7 +156,11 @@ impl World {
     }
 
     pub fn with(text: &str, keys: Arc<Keys>, seed: [u8; 32]) -> World {
-        let policy = Arc::new(policy(text));
+        World::under(Arc::new(policy(text)), keys, seed)
+    }
+
+    /// The same under a policy read before, for tests that need many worlds.
+    pub fn under(policy: Arc<Policy>, keys: Arc<Keys>, seed: [u8; 32]) -> World {
         let bound: Vec<Bound> = policy
             .listeners
             .iter()

@@ -318,7 +318,7 @@ impl Engine {
     ) {
         let mut kept = Kept::default();
         let nowhere = What::Request(Method::Ack);
-        let Ok((wanted, _, mut targets, _)) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
+        let Ok((wanted, dialog, mut targets, _)) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
             return self.drop(nowhere, Drop::AckNowhere);
         };
         if targets.list.is_empty() {
@@ -327,6 +327,7 @@ impl Engine {
         let target = targets.list.swap_remove(0);
         let ack = WaitingAck {
             origin: *origin,
+            knows_dialog: dialog.is_some(),
             draft,
             wanted,
             target,
@@ -345,10 +346,20 @@ impl Engine {
 
     fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
         let WaitingAck {
-            origin, draft, wanted, ..
+            origin,
+            knows_dialog,
+            draft,
+            wanted,
+            ..
         } = ack;
         let policy = Arc::clone(&self.policy);
         let hop = Hop::judge(&policy, destination);
+        //= PRIV-130
+        // Every INVITE is record-routed, so the ACK of its 2xx brings our token. One without is the late ACK of a failure, or
+        // belongs to no dialog of ours: what it may show outside T is not known.
+        if !knows_dialog && !hop.is_trusted() {
+            return self.drop(What::Request(Method::Ack), Drop::AckNowhere);
+        }
         let branch = ClientBranch {
             slot: u32::MAX,
             nonce: self.random.next_u64(),

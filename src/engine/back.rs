@@ -140,8 +140,14 @@ impl Engine {
     ) -> Option<(Outgoing, Hop)> {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
-        let (hop, nonce, method, responder) = (server.back, server.nonce, server.method, server.responder);
+        let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
         let kept = server.kept.take();
+        //= PRIV-130
+        let may_enter = responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
+        if may_enter && let Some(to_tag) = essentials.to_tag.as_deref() {
+            // An earlier response by which it entered the dialog that this request opens.
+            responder = self.remembered.kept(&essentials.call_id, to_tag);
+        }
         forward::pop_first(&mut draft, Name::Via);
         self.learn(now, id, origin, &draft);
         admit::admit(&policy, origin, &mut draft, notes);
@@ -173,13 +179,9 @@ impl Engine {
                 })
             });
         }
-        let enters = policy.privacy.dialog_sticky.value
-            && forms_dialog(method)
-            && draft.status() < 300
-            && responder.is_empty()
-            && !wanted.said.is_empty();
-        if enters {
-            self.remember_responder(now, &mut draft, essentials, wanted.said, nonce);
+        let given = if responder.is_empty() { wanted.said } else { responder };
+        if may_enter && draft.status() < 300 && !given.is_empty() {
+            self.remember_responder(now, &mut draft, essentials, given, nonce);
         }
         let own = self.own_towards(hop.destination())?;
         let gate = Gate {

@@ -360,7 +360,8 @@ impl Engine {
         }
     }
 
-    /// What is to be remembered of the dialog this request opens or belongs to; `None`: it is not record-routed.
+    /// What is to be remembered of the dialog this request opens or belongs to; `None`: it is not record-routed. For an ACK,
+    /// which never is: the dialog whose token it brought.
     //= PROXY-013
     //= PRIV-136
     //= PRIV-139
@@ -377,7 +378,8 @@ impl Engine {
             draft.method(),
             Some(Method::Invite | Method::Subscribe | Method::Refer | Method::Other)
         );
-        if !forms && !(draft.method() == Some(Method::Notify) && opened.is_some()) {
+        let follows = matches!(draft.method(), Some(Method::Notify | Method::Ack)) && opened.is_some();
+        if !forms && !follows {
             return None;
         }
         if opened.is_some() {

@@ -20,6 +20,8 @@ pub enum Waiting {
 /// An ACK ready to leave but for its address.
 pub struct WaitingAck {
     pub origin: Origin,
+    /// It brought the token of its dialog, so what was asked for there is known.
+    pub knows_dialog: bool,
     pub draft: Draft,
     pub wanted: Wanted,
     pub target: Target,

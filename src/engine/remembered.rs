@@ -59,6 +59,15 @@ impl Remembered {
         if known { PrivacySet::EMPTY } else { PrivacySet::ID }
     }
 
+    /// What this party is known to have given; nothing is concluded from not knowing it.
+    pub fn kept(&self, call_id: &[u8], tag: &[u8]) -> PrivacySet {
+        if self.sets.is_empty() {
+            return PrivacySet::EMPTY;
+        }
+        let set = self.sets.get(&self.key(call_id, tag));
+        set.copied().unwrap_or(PrivacySet::EMPTY)
+    }
+
     pub fn len(&self) -> usize {
         self.order.len()
     }

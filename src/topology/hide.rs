@@ -63,7 +63,7 @@ impl Hidden {
     }
 
     /// A response whose Contact is too long to be hidden: it leaves without one.
-    pub fn without_contact(mut draft: Draft) -> Hidden {
+    pub(crate) fn without_contact(mut draft: Draft) -> Hidden {
         draft.remove(Name::Contact);
         Hidden(draft)
     }
