@@ -10,6 +10,7 @@ pub mod deadlines;
 pub mod decide;
 pub mod event;
 pub mod input;
+pub mod judge;
 pub mod output;
 pub mod pending;
 pub mod reject;
