@@ -39,8 +39,8 @@ use crate::policy::Policy;
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::seal::Keys;
-use crate::sip::essentials::Fault;
-use crate::sip::headers::via::Via;
+use crate::sip::essentials::{Fault, TopVia};
+use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name};
 use crate::transaction::{
@@ -215,7 +215,7 @@ impl Engine {
         // Admit.
         let origin = Origin::judge(&self.policy, flow);
         let mut draft = Draft::from(message);
-        forward::mark_via(&mut draft, flow.remote);
+        forward::mark_via(&mut draft, &essentials.via, flow.remote);
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         // Match.
         let key = match self.key_of(&origin, &draft, &essentials, KeyOf::Itself) {
@@ -237,7 +237,7 @@ impl Engine {
             return self.answer_alone(flow, draft, &Reject::Full);
         }
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
-        let id = self.open_server(now, &origin, &draft, method, key);
+        let id = self.open_server(now, &origin, &essentials.via, method, key);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
@@ -350,7 +350,7 @@ impl Engine {
         }
     }
 
-    fn open_server(&mut self, now: Now, origin: &Origin, draft: &Draft, method: Method, key: ServerKey) -> Id {
+    fn open_server(&mut self, now: Now, origin: &Origin, via: &TopVia, method: Method, key: ServerKey) -> Id {
         let reliability = Reliability::from(origin.flow().transport);
         let (machine, actions) = match method {
             Method::Invite => (ServerMachine::Invite(InviteServer::start(reliability).0), None),
@@ -359,7 +359,7 @@ impl Engine {
                 (ServerMachine::Other(machine), Some(actions))
             }
         };
-        let back = self.back_to(origin, draft);
+        let back = self.back_to(origin, via);
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
         let id = self.transactions.add_server(ServerTransaction {
@@ -423,14 +423,11 @@ impl Engine {
 
     /// Where the responses to a request go: its connection, or its source as its Via says.
     //= LOC-006
-    fn back_to(&self, origin: &Origin, draft: &Draft) -> Hop {
+    fn back_to(&self, origin: &Origin, via: &TopVia) -> Hop {
         let flow = origin.flow();
         let mut remote = flow.remote;
-        if flow.connection.is_none()
-            && let Some((via, _)) = draft.first(Name::Via).and_then(|via| Via::parse(via).ok())
-            && via.rport() == crate::sip::headers::via::Rport::Absent
-        {
-            remote.set_port(via.port().unwrap_or(5060));
+        if flow.connection.is_none() && via.rport == Rport::Absent {
+            remote.set_port(via.port.unwrap_or(5060));
         }
         let destination = crate::trust::Destination {
             listener: flow.listener,

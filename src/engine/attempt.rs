@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+use super::decide::Plan;
 use super::event::{Drop, Event, Judged, What};
 use super::output::{LocateId, Output, SendId};
 use super::pending::{Waiting, WaitingAck};
@@ -127,7 +128,7 @@ impl Engine {
         let branch = ClientBranch {
             slot: self.transactions.next_client_slot(),
             nonce: self.random.next_u64(),
-            loop_part: self.loop_part(&work.draft, &work.essentials, &origin),
+            loop_part: work.loop_part,
         };
         let (outgoing, concealed) = self
             .clear(&policy, &origin, work, hop, &branch, nonce, notes)
@@ -318,9 +319,15 @@ impl Engine {
     ) {
         let mut kept = Kept::default();
         let nowhere = What::Request(Method::Ack);
-        let Ok((wanted, dialog, mut targets, _)) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
+        let Ok(plan) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
             return self.drop(nowhere, Drop::AckNowhere);
         };
+        let Plan {
+            wanted,
+            dialog,
+            mut targets,
+            ..
+        } = plan;
         if targets.list.is_empty() {
             return self.drop(nowhere, Drop::AckNowhere);
         }

@@ -13,8 +13,10 @@ use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
 use crate::privacy::{DialogMemory, Notes, Outgoing, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::sip::essentials::TopVia;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::headers::via::Via;
 use crate::sip::{Draft, Essentials, Message, Method, Name};
 use crate::topology::restore;
 use crate::transaction::{
@@ -486,15 +488,16 @@ impl Engine {
         let Some(via) = draft.first(Name::Via) else {
             return self.drop(what, Drop::Unanswerable);
         };
-        if crate::sip::headers::via::Via::parse(via).is_err() {
+        let Ok((top, _)) = Via::parse(via) else {
             return self.drop(what, Drop::Unanswerable);
-        }
+        };
+        let top = TopVia::of(&top);
         let mut hasher = self.keyed.build_hasher();
         (via, draft.first(Name::CallId)).hash(&mut hasher);
         let tag = hasher.finish();
         let origin = Origin::judge(&self.policy, flow);
-        forward::mark_via(&mut draft, flow.remote);
-        let hop = self.back_to(&origin, &draft);
+        forward::mark_via(&mut draft, &top, flow.remote);
+        let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;
         if self.observing {
@@ -528,7 +531,7 @@ impl Engine {
         if self.transactions.len() >= self.policy.limits.transactions_max as usize {
             return self.answer_alone(flow, draft, &Reject::Full);
         }
-        let id = self.open_server(now, origin, &draft, Method::Cancel, key);
+        let id = self.open_server(now, origin, &essentials.via, Method::Cancel, key);
         let tag = self
             .transactions
             .server(invite)

@@ -24,6 +24,17 @@ use crate::trust::{Destination, Origin, Standing, assert};
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
 
+/// What becomes of a request.
+pub(super) struct Plan {
+    pub wanted: Wanted,
+    /// To be remembered, when it is to be record-routed.
+    pub dialog: Option<(DialogMemory, Party)>,
+    pub targets: Targets,
+    /// What the party that answers gave when it entered the dialog.
+    pub responder: PrivacySet,
+    pub loop_part: u64,
+}
+
 /// What was found in our own Route values.
 struct Opened {
     dialog: Option<(DialogMemory, Party)>,
@@ -45,7 +56,13 @@ impl Engine {
     ) -> Result<(Work, Option<Kept>, PrivacySet), Box<Refused>> {
         let mut kept = Kept::default();
         match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
-            Ok((wanted, dialog, targets, responder)) => {
+            Ok(Plan {
+                wanted,
+                dialog,
+                targets,
+                responder,
+                loop_part,
+            }) => {
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
@@ -57,6 +74,7 @@ impl Engine {
                     dialog,
                     targets: targets.list,
                     chosen_by: targets.by,
+                    loop_part,
                     next_target: 0,
                     addresses: Vec::new(),
                     cancelled: None,
@@ -68,10 +86,6 @@ impl Engine {
         }
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "the four facts a plan consists of, named where it is taken apart"
-    )]
     pub(super) fn plan(
         &mut self,
         now: Now,
@@ -79,7 +93,7 @@ impl Engine {
         draft: &mut Draft,
         essentials: &Essentials,
         kept: &mut Kept,
-    ) -> Result<(Wanted, Option<(DialogMemory, Party)>, Targets, PrivacySet), Reject> {
+    ) -> Result<Plan, Reject> {
         let policy = Arc::clone(&self.policy);
         let understands_privacy = !policy.privacy.values.value.is_empty();
         check::check(draft, origin.standing(), understands_privacy)?;
@@ -110,7 +124,13 @@ impl Engine {
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
         forward::strict_next_hop(draft);
-        Ok((wanted, dialog, targets, responder))
+        Ok(Plan {
+            wanted,
+            dialog,
+            targets,
+            responder,
+            loop_part,
+        })
     }
 
     /// The second part of a branch of ours: the same when a request comes back unchanged.
@@ -133,7 +153,7 @@ impl Engine {
     fn came_back(&self, draft: &Draft, loop_part: u64) -> bool {
         draft.rows(Name::Via).any(|row| {
             // Only rows that could hold a branch of ours are read.
-            memchr::memmem::find(row, b"z9hG4bK").is_some()
+            ClientBranch::stands_in(row)
                 && list::values(row).any(|span| {
                     let Ok((via, _)) = Via::parse(span.of(row)) else {
                         return false;
@@ -168,9 +188,16 @@ impl Engine {
                 if opened.dialog.is_some() {
                     break;
                 }
-                match path::open(&self.keys, &token) {
-                    Ok(flow) => opened.flow = Some(self.path_of(origin, &flow)?),
-                    Err(_) => opened.dialog = Some(self.open_token(now, essentials, &token)?),
+                match self.open_token(now, essentials, &token) {
+                    Ok(dialog) => opened.dialog = Some(dialog),
+                    Err(Reject::ForeignToken) => {
+                        let Ok(flow) = path::open(&self.keys, &token) else {
+                            self.counters.token_failures += 1;
+                            return Err(Reject::ForeignToken);
+                        };
+                        opened.flow = Some(self.path_of(origin, &flow)?);
+                    }
+                    Err(reject) => return Err(reject),
                 }
             }
             opened.side = Some(own.side);
@@ -181,11 +208,15 @@ impl Engine {
 
     /// A Request-URI that is a Record-Route of ours: a strict router put the real one at the end of the Route.
     fn from_strict_router(&self, draft: &mut Draft) {
+        // Looked for as text first: it is rare, and a Request-URI is read often enough.
+        if !draft.has(Name::Route) || memchr::memmem::find(draft.request_uri(), b";lr").is_none() {
+            return;
+        }
         let Ok(uri) = Uri::parse(draft.request_uri()) else {
             return;
         };
         let is_ours = self.own.named(uri.host(), uri.port()).is_some();
-        if !is_ours || !uri.lr() || !draft.has(Name::Route) {
+        if !is_ours || !uri.lr() {
             return;
         }
         let Some((row, value)) = draft.rows_at(Name::Route).last() else {
@@ -274,13 +305,10 @@ impl Engine {
         Ok(())
     }
 
-    fn open_token(&mut self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
+    fn open_token(&self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
         let to_tag = essentials.to_tag.as_deref().unwrap_or_default();
         let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, token);
-        let Ok((memory, party)) = opened else {
-            self.counters.token_failures += 1;
-            return Err(Reject::ForeignToken);
-        };
+        let (memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
         //= PRIV-143
         let age = now.unix.saturating_sub(u64::from(memory.created));
         if age > self.policy.privacy.max_dialog_age.value.as_secs() {
@@ -338,6 +366,9 @@ impl Engine {
             if let Some(record_route) = &memory.record_route {
                 draft.insert_top(Name::Route, &[record_route]);
             }
+        }
+        if draft.request_uri().len() < restore::SEALED_BYTES_MIN {
+            return Ok(());
         }
         let Ok(uri) = Uri::parse(draft.request_uri()) else {
             return Ok(());

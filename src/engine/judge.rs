@@ -15,6 +15,7 @@ use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet, Wanted, admi
 use crate::proxy::{check, forward};
 use crate::rule::Rule;
 use crate::seal::Keys;
+use crate::sip::essentials::TopVia;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name};
 use crate::transaction::ClientBranch;
@@ -109,7 +110,10 @@ impl Judge<'_> {
                 fault,
                 method_known: method != Method::Other,
             }),
-            Ok(_) => self.forward(&mut judgement, Draft::from(message), remembered, &mut notes),
+            Ok(essentials) => {
+                let draft = Draft::from(message);
+                self.forward(&mut judgement, draft, &essentials.via, remembered, &mut notes)
+            }
         };
         judgement.cleared = notes.take();
         judgement.outcome = match outcome {
@@ -124,11 +128,12 @@ impl Judge<'_> {
         &self,
         judgement: &mut Judgement,
         mut draft: Draft,
+        via: &TopVia,
         remembered: PrivacySet,
         notes: &mut Notes,
     ) -> Result<Outgoing, Reject> {
         let origin = judgement.origin;
-        forward::mark_via(&mut draft, origin.flow().remote);
+        forward::mark_via(&mut draft, via, origin.flow().remote);
         judgement.admitted = self.admit(&origin, &mut draft);
         let understands_privacy = !self.policy.privacy.values.value.is_empty();
         check::check(&draft, origin.standing(), understands_privacy)?;

@@ -90,6 +90,8 @@ pub struct Work {
     pub dialog: Option<(DialogMemory, Party)>,
     pub targets: Vec<Target>,
     pub chosen_by: ChosenBy,
+    /// Tells a request that comes back unchanged.
+    pub loop_part: u64,
     /// The next target to locate.
     pub next_target: usize,
     /// Addresses of the current target not tried yet, last first.

@@ -1,8 +1,10 @@
 //! The copy that goes on: RFC 3261 section 16.6, as far as it concerns no one's identity.
 
-use crate::sip::headers::list;
-use crate::sip::headers::max_forwards;
-use crate::sip::headers::via::{Rport, Via};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::sip::essentials::TopVia;
+use crate::sip::headers::via::Rport;
+use crate::sip::headers::{Span, list, max_forwards};
 use crate::sip::{Draft, Name};
 
 /// Max-Forwards one lower; 70 when there is none or it cannot be read.
@@ -13,58 +15,76 @@ pub fn count_hop(draft: &mut Draft) {
         None => draft.append(Name::MaxForwards, &[b"70"]),
         Some((row, value)) => {
             let left = max_forwards::read(value).map_or(70, |left| left.saturating_sub(1));
-            draft.set(row, &[decimal(left, &mut [0; 3])]);
+            let mut text = Vec::with_capacity(3);
+            number(&mut text, u32::from(left));
+            draft.set(row, &[&text]);
         }
     }
 }
 
-fn decimal(number: u8, digits: &mut [u8; 3]) -> &[u8] {
-    *digits = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
-    let skip = if number >= 100 {
-        0
-    } else if number >= 10 {
-        1
-    } else {
-        2
-    };
-    &digits[skip..]
-}
-
-/// Notes in the top Via where the request really came from.
+/// Notes in the top Via where the request really came from. `via` describes that row as received.
 //= TPT-002
-pub fn mark_via(draft: &mut Draft, source: std::net::SocketAddr) {
+pub fn mark_via(draft: &mut Draft, via: &TopVia, source: SocketAddr) {
+    let asks = match via.rport {
+        Rport::Requested { insert_at } => Some(insert_at),
+        Rport::Absent | Rport::Filled(_) => None,
+    };
+    let address = source.ip().to_canonical();
+    let needs_received = asks.is_some() || via.host_ip.map(|ip| ip.to_canonical()) != Some(address);
+    if !needs_received && via.received.is_none() {
+        return;
+    }
     let Some((row, value)) = draft.first_at(Name::Via) else {
         return;
     };
-    let Ok((via, _)) = Via::parse(value) else { return };
-    let rport = via.rport();
-    let asks = matches!(rport, Rport::Requested { .. });
-    let needs_received = asks || via.host_ip().map(|ip| ip.to_canonical()) != Some(source.ip().to_canonical());
-    let stale = via.received_span();
-    if !needs_received && stale.is_none() {
-        return;
+    // Whatever the sender wrote as `received` itself goes.
+    let stale = via.received.unwrap_or(Span::new(via.end, via.end));
+    let insert_at = asks.unwrap_or(via.end);
+    let mut out = Vec::with_capacity(value.len() + 64);
+    let copy = |out: &mut Vec<u8>, from: usize, to: usize| {
+        out.extend_from_slice(value.get(from..stale.start.clamp(from, to)).unwrap_or_default());
+        out.extend_from_slice(value.get(stale.end.clamp(from, to)..to).unwrap_or_default());
+    };
+    copy(&mut out, 0, insert_at);
+    if asks.is_some() {
+        out.push(b'=');
+        number(&mut out, u32::from(source.port()));
     }
-    let mut out = Vec::with_capacity(value.len() + 48);
-    let mut from = 0;
-    if let Rport::Requested { insert_at } = rport {
-        out.extend_from_slice(&value[..insert_at]);
-        out.extend_from_slice(format!("={}", source.port()).as_bytes());
-        from = insert_at;
-    }
-    let end = via.span().end;
-    match stale {
-        // Whatever the sender wrote there itself goes.
-        Some(stale) if stale.start >= from => {
-            out.extend_from_slice(&value[from..stale.start]);
-            out.extend_from_slice(&value[stale.end..end]);
-        }
-        Some(_) | None => out.extend_from_slice(&value[from..end]),
-    }
+    copy(&mut out, insert_at, via.end);
     if needs_received {
-        out.extend_from_slice(format!(";received={}", source.ip().to_canonical()).as_bytes());
+        out.extend_from_slice(b";received=");
+        match address {
+            IpAddr::V4(address) => dotted(&mut out, address.octets()),
+            IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+        }
     }
-    out.extend_from_slice(&value[end..]);
+    out.extend_from_slice(value.get(via.end..).unwrap_or_default());
     draft.set(row, &[&out]);
+}
+
+fn dotted(out: &mut Vec<u8>, octets: [u8; 4]) {
+    for (place, octet) in octets.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        number(out, u32::from(octet));
+    }
+}
+
+/// A decimal number without the machinery of formatting: this is written into every request.
+fn number(out: &mut Vec<u8>, number: u32) {
+    let mut digits = [0; 10];
+    let mut at = digits.len();
+    let mut left = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Takes the first value off the first row of a list header.

@@ -19,6 +19,9 @@ pub struct Draft {
     uri: Span,
 }
 
+/// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
+const MADE_BYTES: usize = 768;
+
 /// Names a row of a draft until the next edit that adds or removes rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row(usize);
@@ -27,7 +30,7 @@ impl From<Message> for Draft {
     fn from(message: Message) -> Draft {
         Draft {
             message,
-            made: Vec::new(),
+            made: Vec::with_capacity(MADE_BYTES),
             start: None,
             uri: Span::default(),
         }

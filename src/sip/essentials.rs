@@ -1,10 +1,13 @@
 //! The fields without which a message is none, read once.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 
+use super::headers::Span;
 use super::headers::cseq::CSeq;
 use super::headers::name_addr::NameAddr;
-use super::headers::via::Via;
+use super::headers::via::{Rport, Via};
 use super::{Message, Method, Name};
 
 /// What every step needs of a message: who, which dialog, which transaction. Shares the received bytes.
@@ -21,6 +24,33 @@ pub struct Essentials {
     pub branch: Option<Bytes>,
     pub sent_by_host: Bytes,
     pub sent_by_port: Option<u16>,
+    /// What the top Via asks for, and where its parts stand in the first Via row.
+    pub via: TopVia,
+}
+
+/// The parts of the top Via that whoever received it fills in.
+#[derive(Debug, Clone, Copy)]
+pub struct TopVia {
+    /// The address sent-by is, when it is one.
+    pub host_ip: Option<IpAddr>,
+    pub port: Option<u16>,
+    pub rport: Rport,
+    /// A `received` that was there already, with its `;`.
+    pub received: Option<Span>,
+    /// The end of the value in its row.
+    pub end: usize,
+}
+
+impl TopVia {
+    pub fn of(via: &Via<'_>) -> TopVia {
+        TopVia {
+            host_ip: via.host_ip(),
+            port: via.port(),
+            rport: via.rport(),
+            received: via.received_span(),
+            end: via.span().end,
+        }
+    }
 }
 
 /// A field that is missing, unreadable or there twice.
@@ -68,6 +98,7 @@ impl Essentials {
             branch: via.branch().map(|branch| bytes.slice_ref(branch)),
             sent_by_host: bytes.slice_ref(via.host()),
             sent_by_port: via.port(),
+            via: TopVia::of(&via),
         })
     }
 }

@@ -1,7 +1,6 @@
 //! Received bytes and an index of their lines.
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::{Method, Name};
 
@@ -17,7 +16,8 @@ pub struct Message {
     pub(super) body: u32,
 }
 
-pub(super) type Lines = SmallVec<[Line; 32]>;
+/// On the heap: a message is moved often, and its rows need not move with it.
+pub(super) type Lines = Vec<Line>;
 
 /// A range of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -79,14 +79,14 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
         Err((error, start)) => {
             // The rows may still be readable, so that the request can be answered.
             let message = start.and_then(|start| {
-                let mut lines = Lines::new();
+                let mut lines = Lines::with_capacity(32);
                 let (_, blank, body) = reader.rows(&mut lines, limits);
                 Some(assemble(&bytes, begin, bytes.len(), start, lines, blank?, body))
             });
             return Err(Box::new(Refused { error, message }));
         }
     };
-    let mut lines = Lines::new();
+    let mut lines = Lines::with_capacity(32);
     let (outcome, blank, body) = reader.rows(&mut lines, limits);
     let blank = match (outcome, blank) {
         (Ok(()), Some(blank)) => blank,
@@ -312,28 +312,41 @@ impl Reader<'_> {
 
     /// Reads rows until the blank line. Gives where the blank line begins, if it was reached, and where the body begins.
     fn rows(&mut self, lines: &mut Lines, limits: &ParseLimits) -> (Result<(), ParseError>, Option<usize>, usize) {
+        let begin = self.at;
+        let mut line_feeds = 0;
         loop {
             let from = self.at;
-            match self.row(lines, limits) {
+            match self.row(lines, limits, &mut line_feeds) {
                 Ok(Row::Header) => {}
+                // Each carriage return belongs to a line end, or some reader takes it for one.
+                Ok(Row::Blank) if count(b'\r', &self.bytes[begin..self.at]) != line_feeds => {
+                    return (Err(ParseError::BareCarriageReturn), None, self.at);
+                }
                 Ok(Row::Blank) => return (Ok(()), Some(from), self.at),
                 Err(error) => return (Err(error), None, self.at),
             }
         }
     }
 
-    fn row(&mut self, lines: &mut Lines, limits: &ParseLimits) -> Result<Row, ParseError> {
+    /// Reads one row with its folds. `line_feeds` counts the line ends that began with a carriage return.
+    fn row(&mut self, lines: &mut Lines, limits: &ParseLimits, line_feeds: &mut usize) -> Result<Row, ParseError> {
+        let bytes = self.bytes;
         let from = self.at;
-        let (mut text_end, mut end) = self.line_end(from)?;
+        let mut end = from;
+        let mut text_end;
+        loop {
+            let feed = end + memchr::memchr(b'\n', &bytes[end..]).ok_or(ParseError::NoBlankLine)?;
+            let returned = feed > end && bytes[feed - 1] == b'\r';
+            *line_feeds += usize::from(returned);
+            text_end = feed - usize::from(returned);
+            end = feed + 1;
+            if text_end == from || !matches!(bytes.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
         if text_end == from {
             self.at = end;
             return Ok(Row::Blank);
-        }
-        if matches!(self.bytes[from], b' ' | b'\t') {
-            return Err(ParseError::HeaderRow);
-        }
-        while matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
-            (text_end, end) = self.line_end(end)?;
         }
         if end - from > limits.header_bytes_max {
             return Err(ParseError::HeaderTooLong);
@@ -341,24 +354,26 @@ impl Reader<'_> {
         if end > limits.header_block_bytes_max || lines.len() >= limits.header_rows_max {
             return Err(ParseError::HeaderBlockTooLarge);
         }
-        let row = &self.bytes[from..text_end];
-        let colon = memchr::memchr(b':', row).ok_or(ParseError::HeaderRow)?;
-        let mut name_end = colon;
-        while name_end > 0 && matches!(row[name_end - 1], b' ' | b'\t') {
-            name_end -= 1;
+        let row = &bytes[from..text_end];
+        let name_end = row
+            .iter()
+            .position(|byte| !is_token(*byte))
+            .ok_or(ParseError::HeaderRow)?;
+        let mut colon = name_end;
+        while matches!(row.get(colon), Some(b' ' | b'\t')) {
+            colon += 1;
         }
-        let name = &row[..name_end];
-        if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        if name_end == 0 || row.get(colon) != Some(&b':') {
             return Err(ParseError::HeaderRow);
         }
         let mut value = Span::new(from + colon + 1, text_end);
-        while value.start < value.end && is_blank(self.bytes[value.start as usize]) {
+        while value.start < value.end && is_blank(bytes[value.start as usize]) {
             value.start += 1;
         }
-        while value.end > value.start && is_blank(self.bytes[value.end as usize - 1]) {
+        while value.end > value.start && is_blank(bytes[value.end as usize - 1]) {
             value.end -= 1;
         }
-        let name = Name::from_bytes(name);
+        let name = Name::from_bytes(&row[..name_end]);
         lines.push(Line {
             name,
             made: false,
@@ -369,6 +384,10 @@ impl Reader<'_> {
         self.at = end;
         Ok(Row::Header)
     }
+}
+
+fn count(byte: u8, bytes: &[u8]) -> usize {
+    memchr::memchr_iter(byte, bytes).count()
 }
 
 enum Row {

@@ -10,9 +10,12 @@ pub fn contact(keys: &Keys, token: &[u8]) -> Result<Vec<u8>, NotOurs> {
     keys.open(Purpose::Contact, b"", token)
 }
 
+/// Characters of the shortest token.
+pub const SEALED_BYTES_MIN: usize = 80;
+
 /// Whether a user part has the shape of a token of ours, before anything is opened.
 pub fn looks_sealed(user: &[u8]) -> bool {
-    user.len() >= 80
+    user.len() >= SEALED_BYTES_MIN
         && user
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
