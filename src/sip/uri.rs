@@ -42,9 +42,10 @@ impl<'a> Uri<'a> {
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Malformed> {
         let (scheme, scheme_end) = scheme(text).map_err(malformed)?;
         let start = scheme_end + 1;
-        let sound_end = skip_while(text, start, is_uri_byte);
-        if sound_end < text.len() {
-            return Err(malformed(sound_end));
+        let sound = |byte: &u8| (*byte > b' ') & (*byte != 0x7f) & (*byte != b'<') & (*byte != b'>') & (*byte != b'"');
+        // Without a branch for each byte first, so that the compiler takes many at once.
+        if !text[start..].iter().fold(true, |all, byte| all & sound(byte)) {
+            return Err(malformed(skip_while(text, start, is_uri_byte)));
         }
         if start == text.len() {
             return Err(malformed(start));

@@ -35,10 +35,12 @@ impl ClientBranch {
 
     /// Whether a text holds something of the shape of a branch of ours; cheaper than reading every value in it.
     pub fn stands_in(text: &[u8]) -> bool {
-        memchr::memmem::find_iter(text, MAGIC_COOKIE).any(|at| {
-            let digits = text.get(at + MAGIC_COOKIE.len()..at + Self::LENGTH);
-            digits.is_some_and(|digits| digits.iter().all(|digit| matches!(digit, b'a'..=b'z' | b'2'..=b'7')))
-        })
+        memchr::memchr_iter(MAGIC_COOKIE[0], text)
+            .filter(|at| text[*at..].starts_with(MAGIC_COOKIE))
+            .any(|at| {
+                let digits = text.get(at + MAGIC_COOKIE.len()..at + Self::LENGTH);
+                digits.is_some_and(|digits| digits.iter().all(|digit| matches!(digit, b'a'..=b'z' | b'2'..=b'7')))
+            })
     }
 
     /// Reads exactly what `write` writes, and nothing else.

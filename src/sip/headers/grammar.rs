@@ -89,11 +89,21 @@ pub fn skip_lws(value: &[u8], mut at: usize) -> usize {
 
 /// The first place at or after `at` whose byte is not of the class.
 #[inline]
-pub fn skip_while(value: &[u8], mut at: usize, class: impl Fn(u8) -> bool) -> usize {
-    while at < value.len() && class(value[at]) {
-        at += 1;
+pub fn skip_while(value: &[u8], at: usize, class: impl Fn(u8) -> bool) -> usize {
+    let mut rest = value.get(at..).unwrap_or_default();
+    // Four at a time: most of what a proxy reads is skipped.
+    while let [a, b, c, d, more @ ..] = rest {
+        if !(class(*a) && class(*b) && class(*c) && class(*d)) {
+            break;
+        }
+        rest = more;
     }
-    at
+    while let [byte, more @ ..] = rest
+        && class(*byte)
+    {
+        rest = more;
+    }
+    value.len().max(at) - rest.len()
 }
 
 /// The span without white space at either end.

@@ -162,11 +162,27 @@ fn is_display_byte(byte: u8) -> bool {
     is_lws(byte) || is_uri_byte(byte) && !matches!(byte, b':' | b';' | b',' | b'\\')
 }
 
+/// [`is_uri_byte`] by comparison rather than by table.
+#[inline]
+fn is_uri_byte_plain(byte: u8) -> bool {
+    (byte > b' ') & (byte != 0x7f) & (byte != b'<') & (byte != b'>') & (byte != b'"')
+}
+
 fn bracketed(value: &[u8], display: Span, open: usize) -> Result<Address, usize> {
     if value.get(open) != Some(&b'<') {
         return Err(open);
     }
-    let close = skip_while(value, open + 1, is_uri_byte);
+    let inside = &value[open + 1..];
+    let length = memchr::memchr(b'>', inside).unwrap_or(inside.len());
+    // Without a branch for each byte, so that the compiler takes many at once.
+    let sound = inside[..length]
+        .iter()
+        .fold(true, |sound, byte| sound & is_uri_byte_plain(*byte));
+    let close = if sound {
+        open + 1 + length
+    } else {
+        skip_while(value, open + 1, is_uri_byte)
+    };
     if value.get(close) != Some(&b'>') {
         return Err(close);
     }
