@@ -17,6 +17,7 @@ mod layers;
 mod leaks;
 mod non_interference;
 mod policies;
+mod replay;
 mod requirements;
 mod tree;
 mod world;

@@ -1,6 +1,7 @@
 //! The commands. Arguments in, an exit code out; a file a command.
 
 mod check;
+pub mod replay;
 pub mod run;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -44,6 +45,8 @@ enum Command {
     Run,
     /// Read the policy and point at every mistake; opens nothing, resolves nothing.
     Check(check::Arguments),
+    /// What the policy would do to a recorded trace, and what the trace shows already.
+    Replay(replay::Arguments),
 }
 
 /// Runs the command the process was started with.
@@ -53,5 +56,6 @@ pub fn main() -> ExitCode {
     match command {
         None | Some(Command::Run) => run::main(&config),
         Some(Command::Check(arguments)) => check::check(&config, &arguments).into(),
+        Some(Command::Replay(arguments)) => replay::replay(&config, &arguments).into(),
     }
 }

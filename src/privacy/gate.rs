@@ -209,10 +209,10 @@ impl Gate<'_> {
                 let mut plan = self.plan(&draft, hop, wanted);
                 self.measure(&mut plan, &draft, wanted, dialog.as_mut());
                 self.refuse(&plan, &draft, wanted)?;
-                let contact = plan.hiding.contact && draft.has(Name::Contact);
+                let contacts = contacts(&draft, notes);
                 let hidden = Hidden::new(draft, plan.hiding, own, self.keys, nonce).map_err(|_| Refusal::TooLong);
                 let (hidden, concealed) = hidden?;
-                note_hiding(&concealed, contact, notes);
+                note_hiding(&concealed, notes);
                 let terms = Terms {
                     policy: self.policy,
                     kind: hop.kind(),
@@ -220,6 +220,7 @@ impl Gate<'_> {
                     user_provided: !plan.lacking.contains(&Unprovidable::User),
                 };
                 let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
+                note_contact(&contacts, &draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
                 via(&mut draft, own, branch, true);
                 let bytes = draft.to_bytes();
@@ -251,6 +252,7 @@ impl Gate<'_> {
                     contact,
                     ..Hiding::default()
                 };
+                let contacts = contacts(&draft, notes);
                 let hidden = match Hidden::new(draft.clone(), hiding, own, self.keys, nonce) {
                     Ok((hidden, _)) => hidden,
                     Err(_) => Hidden::without_contact(draft),
@@ -262,6 +264,7 @@ impl Gate<'_> {
                     user_provided: !plan.lacking.contains(&Unprovidable::User),
                 };
                 let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
+                note_contact(&contacts, &draft, notes);
                 Outgoing::Untrusted(Cleared {
                     hop,
                     bytes: draft.to_bytes(),
@@ -511,7 +514,7 @@ fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
     );
 }
 
-fn note_hiding(concealed: &Concealed, contact: bool, notes: &mut Notes) {
+fn note_hiding(concealed: &Concealed, notes: &mut Notes) {
     if !notes.is_on() {
         return;
     }
@@ -521,7 +524,19 @@ fn note_hiding(concealed: &Concealed, contact: bool, notes: &mut Notes) {
     if concealed.record_route.is_some() {
         notes.note(Name::RecordRoute, Action::Hidden, Rule::PRIV_085, StatedBy::Default);
     }
-    if contact {
+}
+
+/// The Contact rows as they are before hiding, when somebody wants to know what became of them.
+fn contacts(draft: &Draft, notes: &Notes) -> Vec<Vec<u8>> {
+    if !notes.is_on() {
+        return Vec::new();
+    }
+    draft.rows(Name::Contact).map(<[u8]>::to_vec).collect()
+}
+
+/// A Contact that names nobody is left alone, and nothing is noted.
+fn note_contact(before: &[Vec<u8>], after: &Draft, notes: &mut Notes) {
+    if notes.is_on() && !before.iter().eq(after.rows(Name::Contact)) {
         notes.note(Name::Contact, Action::Hidden, Rule::PRIV_082, StatedBy::Default);
     }
 }

@@ -1,0 +1,244 @@
+//! `sipveil replay`: what the policy would do to a recorded trace, and what the trace shows already.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the capture is read here"
+)]
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ipnet::IpNet;
+
+use super::Exit;
+use crate::config::{self, Style};
+use crate::policy::Policy;
+use crate::trace::capture::{Capture, CaptureCounts, CaptureError};
+use crate::trace::playback::json::Json;
+use crate::trace::playback::text::{Shown, Text};
+use crate::trace::playback::{Finding, Playback, Summary};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A recorded trace: pcap or pcapng. `-` reads standard input.
+    capture: PathBuf,
+    /// Judge without a policy file: exactly these addresses are members of the trust domain. Can be repeated.
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    inside: Vec<IpNet>,
+    /// End with 1 when a hop outside is, or would be, shown what the policy forbids.
+    #[arg(long)]
+    deny_leaks: bool,
+    /// One JSON object, a line a message.
+    #[arg(long)]
+    json: bool,
+    /// Only messages with a decision, a refusal or a leak.
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// How findings are written.
+pub enum Form {
+    Text(Text),
+    Json(Json),
+}
+
+impl Form {
+    fn finding(&mut self, out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+        match self {
+            Form::Text(text) => text.finding(out, finding),
+            Form::Json(json) => json.finding(out, finding),
+        }
+    }
+
+    fn summary(&mut self, out: &mut dyn Write, summary: &Summary, counts: &CaptureCounts) -> io::Result<()> {
+        match self {
+            Form::Text(text) => {
+                writeln!(out)?;
+                text.summary(out, summary, counts)
+            }
+            Form::Json(json) => json.summary(out, summary, counts),
+        }
+    }
+}
+
+/// What came of a replay. After an error in the capture everything before it was judged.
+#[derive(Debug)]
+pub struct Replayed {
+    pub summary: Summary,
+    pub error: Option<CaptureError>,
+}
+
+/// Files larger than this get a progress bar where there is a terminal.
+const LARGE_BYTES: u64 = 1 << 20;
+
+/// The command. Ends with 1 when leaks are denied and there is one, else with 2 when the capture or the policy is bad.
+pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
+    let Some(policy) = policy(config, &arguments.inside) else {
+        return Exit::BadInput;
+    };
+    let (reader, size): (Box<dyn Read>, u64) = match open(&arguments.capture) {
+        Ok(opened) => opened,
+        Err(error) => return bad(&format_args!("the capture cannot be read: {error}")),
+    };
+    let form = if arguments.json {
+        Form::Json(Json::default())
+    } else {
+        Form::Text(Text {
+            shown: if arguments.quiet { Shown::Marked } else { Shown::All },
+            style: Style::Coloured,
+        })
+    };
+    let bar = bar(size);
+    let screen = io::stdout();
+    let replayed = {
+        let screen = anstream::AutoStream::auto(screen.lock());
+        // Whoever denies leaks waits for the exit code, even when nobody reads on.
+        let mut out = BufWriter::new(Patient {
+            screen,
+            goes_on: arguments.deny_leaks,
+        });
+        play(reader, &policy, form, &mut out, |bytes| bar.set_position(bytes))
+            .and_then(|replayed| out.flush().map(|()| replayed))
+    };
+    bar.finish_and_clear();
+    let Replayed { summary, error } = match replayed {
+        Ok(replayed) => replayed,
+        // A reader that went away (`| head`) wants no more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Done,
+        Err(error) => return bad(&format_args!("the findings cannot be written: {error}")),
+    };
+    if let Some(error) = &error {
+        bad(error);
+    } else if summary.messages == 0 {
+        tell("warning", &"there is no SIP message in this capture");
+    }
+    match error {
+        _ if arguments.deny_leaks && summary.leaks() => Exit::Found,
+        Some(_) => Exit::BadInput,
+        None => Exit::Done,
+    }
+}
+
+/// Judges every message of a capture and writes what was found. `progress` is told how many bytes were read.
+///
+/// Fails when the findings cannot be written.
+pub fn play(
+    reader: impl Read,
+    policy: &Policy,
+    mut form: Form,
+    out: &mut dyn Write,
+    mut progress: impl FnMut(u64),
+) -> io::Result<Replayed> {
+    let mut capture = Capture::new(reader);
+    let mut playback = Playback::new(policy);
+    let mut error = None;
+    while let Some(next) = capture.next() {
+        match next {
+            Ok(captured) => form.finding(out, &playback.play(&captured))?,
+            Err(fault) => error = Some(fault),
+        }
+        progress(capture.bytes_read());
+    }
+    let summary = playback.summary();
+    form.summary(out, &summary, capture.counts())?;
+    Ok(Replayed { summary, error })
+}
+
+/// The policy in the file, or one that trusts exactly these prefixes.
+fn policy(config: &Path, inside: &[IpNet]) -> Option<Policy> {
+    let read = match inside {
+        [] => config::load(config),
+        inside => config::read(&inside_policy(inside), "--inside"),
+    };
+    match read {
+        Ok((policy, warnings)) => {
+            super::check::tell(&warnings);
+            Some(policy)
+        }
+        Err(found) => {
+            super::check::tell(&found);
+            None
+        }
+    }
+}
+
+/// A policy in which these prefixes are trusted and nobody else is; an identity nobody asked to hide is kept.
+pub fn inside_policy(inside: &[IpNet]) -> String {
+    let prefixes: Vec<String> = inside.iter().map(|prefix| format!("\"{prefix}\"")).collect();
+    format!(
+        "schema = 1\nprofile = \"ims\"\n[domain]\nid = \"inside\"\n[spec_t]\nuser_authentication = [\"none\"]\n\
+         inter_node_security = [\"physical\"]\nue_security = [\"physical\"]\n\
+         default_privacy = {{ to_ue = \"keep\", to_untrusted = \"keep\" }}\n\
+         [[listener]]\nname = \"replay\"\nbind = \"udp://0.0.0.0:5060\"\npeers = \"listed\"\nsecured_by = \"physical\"\n\
+         [[peer]]\nname = \"inside\"\nprefixes = [{}]\nsecured_by = \"physical\"\n",
+        prefixes.join(", ")
+    )
+}
+
+fn prefix(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    let net = text.parse::<IpNet>().or_else(|_| one());
+    net.map(|net| net.trunc())
+        .map_err(|_| "write an address or a prefix, such as 10.20.0.0/24 or 2001:db8:20::/64".to_owned())
+}
+
+fn open(path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), 0));
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    Ok((Box::new(BufReader::new(file)), size))
+}
+
+fn bar(size: u64) -> ProgressBar {
+    if size < LARGE_BYTES || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(size);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Standard output, whose end may be ignored.
+struct Patient<W> {
+    screen: W,
+    goes_on: bool,
+}
+
+impl<W: Write> Patient<W> {
+    fn or_ignore<T>(&self, result: io::Result<T>, ignored: T) -> io::Result<T> {
+        match result {
+            Err(error) if self.goes_on && error.kind() == io::ErrorKind::BrokenPipe => Ok(ignored),
+            result => result,
+        }
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.screen.write(bytes);
+        self.or_ignore(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.screen.flush();
+        self.or_ignore(flushed, ())
+    }
+}
+
+fn bad(error: &dyn std::fmt::Display) -> Exit {
+    tell("error", error);
+    Exit::BadInput
+}
+
+fn tell(word: &str, what: &dyn std::fmt::Display) {
+    // Nobody may read it; the exit code says it too.
+    let _ = writeln!(io::stderr(), "{word}: {what}");
+}
