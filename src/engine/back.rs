@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attempt::TIMER_C;
-use super::event::{Drop, Event, What};
+use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
@@ -428,6 +428,13 @@ impl Engine {
         let what = What::Request(server.method);
         let origin = server.origin;
         self.counters.refused += 1;
+        event::log_refused(
+            &self.policy,
+            what,
+            origin.flow().listener,
+            origin.standing(),
+            reject,
+        );
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
             self.events.push_back(Event::Refused {
@@ -497,6 +504,7 @@ impl Engine {
         let hop = self.back_to(&origin, &draft);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;
+        event::log_refused(&self.policy, what, flow.listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
             self.events.push_back(Event::Refused {
