@@ -130,7 +130,10 @@ const ID: Dialog = Dialog {
 fn a_call_over_udp_shows_a_stranger_no_asserted_identity() {
     let folder = TempDir::new().unwrap();
     let mut callee = Phone::on_udp();
-    let node = Node::start(folder.path(), &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""));
+    let node = Node::start(
+        folder.path(),
+        &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""),
+    );
     let mut caller = Phone::on_udp().calls(node.address("core", "udp"));
     let seen = call(&ID, &mut caller, &mut callee);
     assert_no_asserted_identity(&seen);
@@ -177,7 +180,10 @@ fn a_call_may_come_by_udp_and_leave_by_tcp() {
 fn requests_that_come_in_one_piece_or_in_several_are_all_answered() {
     let folder = TempDir::new().unwrap();
     let mut callee = Phone::on_udp();
-    let node = Node::start(folder.path(), &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""));
+    let node = Node::start(
+        folder.path(),
+        &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""),
+    );
     let mut caller = Phone::connected_to(node.address("core", "tcp"));
     let options = |number: u32| {
         ID.invite(&caller)
@@ -211,8 +217,10 @@ fn requests_that_come_in_one_piece_or_in_several_are_all_answered() {
 fn sigterm_lets_a_call_that_is_being_set_up_be_answered() {
     let folder = TempDir::new().unwrap();
     let mut callee = Phone::on_udp();
-    let mut node =
-        Node::start(folder.path(), &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""));
+    let mut node = Node::start(
+        folder.path(),
+        &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""),
+    );
     // Over TCP nothing lingers after the ACK.
     let mut caller = Phone::connected_to(node.address("core", "tcp"));
     caller.send(&ID.invite(&caller));
@@ -222,7 +230,9 @@ fn sigterm_lets_a_call_that_is_being_set_up_be_answered() {
     callee.send(&respond(&invite, "486 Busy Here", "b", ""));
     let busy = caller.receive();
     assert_eq!(busy.start(), "SIP/2.0 486 Busy Here");
-    let ack = ID.later(&caller, "ACK", 1, &respond_as_seen(&busy)).replace("id-callACK", "id-call");
+    let ack = ID
+        .later(&caller, "ACK", 1, &respond_as_seen(&busy))
+        .replace("id-callACK", "id-call");
     caller.send(&ack);
     let status = node.ends();
     assert_eq!(status.code(), Some(0), "{}", node.logged);
@@ -230,7 +240,9 @@ fn sigterm_lets_a_call_that_is_being_set_up_be_answered() {
 
 /// A failure has no Contact; the ACK of one goes to the first Request-URI.
 fn respond_as_seen(failure: &Sent) -> Sent {
-    let text = failure.text().replacen("\r\n", "\r\nContact: <sip:bob@elsewhere.example>\r\n", 1);
+    let text = failure
+        .text()
+        .replacen("\r\n", "\r\nContact: <sip:bob@elsewhere.example>\r\n", 1);
     Sent {
         bytes: text.into(),
         ..failure.clone()
@@ -247,7 +259,9 @@ fn sighup_takes_a_sound_policy_and_refuses_another() {
     let file = folder.path().join("policy.toml");
     let mut shows_identity = |call_id| {
         let open = Dialog { call_id, privacy: "" };
-        call(&open, &mut caller, &mut callee)[0].row("P-Asserted-Identity").is_some()
+        call(&open, &mut caller, &mut callee)[0]
+            .row("P-Asserted-Identity")
+            .is_some()
     };
     assert!(shows_identity("before"));
     std::fs::write(&file, text.replace("default_privacy", "default_privaci")).unwrap();

@@ -97,11 +97,17 @@ fn the_engine_logs_what_it_did_and_to_nobody_in_particular() {
         world.packet("net", "192.0.2.9:5060", &respond(at_callee, "200 OK", "hatter", extra));
         // Again, refused, unreadable, stray, cancelled, not answered.
         world.packet("core", "10.20.0.77:5060", &invite);
-        let critical = INVITE.replace("PRIVACY", "session;critical").replace("bKliddell", "bK2liddell");
+        let critical = INVITE
+            .replace("PRIVACY", "session;critical")
+            .replace("bKliddell", "bK2liddell");
         world.packet("core", "10.20.0.77:5060", &critical);
         world.packet("core", "10.20.0.77:5060", &INVITE.replace("CSeq: 1", "CSeq: liddell"));
         world.packet("core", "10.20.0.77:5060", "liddell");
-        world.packet("net", "192.0.2.99:5060", &respond(at_callee, "486 Busy Here", "hatter", ""));
+        world.packet(
+            "net",
+            "192.0.2.99:5060",
+            &respond(at_callee, "486 Busy Here", "hatter", ""),
+        );
         let other = INVITE.replace("bKliddell", "bK3liddell").replace("PRIVACY", "id");
         world.packet("core", "10.20.0.77:5060", &other);
         world.packet("core", "10.20.0.77:5060", &other.replace("INVITE", "CANCEL"));
@@ -114,7 +120,14 @@ fn the_engine_logs_what_it_did_and_to_nobody_in_particular() {
         assert_silent(&shown);
     });
     assert_silent(&text);
-    for word in ["cleared", "refused", "dropped", "call=#", "no-member-evidence", "PRIV-060"] {
+    for word in [
+        "cleared",
+        "refused",
+        "dropped",
+        "call=#",
+        "no-member-evidence",
+        "PRIV-060",
+    ] {
         assert!(text.contains(word), "{word} is not in\n{text}");
     }
 }
@@ -146,8 +159,17 @@ fn what_is_held_shows_nobody_when_it_is_printed() {
     let refused = parse(invite.replace("Call-ID:", "Call-ID").into(), Carrier::Datagram, &LIMITS).unwrap_err();
     let essentials = Essentials::read(&message).unwrap();
     let draft = Draft::from(message.clone());
-    let mut shown = format!("{flow:?} {destination:?} {message:?} {refused:?} {} {essentials:?} {draft:?}", refused.error);
-    write!(shown, "{:?} {:?}", Origin::judge(&policy, flow), Hop::judge(&policy, destination)).unwrap();
+    let mut shown = format!(
+        "{flow:?} {destination:?} {message:?} {refused:?} {} {essentials:?} {draft:?}",
+        refused.error
+    );
+    write!(
+        shown,
+        "{:?} {:?}",
+        Origin::judge(&policy, flow),
+        Hop::judge(&policy, destination)
+    )
+    .unwrap();
     write!(shown, "{:?}", keys()).unwrap();
     // Inputs and outputs, with the messages in them.
     let input = Input::Packet {

@@ -1,6 +1,8 @@
 //! The commands. Arguments in, an exit code out; a file a command.
 
 mod check;
+mod completions;
+mod explain;
 pub mod run;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -44,6 +46,12 @@ enum Command {
     Run,
     /// Read the policy and point at every mistake; opens nothing, resolves nothing.
     Check(check::Arguments),
+    /// Tell what would happen to one message, header by header, and why.
+    Explain(explain::Arguments),
+    /// Write completions for a shell.
+    Completions(completions::Arguments),
+    /// Write the manual page.
+    Man,
 }
 
 /// Runs the command the process was started with.
@@ -53,5 +61,8 @@ pub fn main() -> ExitCode {
     match command {
         None | Some(Command::Run) => run::main(&config),
         Some(Command::Check(arguments)) => check::check(&config, &arguments).into(),
+        Some(Command::Explain(arguments)) => explain::explain(&config, &arguments).into(),
+        Some(Command::Completions(arguments)) => completions::completions(&arguments).into(),
+        Some(Command::Man) => completions::man().into(),
     }
 }

@@ -23,7 +23,7 @@ use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Hop, Origin, Own};
+use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019

@@ -428,13 +428,7 @@ impl Engine {
         let what = What::Request(server.method);
         let origin = server.origin;
         self.counters.refused += 1;
-        event::log_refused(
-            &self.policy,
-            what,
-            origin.flow().listener,
-            origin.standing(),
-            reject,
-        );
+        event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
             self.events.push_back(Event::Refused {

@@ -44,7 +44,10 @@ impl std::fmt::Debug for Input {
         match self {
             Input::Packet { flow, bytes } => {
                 let bytes = bytes.len();
-                f.debug_struct("Packet").field("flow", flow).field("bytes", &bytes).finish()
+                f.debug_struct("Packet")
+                    .field("flow", flow)
+                    .field("bytes", &bytes)
+                    .finish()
             }
             Input::Unframed { flow, fault, .. } => f
                 .debug_struct("Unframed")
@@ -54,8 +57,12 @@ impl std::fmt::Debug for Input {
             Input::SendFailed(id) => f.debug_tuple("SendFailed").field(id).finish(),
             Input::Located { id, addresses } => {
                 let addresses = addresses.len();
-                f.debug_struct("Located").field("id", id).field("addresses", &addresses).finish()
+                f.debug_struct("Located")
+                    .field("id", id)
+                    .field("addresses", &addresses)
+                    .finish()
             }
+            Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
             Input::Policy(_) => f.write_str("Policy"),
             Input::Tick => f.write_str("Tick"),
         }

@@ -37,7 +37,10 @@ impl Node {
         let mut screen = Lines::of(child.stdout.take().unwrap());
         let mut log = Lines::of(child.stderr.take().unwrap());
         let mut start_text = Vec::new();
-        while start_text.last().is_none_or(|line: &String| !line.starts_with("stop with")) {
+        while start_text
+            .last()
+            .is_none_or(|line: &String| !line.starts_with("stop with"))
+        {
             match screen.next() {
                 Some(line) => start_text.push(line),
                 None => panic!("it did not start: {}", log.rest()),

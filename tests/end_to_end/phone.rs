@@ -18,9 +18,15 @@ pub struct Phone {
 }
 
 enum Line {
-    Datagrams { socket: UdpSocket, proxy: Option<SocketAddr> },
+    Datagrams {
+        socket: UdpSocket,
+        proxy: Option<SocketAddr>,
+    },
     Listening(TcpListener),
-    Connected { stream: TcpStream, read: Vec<u8> },
+    Connected {
+        stream: TcpStream,
+        read: Vec<u8>,
+    },
 }
 
 impl Phone {

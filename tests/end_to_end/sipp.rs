@@ -61,7 +61,9 @@ fn sipp(folder: &Path, scenario: &str, at: SocketAddr, carrier: Carrier, to: Opt
     });
     let timeout = format!("{}s", PATIENCE.as_secs());
     command.args(["-timeout", &timeout, "-timeout_error"]);
-    command.args(to.map(|to| to.to_string())).args(to.map(|_| "-r").into_iter().chain(to.map(|_| "50")));
+    command
+        .args(to.map(|to| to.to_string()))
+        .args(to.map(|_| "-r").into_iter().chain(to.map(|_| "50")));
     let spawned = command
         .current_dir(folder)
         .stdin(Stdio::null())
