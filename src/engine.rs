@@ -206,6 +206,7 @@ impl Engine {
             Ok(essentials) => essentials,
             Err(fault) => return self.faulty(flow, message, method, fault),
         };
+        let _span = event::span(&essentials.call_id);
         if too_many_routes(&message, self.policy.limits.route_values_max as usize) {
             return match method {
                 Method::Ack => self.drop(what, Drop::Unanswerable),
@@ -262,6 +263,7 @@ impl Engine {
         let Ok(essentials) = Essentials::read(&message) else {
             return self.drop(what(&message), Drop::Unanswerable);
         };
+        let _span = event::span(&essentials.call_id);
         let what = What::Response {
             status: message.status(),
             to: essentials.cseq_method,
@@ -448,6 +450,7 @@ impl Engine {
 
     fn drop(&mut self, what: What, why: Drop) {
         self.counters.dropped += 1;
+        event::log_dropped(what, why);
         if self.observing {
             self.events.push_back(Event::Dropped { what, why });
         }

@@ -66,6 +66,7 @@ impl Rule {
         MSG_009 = "MSG-009", "RFC 3261 section 16.3";
         MSG_011 = "MSG-011", "RFC 3261 section 16.3";
         MSG_012 = "MSG-012", "RFC 3261 section 21.4.11";
+        TPT_002 = "TPT-002", "RFC 3261 section 18.1.1, RFC 3581";
         PROXY_002 = "PROXY-002", "RFC 3261 section 16.3";
         PROXY_003 = "PROXY-003", "RFC 3261 section 16.3";
         PROXY_004 = "PROXY-004", "RFC 5393 section 4.2";

@@ -13,8 +13,11 @@
 
 mod calls;
 mod capture;
+mod cli;
+mod end_to_end;
 mod layers;
 mod leaks;
+mod logs;
 mod non_interference;
 mod policies;
 mod replay;

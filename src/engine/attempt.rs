@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+<<<<<<< HEAD
 use super::decide::Plan;
 use super::event::{Drop, Event, Judged, What};
+=======
+use super::event::{self, Drop, Event, Judged, What};
+>>>>>>> explain
 use super::output::{LocateId, Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::reject::Reject;
@@ -24,7 +28,7 @@ use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Hop, Origin, Own, Standing, UntrustedKind};
+use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
@@ -263,12 +267,9 @@ impl Engine {
             true => self.counters.cleared_trusted += 1,
             false => self.counters.cleared_untrusted += 1,
         }
+        event::log_cleared(&self.policy, what, origin, hop);
         if self.observing {
-            let standing = match hop {
-                Hop::Trusted(_) => Standing::Trusted,
-                Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served => Standing::Served,
-                Hop::Untrusted(_) => Standing::Untrusted,
-            };
+            let standing = event::standing_of(hop);
             self.events.push_back(Event::Cleared(Judged {
                 what,
                 origin: (origin.standing(), *origin.evidence()),

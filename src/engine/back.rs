@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attempt::TIMER_C;
-use super::event::{Drop, Event, What};
+use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
@@ -430,6 +430,7 @@ impl Engine {
         let what = What::Request(server.method);
         let origin = server.origin;
         self.counters.refused += 1;
+        event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
             self.events.push_back(Event::Refused {
@@ -500,6 +501,7 @@ impl Engine {
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;
+        event::log_refused(&self.policy, what, flow.listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
             self.events.push_back(Event::Refused {

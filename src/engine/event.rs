@@ -1,10 +1,14 @@
 //! What happened, as typed values: log lines, counters, replay and tests are made from them.
 
+use tracing::span::EnteredSpan;
+
 use crate::engine::reject::Reject;
+use crate::policy::{ListenerId, Policy};
 use crate::privacy::Decision;
+use crate::redact::Private;
 use crate::rule::Rule;
 use crate::sip::Method;
-use crate::trust::{Evidence, Standing};
+use crate::trust::{Evidence, Hop, Origin, Standing, UntrustedKind};
 
 /// One thing worth knowing about one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,23 @@ pub enum What {
     Request(Method),
     Response { status: u16, to: Method },
     Unreadable,
+}
+
+impl What {
+    /// The method of a request, or of the request a response answers.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            What::Request(method) | What::Response { to: method, .. } => Some(method),
+            What::Unreadable => None,
+        }
+    }
+
+    pub fn status(self) -> Option<u16> {
+        match self {
+            What::Response { status, .. } => Some(status),
+            What::Request(_) | What::Unreadable => None,
+        }
+    }
 }
 
 /// Why a message went no further.
@@ -79,6 +100,72 @@ impl Drop {
             _ => None,
         }
     }
+}
+
+// Log lines, level debug. Nobody reads them, nothing is computed for them.
+
+/// Every line about one message stands in a span that tells calls apart by a digest.
+pub(super) fn span(call_id: &[u8]) -> EnteredSpan {
+    tracing::debug_span!("message", call = %Private::new(call_id)).entered()
+}
+
+pub(super) fn log_cleared(policy: &Policy, what: What, origin: &Origin, hop: &Hop) {
+    tracing::debug!(
+        listener = listener(policy, origin.flow().listener),
+        method = what.method().map(Method::label),
+        status = what.status(),
+        origin = class(origin.standing()),
+        hop = class(standing_of(hop)),
+        reason = hop.evidence().reason(),
+        "cleared"
+    );
+}
+
+pub(super) fn log_refused(policy: &Policy, what: What, from: ListenerId, origin: Standing, reject: &Reject) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let look = reject.look();
+    tracing::debug!(
+        listener = listener(policy, from),
+        method = what.method().map(Method::label),
+        status = look.status,
+        rule = look.rule.id,
+        origin = class(origin),
+        reason = %reject,
+        "refused"
+    );
+}
+
+pub(super) fn log_dropped(what: What, why: Drop) {
+    tracing::debug!(
+        method = what.method().map(Method::label),
+        status = what.status(),
+        rule = why.rule().map(|rule| rule.id),
+        reason = why.as_str(),
+        "dropped"
+    );
+}
+
+pub(super) fn standing_of(hop: &Hop) -> Standing {
+    match hop {
+        Hop::Trusted(_) => Standing::Trusted,
+        Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served => Standing::Served,
+        Hop::Untrusted(_) => Standing::Untrusted,
+    }
+}
+
+fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Trusted => "trusted",
+        Standing::Served => "served",
+        Standing::Untrusted => "untrusted",
+    }
+}
+
+fn listener(policy: &Policy, id: ListenerId) -> Option<&str> {
+    let listener = policy.listeners.get(usize::from(id.0))?;
+    Some(&listener.name.value)
 }
 
 /// Counters of one engine; every label is bounded.

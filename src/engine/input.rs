@@ -17,7 +17,6 @@ pub struct Now {
 }
 
 /// One thing that happened.
-#[derive(Debug)]
 pub enum Input {
     /// One datagram, or one message framed from a stream. Evidence about its sender is complete.
     Packet { flow: Flow, bytes: Bytes },
@@ -37,4 +36,35 @@ pub enum Input {
     Policy(Arc<Policy>),
     /// The deadline of `next_deadline` has come.
     Tick,
+}
+
+impl std::fmt::Debug for Input {
+    /// Shows nothing a peer wrote, and no address.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Packet { flow, bytes } => {
+                let bytes = bytes.len();
+                f.debug_struct("Packet")
+                    .field("flow", flow)
+                    .field("bytes", &bytes)
+                    .finish()
+            }
+            Input::Unframed { flow, fault, .. } => f
+                .debug_struct("Unframed")
+                .field("flow", flow)
+                .field("fault", fault)
+                .finish_non_exhaustive(),
+            Input::SendFailed(id) => f.debug_tuple("SendFailed").field(id).finish(),
+            Input::Located { id, addresses } => {
+                let addresses = addresses.len();
+                f.debug_struct("Located")
+                    .field("id", id)
+                    .field("addresses", &addresses)
+                    .finish()
+            }
+            Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
+            Input::Policy(_) => f.write_str("Policy"),
+            Input::Tick => f.write_str("Tick"),
+        }
+    }
 }

@@ -1,0 +1,355 @@
+//! `sipveil explain`: what would happen to one message between two parties, header by header, and why.
+//!
+//! The message is the operator's own, so its values are shown; what cannot be printed is escaped. Opens no port, reads no
+//! key: tokens in what is shown are not ours to use.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program: reads the message"
+)]
+
+mod party;
+mod reader;
+mod rows;
+mod screen;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use self::party::{Place, Side};
+use self::reader::Reading;
+use self::rows::Row;
+use super::Exit;
+use crate::config;
+use crate::engine::event::What;
+use crate::engine::judge::{Judge, Judgement, Outcome};
+use crate::policy::Policy;
+use crate::privacy::PrivacySet;
+use crate::seal::{Keys, SECRET_BYTES};
+use crate::sip::message::StartLine;
+use crate::sip::parse::{Carrier, ParseError, ParseLimits, Refused, parse};
+use crate::sip::{Message, Method, Name};
+use crate::trust::{Evidence, OwnAddresses, Standing};
+
+/// Bytes of a message file that are read; a datagram holds no more.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The message: a file with one SIP request or response.
+    #[arg(value_name = "MESSAGE.sip")]
+    message: PathBuf,
+
+    /// Who sends it: the name of a [[peer]], LISTENER or LISTENER:ADDRESS, an address, or `trusted`, `untrusted`, `ue`.
+    #[arg(long, value_name = "PEER")]
+    from: String,
+
+    /// Who is to get it; the same words.
+    #[arg(long, value_name = "PEER")]
+    to: String,
+
+    /// The same as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that is told about one message.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    message: String,
+    #[serde(flatten)]
+    verdict: Verdict,
+    from: Party,
+    to: Party,
+    /// Privacy values that count.
+    asks_for: Vec<&'static str>,
+    headers: Vec<Row>,
+    /// What only a running proxy does to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<&'static str>,
+    /// The message as it would leave; of a refused request, nothing.
+    leaves: Option<String>,
+    second_reader: Option<Reading>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+enum Verdict {
+    Forwarded,
+    Refused {
+        status: u16,
+        reason: String,
+        why: String,
+        rule: &'static str,
+        clause: &'static str,
+    },
+    Dropped {
+        why: &'static str,
+    },
+}
+
+/// One end of the message's way, and how it was judged.
+#[derive(Debug, Serialize)]
+struct Party {
+    listener: String,
+    address: String,
+    standing: &'static str,
+    reason: &'static str,
+    /// Where the policy says so, `FILE:LINE`; nothing: a default, or a party made for this question.
+    policy: Option<String>,
+}
+
+/// Explains on standard output; on standard error why it cannot.
+pub(super) fn explain(config: &Path, arguments: &Arguments) -> Exit {
+    let policy = match config::load(config) {
+        Ok((policy, _)) => policy,
+        Err(found) => {
+            super::check::tell(&found);
+            return Exit::BadInput;
+        }
+    };
+    match explanation(policy, arguments) {
+        Ok(explanation) => {
+            show(&explanation, arguments.json);
+            Exit::Done
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            Exit::BadInput
+        }
+    }
+}
+
+fn show(explanation: &Explanation, json: bool) {
+    let mut screen = anstream::stdout().lock();
+    // A reader that went away (`| head`) wants no more.
+    let _ = match json {
+        true => serde_json::to_writer_pretty(&mut screen, explanation)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(screen)),
+        false => write!(screen, "{}", screen::Screen(explanation)),
+    };
+}
+
+/// Why there is nothing to explain.
+#[derive(Debug, thiserror::Error)]
+enum Unexplained {
+    #[error("{}: {error}; give a file with one SIP message", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{}: longer than {FILE_BYTES_MAX} bytes, which no message is", path.display())]
+    TooLong { path: PathBuf },
+    #[error("{}: byte {at}: {error}{}", path.display(), remedy(*error))]
+    Message {
+        path: PathBuf,
+        at: usize,
+        error: ParseError,
+    },
+    #[error(transparent)]
+    Party(#[from] party::Unknown),
+    #[error("the policy's domain makes no keys: {0}")]
+    Keys(#[from] crate::seal::KeyError),
+}
+
+fn remedy(error: ParseError) -> &'static str {
+    match error {
+        ParseError::NoBlankLine => "; end it with an empty line",
+        ParseError::ShortBody => "; correct Content-Length, or leave it out",
+        _ => "",
+    }
+}
+
+fn explanation(mut policy: Policy, arguments: &Arguments) -> Result<Explanation, Unexplained> {
+    let bytes = read(&arguments.message)?;
+    let limits = limits(&policy);
+    let refused = |refused: Box<Refused>| Unexplained::Message {
+        path: arguments.message.clone(),
+        at: fault_at(&bytes, &refused),
+        error: refused.error,
+    };
+    let message = parse(bytes.clone(), Carrier::Datagram, &limits)
+        .and_then(|_| parse(as_sent(&bytes), Carrier::Datagram, &limits))
+        .map_err(refused)?;
+    let from = Place::find(&mut policy, &arguments.from, Side::From)?;
+    let to = Place::find(&mut policy, &arguments.to, Side::To)?;
+    let keys = Keys::new(&[(0, [0; SECRET_BYTES])], &policy.domain.id.value, 0)?;
+    let own = OwnAddresses::new(&policy, &party::bound(&policy));
+    let judge = Judge {
+        policy: &policy,
+        keys: &keys,
+        own: &own,
+    };
+    let judgement = judge.message(message.clone(), from.flow(), to.destination(), PrivacySet::EMPTY);
+    Ok(told(&policy, &message, &judgement, (&from, &to)))
+}
+
+fn told(policy: &Policy, message: &Message, judgement: &Judgement, (from, to): (&Place, &Place)) -> Explanation {
+    let leaving = match &judgement.outcome {
+        Outcome::Cleared(outgoing) => Some(outgoing.bytes()),
+        _ => None,
+    };
+    let read_again = leaving.and_then(|bytes| parse(bytes.clone(), Carrier::Datagram, &limits(policy)).ok());
+    let decisions: Vec<_> = judgement.admitted.iter().chain(&judgement.cleared).copied().collect();
+    let origin = (judgement.origin.standing(), *judgement.origin.evidence());
+    let hop = (judgement.hop_standing(), *judgement.hop.evidence());
+    Explanation {
+        message: start_line(message, judgement.what),
+        verdict: verdict(&judgement.outcome),
+        from: party(policy, from, origin),
+        to: party(policy, to, hop),
+        asks_for: words(judgement.set),
+        headers: rows::rows(&policy.file, message, read_again.as_ref(), &decisions),
+        beside: if leaving.is_some() {
+            beside(message, judgement)
+        } else {
+            Vec::new()
+        },
+        leaves: leaving.map(|bytes| screen::sealed(&screen::printable(bytes))),
+        second_reader: read_again.as_ref().map(reader::compare),
+    }
+}
+
+fn beside(message: &Message, judgement: &Judgement) -> Vec<&'static str> {
+    let mut beside = Vec::new();
+    let opens_dialog = [Method::Invite, Method::Subscribe, Method::Refer, Method::Other];
+    if message.method().is_some_and(|method| opens_dialog.contains(&method)) {
+        beside.push("a Record-Route with a sealed token is added");
+    }
+    if judgement.origin.standing() == Standing::Served {
+        beside.push("only a registered UE is served; its registration tells which identity is asserted");
+    }
+    beside
+}
+
+fn verdict(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Cleared(_) => Verdict::Forwarded,
+        Outcome::Dropped(why) => Verdict::Dropped { why: why.as_str() },
+        Outcome::Refused(reject) => {
+            let look = reject.look();
+            Verdict::Refused {
+                status: look.status,
+                reason: look.reason,
+                why: reject.to_string(),
+                rule: look.rule.id,
+                clause: look.rule.clause,
+            }
+        }
+    }
+}
+
+fn party(policy: &Policy, place: &Place, (standing, evidence): (Standing, Evidence)) -> Party {
+    let listener = policy.listeners.get(usize::from(place.listener.0));
+    Party {
+        listener: listener.map_or_else(String::new, |listener| listener.name.value.clone()),
+        address: place.remote.to_string(),
+        standing: match standing {
+            Standing::Trusted => "trusted",
+            Standing::Served => "served",
+            Standing::Untrusted => "untrusted",
+        },
+        reason: evidence.reason(),
+        policy: rows::place(&policy.file, evidence.policy_line()),
+    }
+}
+
+fn words(set: PrivacySet) -> Vec<&'static str> {
+    [
+        (PrivacySet::NONE, "none"),
+        (PrivacySet::ID, "id"),
+        (PrivacySet::USER, "user"),
+        (PrivacySet::HEADER, "header"),
+        (PrivacySet::SESSION, "session"),
+        (PrivacySet::HISTORY, "history"),
+        (PrivacySet::UNKNOWN, "unknown"),
+        (PrivacySet::CRITICAL, "critical"),
+    ]
+    .into_iter()
+    .filter(|(value, _)| set.has(*value))
+    .map(|(_, word)| word)
+    .collect()
+}
+
+fn start_line(message: &Message, what: What) -> String {
+    match message.start() {
+        StartLine::Request { .. } => {
+            let uri = screen::printable(message.request_uri());
+            format!("{} {uri}", screen::printable(message.method_name()))
+        }
+        StartLine::Response { status, .. } => match what.method() {
+            Some(method) => format!("{status} to {}", method.label()),
+            None => status.to_string(),
+        },
+    }
+}
+
+fn read(path: &Path) -> Result<Bytes, Unexplained> {
+    let failed = |error| Unexplained::File {
+        path: path.to_owned(),
+        error,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let path = path.to_owned();
+        return Err(Unexplained::TooLong { path });
+    }
+    Ok(Bytes::from(bytes))
+}
+
+/// The message with the line ends of SIP, where an editor wrote others; its body is left alone.
+fn as_sent(bytes: &Bytes) -> Bytes {
+    let blank = memchr::memmem::find(bytes, b"\n\n").map_or(bytes.len(), |at| at + 2);
+    let (head, body) = bytes.split_at(blank);
+    if head.contains(&b'\r') {
+        return bytes.clone();
+    }
+    let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').collect();
+    let head = lines.join(&b"\r\n"[..]);
+    Bytes::from([&head, body].concat())
+}
+
+/// Where in the file the fault is, as near as the index of a half-read message tells.
+fn fault_at(bytes: &Bytes, refused: &Refused) -> usize {
+    let begin = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let Some(message) = &refused.message else { return begin };
+    let offset = |value: &[u8]| value.as_ptr() as usize - message.bytes().as_ptr() as usize;
+    match refused.error {
+        ParseError::HeaderRow
+        | ParseError::HeaderTooLong
+        | ParseError::HeaderBlockTooLarge
+        | ParseError::BareCarriageReturn => {
+            // Behind the last row that was read, or behind the start line.
+            let read = message
+                .all_rows()
+                .last()
+                .map_or(0, |(_, _, value)| offset(value) + value.len());
+            let line_end = memchr::memchr(b'\n', &message.bytes()[read..]);
+            begin + read + line_end.map_or(0, |at| at + 1)
+        }
+        ParseError::NoBlankLine => bytes.len(),
+        ParseError::ContentLength => begin + message.rows(Name::ContentLength).last().map_or(0, offset),
+        ParseError::ShortBody | ParseError::BodyTooLarge => begin + offset(message.body()),
+        ParseError::NotSip
+        | ParseError::RequestLine
+        | ParseError::StatusLine
+        | ParseError::Version
+        | ParseError::StartLineTooLong => begin,
+    }
+}
+
+fn limits(policy: &Policy) -> ParseLimits {
+    let limits = &policy.limits;
+    ParseLimits {
+        start_line_bytes_max: limits.start_line_bytes_max as usize,
+        header_bytes_max: limits.header_bytes_max as usize,
+        header_block_bytes_max: limits.header_block_bytes_max as usize,
+        header_rows_max: limits.header_rows_max as usize,
+        body_bytes_max: limits.body_bytes_max as usize,
+    }
+}
