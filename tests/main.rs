@@ -18,6 +18,7 @@ mod leaks;
 mod legs;
 mod non_interference;
 mod policies;
+mod privacy_header;
 mod requirements;
 mod table_a;
 mod table_c;
