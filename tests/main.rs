@@ -13,6 +13,7 @@
 
 mod calls;
 mod capture;
+mod dialogs;
 mod layers;
 mod leaks;
 mod legs;
