@@ -2,6 +2,7 @@
 //!
 //! The originator of every message here is called Al. Whatever holds one of [`SECRETS`] tells who Al is or where.
 
+use crate::calls::register;
 use crate::world::{POLICY, Sent, World, respond};
 
 /// A machine around the engine.
@@ -21,8 +22,12 @@ pub const ALLY: Party = party("net", "192.0.2.70:5060", "ally.example");
 pub const NET: Party = party("net", "192.0.2.9:5060", "net.example");
 /// Another stranger, who only ever sends.
 pub const STRANGER: Party = party("net", "192.0.2.8:5060", "");
-/// A UE, as somebody who receives.
+/// A UE. It registers when it sends.
 pub const UE: Party = party("access", "10.30.0.9:5060", "ue.example");
+/// Another UE, who only ever sends.
+pub const OTHER_UE: Party = party("access", "10.30.0.8:5060", "");
+/// What the network says a registered UE is called.
+pub const UE_IDENTITY: &str = "<sip:ue@home1.example>";
 
 const fn party(listener: &'static str, address: &'static str, domain: &'static str) -> Party {
     Party {
@@ -56,9 +61,13 @@ pub fn request_with_body(from: Party, to: Party, method: &str, rows: &str, body:
     } else {
         "Contact: <sip:al-secret@10.99.0.7>\r\n"
     };
+    let called = match to == UE {
+        true => UE_IDENTITY.to_owned(),
+        false => format!("<sip:bob@{domain}>"),
+    };
     format!(
         "{method} sip:bob@{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bKreq\r\nMax-Forwards: 70\r\n\
-         {from_row}To: <sip:bob@{domain}>\r\nCall-ID: call-1\r\nCSeq: 1 {method}\r\n{contact}{rows}\
+         {from_row}To: {called}\r\nCall-ID: call-1\r\nCSeq: 1 {method}\r\n{contact}{rows}\
          Content-Length: {length}\r\n\r\n{body}"
     )
 }
@@ -90,7 +99,21 @@ pub fn policy_with_id_handling(lines: &str) -> String {
 
 /// A request sent through a world: the one message that reached `to`.
 pub fn forwarded(policy: &str, from: Party, to: Party, method: &str, rows: &str) -> Sent {
-    deliver(&mut World::new(policy), from, to, &request(from, to, method, rows))
+    deliver(
+        &mut world_of(policy, &[from]),
+        from,
+        to,
+        &request(from, to, method, rows),
+    )
+}
+
+/// A world in which the UEs among these parties are registered.
+pub fn world_of(policy: &str, parties: &[Party]) -> World {
+    let mut world = World::new(policy);
+    for ue in parties.iter().filter(|party| party.listener == "access") {
+        register(&mut world, ue.address);
+    }
+    world
 }
 
 /// Hands a request in and gives what reached the party it was for.
@@ -103,7 +126,7 @@ pub fn deliver(world: &mut World, from: Party, to: Party, text: &str) -> Sent {
 
 /// The refusal of a request; nothing but it (and a 100) left.
 pub fn refused(policy: &str, from: Party, to: Party, method: &str, rows: &str) -> Sent {
-    let mut world = World::new(policy);
+    let mut world = world_of(policy, &[from]);
     let sent = world.packet(from.listener, from.address, &request(from, to, method, rows));
     assert_eq!(sent.len(), 1, "{sent:#?}");
     assert_eq!(sent[0].to.to_string(), from.address, "{sent:#?}");
@@ -113,7 +136,7 @@ pub fn refused(policy: &str, from: Party, to: Party, method: &str, rows: &str) -
 
 /// A response of `responder` to an INVITE of `requester`, as it arrives back there.
 pub fn answered(policy: &str, responder: Party, requester: Party, status: &str, rows: &str) -> Sent {
-    let mut world = World::new(policy);
+    let mut world = world_of(policy, &[responder, requester]);
     let invite = deliver(
         &mut world,
         requester,

@@ -23,5 +23,6 @@ mod privacy_header;
 mod requirements;
 mod table_a;
 mod table_c;
+mod traps;
 mod tree;
 mod world;

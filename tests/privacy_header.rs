@@ -296,9 +296,12 @@ fn every_method_is_under_the_same_rules() {
 #[test]
 fn an_ack_never_carries_an_identity_out_or_in() {
     for rows in [PAI.to_owned(), format!("Privacy: none\r\n{PAI}")] {
-        for (from, to) in [(CORE, UE), (CORE, NET), (NET, CORE)] {
-            let sent = forwarded(POLICY, from, to, "ACK", &rows);
-            assert!(sent.rows("P-Asserted-Identity").is_empty(), "{}", sent.text());
+        let sent = forwarded(POLICY, NET, CORE, "ACK", &rows);
+        assert!(sent.rows("P-Asserted-Identity").is_empty(), "{}", sent.text());
+        // Outside, one that belongs to no dialog of ours goes nowhere; others: tests/dialogs.rs.
+        for to in [UE, NET] {
+            let text = legs::request(CORE, to, "ACK", &rows);
+            assert!(World::new(POLICY).packet(CORE.listener, CORE.address, &text).is_empty());
         }
     }
 }
@@ -575,7 +578,7 @@ fn a_response_is_delivered_whatever_it_asks() {
 //= PRIV-065 type=test
 #[test]
 fn what_releases_a_session_is_always_forwarded() {
-    for method in ["ACK", "BYE", "PRACK"] {
+    for method in ["BYE", "PRACK"] {
         let sent = forwarded(POLICY, CORE, UE, method, &format!("Privacy: id;foo;critical\r\n{PAI}"));
         assert!(sent.rows("P-Asserted-Identity").is_empty(), "{method}");
         assert_eq!(sent.row("Privacy"), Some("id;foo;critical"));
@@ -606,7 +609,7 @@ fn a_registration_keeps_what_it_says() {
         assert_eq!(sent.row("Contact"), Some("<sip:al-secret@10.99.0.7>"));
         assert_eq!(sent.row("Privacy"), Some("user;foo;critical"));
         assert_eq!(sent.row("User-Agent"), Some("u"));
-        assert_eq!(sent.row("Path"), Some("<sip:10.20.0.8;lr>"));
+        assert_eq!(sent.rows("Path").last(), Some(&"<sip:10.20.0.8;lr>"));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A cell is a test. Where a default decides, the default of the other kind of hop says the contrary.
 
-use crate::legs::{ALLY, CORE, NET, PAI, Party, STRANGER, UE, answered, forwarded, policy};
+use crate::legs::{ALLY, CORE, NET, OTHER_UE, PAI, Party, STRANGER, UE, UE_IDENTITY, answered, forwarded, policy};
 use crate::world::Sent;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ const RESPONSE: Leg = |policy, from, to, rows| answered(policy, from, to, "200 O
 fn cell(leg: Leg, parties: (Party, Party), profile: &str, default: &str, privacy: &str, fate: Fate) {
     let (from, to) = parties;
     let contrary = if default == "keep" { "remove" } else { "keep" };
-    let policy = match to == UE {
+    let policy = match to.listener == "access" {
         true => policy(profile, default, contrary),
         false => policy(profile, contrary, default),
     };
@@ -33,8 +33,13 @@ fn cell(leg: Leg, parties: (Party, Party), profile: &str, default: &str, privacy
     };
     let sent = leg(&policy, from, to, &format!("{row}{PAI}"));
     let found = sent.rows("P-Asserted-Identity");
+    // What a UE says of itself never counts; it is asserted anew.
+    let identity = match from.listener == "access" {
+        true => UE_IDENTITY,
+        false => PAI.trim_end().split_once(": ").unwrap().1,
+    };
     match fate {
-        Kept => assert_eq!(found, [PAI.trim_end().split_once(": ").unwrap().1], "{}", sent.text()),
+        Kept => assert_eq!(found, [identity], "{}", sent.text()),
         Gone => {
             assert!(found.is_empty(), "{}", sent.text());
             assert!(!sent.text().contains("15550001"), "{}", sent.text());
@@ -127,12 +132,20 @@ boundary!(request_t_of_a_listed_peer_to_u: REQUEST (ALLY, NET));
 one_fate!(request_u_to_t: REQUEST (NET, CORE), Gone);
 one_fate!(request_u_to_e: REQUEST (NET, UE), Gone);
 one_fate!(request_u_to_u: REQUEST (STRANGER, NET), Gone);
+one_fate!(request_s_to_t: REQUEST (UE, CORE), Kept);
+boundary!(request_s_to_e: REQUEST (OTHER_UE, UE));
+boundary!(request_s_to_u: REQUEST (UE, NET));
 
 one_fate!(response_t_to_t: RESPONSE (ALLY, CORE), Kept);
 one_fate!(response_t_to_t_outwards: RESPONSE (CORE, ALLY), Kept);
 boundary!(response_t_to_u: RESPONSE (CORE, NET));
 one_fate!(response_u_to_t: RESPONSE (NET, CORE), Gone);
 one_fate!(response_u_to_u: RESPONSE (NET, STRANGER), Gone);
+boundary!(response_t_to_e: RESPONSE (CORE, UE));
+one_fate!(response_u_to_e: RESPONSE (NET, UE), Gone);
+one_fate!(response_s_to_t: RESPONSE (UE, CORE), Kept);
+boundary!(response_s_to_e: RESPONSE (UE, OTHER_UE));
+boundary!(response_s_to_u: RESPONSE (UE, NET));
 
 /// The whole row of refused and provisional answers, not only of 200.
 //= PRIV-014 type=test
