@@ -13,6 +13,7 @@
 
 mod calls;
 mod capture;
+<<<<<<< HEAD
 mod cli;
 mod end_to_end;
 mod layers;
@@ -21,6 +22,18 @@ mod logs;
 mod non_interference;
 mod policies;
 mod replay;
+=======
+mod dialogs;
+mod layers;
+mod leaks;
+mod legs;
+mod non_interference;
+mod policies;
+mod privacy_header;
+>>>>>>> privacytests
 mod requirements;
+mod table_a;
+mod table_c;
+mod traps;
 mod tree;
 mod world;

@@ -11,7 +11,7 @@ use super::{Due, Engine, KeyOf, Now, TIMERS};
 use crate::pcscf::{Learned, register};
 use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
-use crate::privacy::{DialogMemory, Notes, Outgoing, PrivacySet, admit};
+use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::list;
@@ -277,7 +277,7 @@ impl Engine {
                     continue;
                 }
                 let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, user);
-                let (Ok((memory, _)), Some(at)) = (opened, memchr::memmem::find(value, user)) else {
+                let (Ok((memory, Party::Creator)), Some(at)) = (opened, memchr::memmem::find(value, user)) else {
                     continue;
                 };
                 found = Some((row, at..at + user.len(), memory));

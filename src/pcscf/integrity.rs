@@ -1,6 +1,6 @@
 //! `integrity-protected` in Authorization: the P-CSCF's word to the registrar, never the sender's.
 
-use crate::sip::headers::grammar::{quoted_end, trim};
+use crate::sip::headers::credentials::{self, Left};
 use crate::sip::{Draft, Name};
 
 const CLAIM: &[u8] = b"integrity-protected";
@@ -13,59 +13,18 @@ pub fn unclaim(draft: &mut Draft) {
     let claims: Vec<_> = draft
         .rows_at(Name::Authorization)
         .filter(|(_, value)| mentions(value))
-        .map(|(row, value)| (row, without_claim(value)))
+        .map(|(row, value)| (row, credentials::without(value, &[CLAIM])))
         .collect();
-    for (row, value) in claims.into_iter().rev() {
-        match mentions(&value) {
-            true => draft.remove_row(row),
-            false => draft.set(row, &[&value]),
+    for (row, left) in claims.into_iter().rev() {
+        match left {
+            Left::Without(value) if !mentions(&value) => draft.set(row, &[&value]),
+            _ => draft.remove_row(row),
         }
     }
 }
 
 fn mentions(value: &[u8]) -> bool {
     value.windows(CLAIM.len()).any(|text| text.eq_ignore_ascii_case(CLAIM))
-}
-
-/// `Digest a=1, b="2"` without the parameters of that name.
-fn without_claim(value: &[u8]) -> Vec<u8> {
-    let value = trim(value);
-    let scheme_end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
-    let (scheme, params) = value.split_at(scheme_end);
-    let mut out = scheme.to_vec();
-    let mut separator = &b" "[..];
-    for param in split(params).filter(|param| !is_claim(param)) {
-        out.extend_from_slice(separator);
-        out.extend_from_slice(param);
-        separator = b", ";
-    }
-    out
-}
-
-fn is_claim(param: &[u8]) -> bool {
-    let name = param.split(|byte| *byte == b'=').next().unwrap_or_default();
-    trim(name).eq_ignore_ascii_case(CLAIM)
-}
-
-/// The parameters between commas outside quotes.
-fn split(params: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = params;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut at = 0;
-        while at < rest.len() && rest[at] != b',' {
-            at = match rest[at] {
-                b'"' => quoted_end(rest, at).unwrap_or(rest.len()),
-                _ => at + 1,
-            };
-        }
-        let (param, behind) = rest.split_at(at.min(rest.len()));
-        rest = behind.get(1..).unwrap_or_default();
-        Some(trim(param))
-    })
-    .filter(|param| !param.is_empty())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::decision::{Action, Notes};
 use super::effects::{IN_FROM_STRANGER, IN_FROM_UE};
+use super::registrar;
 use crate::policy::privacy::RemotePartyId;
 use crate::policy::{Policy, StatedBy};
 use crate::rule::Rule;
@@ -24,6 +25,7 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
         Standing::Served => {
             let gone = draft.remove_names(IN_FROM_UE);
             note_gone(notes, gone, Rule::PAI_001);
+            registrar::strip(draft, notes);
         }
         Standing::Untrusted => {
             let mut bound = IN_FROM_STRANGER;
@@ -34,6 +36,7 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
             };
             let gone = draft.remove_names(bound);
             note_gone(notes, gone, Rule::PAI_002);
+            registrar::strip(draft, notes);
         }
     }
 }

@@ -77,7 +77,13 @@ const BOUND: u128 = set(&[
 ]);
 
 /// Table C, column "in from S". P-Preferred-Identity is read before it goes, so it is not here.
-pub const IN_FROM_UE: u128 = BOUND | set(&[Name::Path, Name::SecurityClient, Name::SecurityVerify]);
+pub const IN_FROM_UE: u128 = BOUND
+    | set(&[
+        Name::Path,
+        Name::PAssociatedUri,
+        Name::SecurityClient,
+        Name::SecurityVerify,
+    ]);
 
 /// Table C, column "in from U".
 //= PAI-002

@@ -15,7 +15,9 @@ use crate::policy::spec_t::UnknownToken;
 use crate::policy::{Policy, StatedBy};
 use crate::rule::Rule;
 use crate::seal::Keys;
+use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
@@ -327,7 +329,7 @@ impl Gate<'_> {
             lacking: wanted.unprovidable.clone(),
             rewrites_from: true,
         };
-        let registers = draft.method() == Some(Method::Register);
+        let registers = draft.exchange() == Some(Method::Register);
         let provides_user = self.policy.privacy.values.value.contains(&Provided::User);
         if registers || !wanted.set.has(PrivacySet::USER) || !provides_user {
             plan.rewrites_from = provides_user;
@@ -357,7 +359,8 @@ impl Gate<'_> {
         if dialog.party != Party::Creator {
             return;
         }
-        if wanted.set.has(PrivacySet::USER) && plan.rewrites_from && dialog.memory.from.is_none() {
+        let by_id = wanted.set.has(PrivacySet::ID) && self.policy.privacy.id_anonymises_from.value;
+        if (wanted.set.has(PrivacySet::USER) || by_id) && plan.rewrites_from && dialog.memory.from.is_none() {
             dialog.memory.from = draft.first(Name::From).map(<[u8]>::to_vec);
         }
         if plan.hiding.record_route && draft.has(Name::RecordRoute) {
@@ -541,7 +544,8 @@ fn note_contact(before: &[Vec<u8>], after: &Draft, notes: &mut Notes) {
     }
 }
 
-/// Whether the Call-ID names the originator's host: an IP address, or a name within the domain of From or Contact.
+/// Whether the Call-ID names the originator's host: an IP address, or a name within the domain of From, Contact or the
+/// first Via.
 //= PRIV-062
 fn call_id_tells(draft: &Draft) -> bool {
     let Some(call_id) = draft.first(Name::CallId) else {
@@ -556,6 +560,13 @@ fn call_id_tells(draft: &Draft) -> bool {
         .and_then(|host| host.strip_suffix(b"]"))
         .unwrap_or(host);
     if std::str::from_utf8(bare).is_ok_and(|host| host.parse::<std::net::IpAddr>().is_ok()) {
+        return true;
+    }
+    let first_via = draft.rows(Name::Via).last().and_then(|row| {
+        let value = list::values(row).last()?.of(row);
+        Some(Via::parse(value).ok()?.0)
+    });
+    if first_via.is_some_and(|via| within(host, via.host())) {
         return true;
     }
     [Name::From, Name::Contact]

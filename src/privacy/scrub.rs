@@ -3,6 +3,7 @@
 use super::anonymous;
 use super::decision::{Action, Notes};
 use super::effects::{DELETIONS, bound_to_domain};
+use super::registrar;
 use super::wanted::{IdentityFate, PrivacySet, Wanted, identity_fate};
 use crate::policy::spec_t::DefaultPrivacy;
 use crate::policy::{Policy, Stated, StatedBy};
@@ -39,8 +40,9 @@ impl Scrubbed {
         asserted_identity(&mut draft, wanted.set, terms, notes);
         let gone = draft.remove_names(bound_to_domain(terms.kind, is_request));
         notes.note_set(gone, Action::Removed, Rule::TRUST_040);
+        registrar::strip(&mut draft, notes);
         //= PRIV-042
-        let registers = draft.method() == Some(Method::Register);
+        let registers = draft.exchange() == Some(Method::Register);
         if !registers && !wanted.set.is_empty() && wanted.set != PrivacySet::NONE {
             deletions(&mut draft, wanted.set, notes);
             if is_request {
@@ -173,10 +175,13 @@ fn from(draft: &mut Draft, terms: Terms<'_>, notes: &mut Notes) {
 
 //= PRIV-091
 fn referred_by(draft: &mut Draft, notes: &mut Notes) {
-    let Some((row, _)) = draft.first_at(Name::ReferredBy) else {
+    let rows: smallvec::SmallVec<[_; 1]> = draft.rows_at(Name::ReferredBy).map(|(row, _)| row).collect();
+    if rows.is_empty() {
         return;
-    };
-    draft.set(row, &[b"<", anonymous::ANONYMOUS_URI, b">"]);
+    }
+    for row in rows {
+        draft.set(row, &[b"<", anonymous::ANONYMOUS_URI, b">"]);
+    }
     notes.note(Name::ReferredBy, Action::Anonymised, Rule::PRIV_091, StatedBy::Default);
 }
 

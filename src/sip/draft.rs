@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
 use super::{Method, Name};
 
@@ -40,6 +41,12 @@ impl From<Message> for Draft {
 impl Draft {
     pub fn method(&self) -> Option<Method> {
         self.message.method()
+    }
+
+    /// The method of the request this is, or answers, as CSeq names it.
+    pub fn exchange(&self) -> Option<Method> {
+        self.method()
+            .or_else(|| Some(CSeq::parse(self.first(Name::CSeq)?).ok()?.method))
     }
 
     pub fn method_name(&self) -> &[u8] {

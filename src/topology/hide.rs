@@ -82,10 +82,8 @@ pub fn record_route(draft: &Draft) -> Vec<u8> {
 
 /// Whether the Contact of this message is a remote target: not a registration's, not a redirection's.
 fn carries_target(draft: &Draft) -> bool {
-    match draft.method() {
-        Some(method) => method != Method::Register,
-        None => draft.status() < 300,
-    }
+    let redirects = !draft.is_request() && draft.status() >= 300;
+    draft.exchange() != Some(Method::Register) && !redirects
 }
 
 fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
@@ -138,7 +136,6 @@ fn contact(out: &mut Vec<u8>, value: &[u8], own: &Own, keys: &Keys, nonce: [u8; 
             .iter()
             .any(|name| param.is(name));
         if !names_device {
-            out.push(b';');
             out.extend_from_slice(param.span.of(value));
         }
     }

@@ -5,6 +5,7 @@
 //! elsewhere; nothing here knows a peer, a policy or a whole message. `Debug` of every type here shows no text of the message.
 
 pub mod content_length;
+pub mod credentials;
 pub mod cseq;
 pub mod grammar;
 pub mod identity;

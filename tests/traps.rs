@@ -1,0 +1,508 @@
+//! The traps of the catalogue's section 19: faults that published configurations have, one test each.
+
+use crate::legs::{
+    ALLY, ANONYMOUS, CORE, FROM, NET, PAI, STRANGER, UE, UE_IDENTITY, answered, deliver, forwarded, policy,
+    policy_with_privacy, refused, reply, request, tells_none_of, tells_nothing, world_of,
+};
+use crate::world::{POLICY, World, contact_uri, routes};
+
+fn has_pai(sent: &crate::world::Sent) -> bool {
+    !sent.rows("P-Asserted-Identity").is_empty()
+}
+
+//= TRAP-01 type=test
+#[test]
+fn trap_01_the_header_is_no_string_to_compare() {
+    for value in ["id;critical", "user;id", "ID", "id "] {
+        let sent = forwarded(POLICY, CORE, UE, "INVITE", &format!("Privacy: {value}\r\n{PAI}"));
+        assert!(!has_pai(&sent), "{value}");
+    }
+}
+
+//= TRAP-02 type=test
+#[test]
+fn trap_02_what_cannot_be_read_is_private() {
+    for value in ["id;foo", "none;id", "foo", "\"id\"", "\u{7f}"] {
+        let sent = forwarded(POLICY, CORE, UE, "INVITE", &format!("Privacy: {value}\r\n{PAI}"));
+        assert!(!has_pai(&sent), "{value}");
+    }
+}
+
+//= TRAP-03 type=test
+#[test]
+fn trap_03_every_row_counts() {
+    let sent = forwarded(
+        POLICY,
+        CORE,
+        UE,
+        "INVITE",
+        &format!("Privacy: history\r\nX: y\r\nPrivacy: id\r\n{PAI}"),
+    );
+    assert!(!has_pai(&sent));
+}
+
+//= TRAP-04 type=test
+#[test]
+fn trap_04_not_in_the_first_request_alone() {
+    // Responses of a hidden party that answers a UE.
+    for status in ["183 Progress", "200 OK"] {
+        let sent = answered(POLICY, CORE, UE, status, &format!("Privacy: id\r\n{PAI}"));
+        assert!(!has_pai(&sent), "{status}");
+    }
+    // And its requests afterwards.
+    let mut world = world_of(POLICY, &[UE]);
+    let invite = deliver(&mut world, UE, CORE, &request(UE, CORE, "INVITE", ""));
+    reply(
+        &mut world,
+        &invite,
+        CORE,
+        UE,
+        "200 OK",
+        "b",
+        &format!("Privacy: id\r\nContact: <sip:x@10.20.0.9>\r\n{PAI}"),
+    );
+    let route = routes(&invite.rows("Record-Route"), false);
+    for method in ["INVITE", "UPDATE", "INFO", "BYE"] {
+        let text = format!(
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP 10.20.0.9:5060;branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n{route}\
+             From: {};tag=b\r\nTo: {}\r\nCall-ID: call-1\r\nCSeq: 9 {method}\r\n{PAI}Content-Length: 0\r\n\r\n",
+            "sip:ue@10.30.0.9",
+            invite.row("To").unwrap(),
+            invite.row("From").unwrap()
+        );
+        assert!(!has_pai(&deliver(&mut world, CORE, UE, &text)), "{method}");
+    }
+}
+
+//= TRAP-05 type=test
+//= TRAP-06 type=test
+#[test]
+fn trap_06_what_a_ue_asserts_itself_is_not_seen_again() {
+    for rows in [
+        "From: <sip:bob@home1.example>;tag=7\r\n",
+        "P-Asserted-Identity: <sip:bob@home1.example>\r\n",
+        "P-Asserted-Identity: <tel:+15550007>\r\n",
+    ] {
+        let sent = forwarded(POLICY, UE, CORE, "INVITE", rows);
+        assert_eq!(sent.rows("P-Asserted-Identity"), [UE_IDENTITY], "{rows}");
+    }
+}
+
+//= TRAP-07 type=test
+//= PRIV-026 type=test
+#[test]
+fn trap_07_each_attempt_is_cleared_for_its_own_hop() {
+    let second = POLICY.replace(
+        "next_hop = [\"sip:192.0.2.70:5060\"]",
+        "next_hop = [\"sip:192.0.2.70:5060\", \"sip:192.0.2.9:5060\"]",
+    );
+    let mut world = World::new(&second);
+    let rows = format!("Privacy: user;id\r\n{PAI}");
+    let first = deliver(&mut world, CORE, ALLY, &request(CORE, ALLY, "MESSAGE", &rows));
+    assert!(has_pai(&first));
+    assert_eq!((first.row("From"), first.row("Privacy")), (Some(FROM), Some("user;id")));
+    let busy = crate::world::respond(&first, "503 Service Unavailable", "x", "");
+    let sent = world.packet(ALLY.listener, ALLY.address, &busy);
+    let next = sent.iter().find(|sent| sent.to.to_string() == NET.address).unwrap();
+    tells_nothing(next);
+    assert_eq!((next.row("From"), next.row("Privacy")), (Some(ANONYMOUS), Some("id")));
+    // The other way round the second, trusted one lost nothing to the first.
+    let second = POLICY.replace(
+        "next_hop = [\"sip:192.0.2.70:5060\"]",
+        "next_hop = [\"sip:192.0.2.9:5060\", \"sip:192.0.2.70:5060\"]",
+    );
+    let mut world = World::new(&second);
+    let sent = world.packet(CORE.listener, CORE.address, &request(CORE, ALLY, "MESSAGE", &rows));
+    assert!(!has_pai(&sent[0]));
+    let busy = crate::world::respond(&sent[0], "503 Service Unavailable", "x", "");
+    let sent = world.packet(NET.listener, NET.address, &busy);
+    let next = sent.iter().find(|sent| sent.to.to_string() == ALLY.address).unwrap();
+    assert!(has_pai(next));
+    assert_eq!((next.row("From"), next.row("Privacy")), (Some(FROM), Some("user;id")));
+}
+
+//= TRAP-08 type=test
+//= PAI-002 type=test
+#[test]
+fn trap_08_none_from_outside_lets_no_forgery_in() {
+    for privacy in ["Privacy: none\r\n", "", "Privacy: none;id\r\n"] {
+        let sent = forwarded(POLICY, NET, CORE, "INVITE", &format!("{privacy}{PAI}"));
+        assert!(!has_pai(&sent), "{privacy}");
+        assert!(!has_pai(&answered(
+            POLICY,
+            NET,
+            CORE,
+            "200 OK",
+            &format!("{privacy}{PAI}")
+        )));
+    }
+}
+
+//= TRAP-09 type=test
+#[test]
+fn trap_09_none_forbids_stripping_and_stays() {
+    let sent = forwarded(
+        &policy("ims", "remove", "remove"),
+        CORE,
+        NET,
+        "INVITE",
+        &format!("Privacy: none\r\n{PAI}"),
+    );
+    assert!(
+        sent.text().contains(&format!("Privacy: none\r\n{PAI}")),
+        "{}",
+        sent.text()
+    );
+}
+
+//= TRAP-10 type=test
+#[test]
+fn trap_10_towards_the_own_core_nothing_is_lost() {
+    let sent = forwarded(POLICY, UE, CORE, "INVITE", "Privacy: user;id\r\n");
+    assert_eq!(sent.rows("P-Asserted-Identity"), [UE_IDENTITY]);
+    assert_eq!((sent.row("Privacy"), sent.row("From")), (Some("user;id"), Some(FROM)));
+    let sent = forwarded(POLICY, ALLY, CORE, "INVITE", &format!("Privacy: id\r\n{PAI}"));
+    assert!(has_pai(&sent));
+    assert_eq!(sent.row("Privacy"), Some("id"));
+}
+
+//= TRAP-11 type=test
+#[test]
+fn trap_11_the_callers_privacy_is_not_the_callees() {
+    for (asked, answered, shown) in [("Privacy: id\r\n", "", true), ("", "Privacy: id\r\n", false)] {
+        let mut world = World::new(POLICY);
+        let invite = deliver(&mut world, STRANGER, CORE, &request(STRANGER, CORE, "INVITE", asked));
+        let ok = reply(
+            &mut world,
+            &invite,
+            CORE,
+            STRANGER,
+            "200 OK",
+            "b",
+            &format!("{answered}{PAI}"),
+        );
+        assert_eq!(has_pai(&ok), shown);
+    }
+}
+
+//= TRAP-12 type=test
+#[test]
+fn trap_12_an_identity_has_many_carriers() {
+    let rows = format!(
+        "Privacy: user;id\r\n{PAI}Remote-Party-ID: <sip:al-secret@x>;privacy=full\r\nDiversion: <sip:al-secret@x>;privacy=full\r\n\
+         P-Access-Network-Info: 3GPP;utran-cell-id-3gpp=al-secret\r\nGeolocation: <cid:al-secret@x>\r\n\
+         Contact: \"Al Secret\" <sip:+15550001@10.99.0.7;gr=urn:uuid:al-secret>;+sip.instance=\"<urn:al-secret>\"\r\n\
+         Identity: al-secret\r\nIdentity-Info: <http://al-secret>\r\nReply-To: <sip:al-secret@x>\r\nSubject: al-secret\r\n\
+         Call-Info: <http://x/al-secret>\r\nOrganization: al-secret\r\nUser-Agent: al-secret\r\nIn-Reply-To: al-secret\r\n"
+    );
+    for to in [UE, NET] {
+        let sent = forwarded(POLICY, CORE, to, "INVITE", &rows);
+        tells_nothing(&sent);
+    }
+}
+
+//= TRAP-13 type=test
+#[test]
+fn trap_13_what_is_kept_for_later_is_sealed() {
+    let sent = forwarded(POLICY, CORE, UE, "INVITE", &format!("Privacy: user;id\r\n{PAI}"));
+    tells_none_of(&sent, &["al-secret", "Al Secret", "15550001", "10.99.0", "10.20.0.9"]);
+    let route = routes(&sent.rows("Record-Route"), false);
+    let at = route.find("<sip:").unwrap() + 60;
+    let other = if &route[at..=at] == "A" { "B" } else { "A" };
+    let flipped = format!("{}{other}{}", &route[..at], &route[at + 1..]);
+    let mut world = world_of(POLICY, &[UE]);
+    for (route, refused) in [(route, false), (flipped, true)] {
+        let bye = format!(
+            "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP 10.30.0.9:5060;branch=z9hG4bKbye{refused}\r\nMax-Forwards: 70\r\n{route}\
+             From: {UE_IDENTITY};tag=b\r\nTo: {}\r\nCall-ID: call-1\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n",
+            contact_uri(sent.row("Contact").unwrap()),
+            sent.row("From").unwrap()
+        );
+        let sent = world.packet(UE.listener, UE.address, &bye);
+        match refused {
+            true => assert_eq!(sent[0].start(), "SIP/2.0 403 Forbidden"),
+            false => assert_eq!(sent[0].row("To"), Some(FROM), "{sent:#?}"),
+        }
+    }
+}
+
+//= TRAP-14 type=test
+#[test]
+fn trap_14_a_whole_call_towards_a_ue_never_shows_the_caller() {
+    let mut world = world_of(POLICY, &[UE]);
+    let rows = "Privacy: user\r\nRecord-Route: <sip:10.20.0.9;lr>\r\n";
+    let invite = deliver(&mut world, CORE, UE, &request(CORE, UE, "INVITE", rows));
+    let ok = reply(
+        &mut world,
+        &invite,
+        UE,
+        CORE,
+        "200 OK",
+        "b",
+        "Contact: <sip:ue@10.30.0.9>\r\n",
+    );
+    assert_eq!(ok.row("From"), Some(FROM));
+    let route = routes(&ok.rows("Record-Route"), true).replace("Route: <sip:10.20.0.9;lr>\r\n", "");
+    for method in ["ACK", "INVITE", "BYE"] {
+        let text = format!(
+            "{method} sip:ue@10.30.0.9 SIP/2.0\r\nVia: SIP/2.0/UDP 10.20.0.9:5060;branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n{route}\
+             From: {FROM}\r\nTo: {UE_IDENTITY};tag=b\r\nCall-ID: call-1\r\nCSeq: 2 {method}\r\nContact: <sip:al-secret@10.99.0.7>\r\n\
+             Privacy: foo;critical\r\nContent-Length: 0\r\n\r\n"
+        );
+        let text = if method == "INVITE" {
+            text.replace("foo;critical", "none")
+        } else {
+            text
+        };
+        let sent = deliver(&mut world, CORE, UE, &text);
+        tells_nothing(&sent);
+        assert_eq!(sent.row("From"), Some(ANONYMOUS), "{method}");
+        if method != "ACK" {
+            let back = reply(&mut world, &sent, UE, CORE, "200 OK", "b", "");
+            assert_eq!(back.row("From"), Some(FROM), "{method}");
+        }
+    }
+    let route = routes(&invite.rows("Record-Route"), false);
+    let bye = format!(
+        "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP 10.30.0.9:5060;branch=z9hG4bKue\r\nMax-Forwards: 70\r\n{route}\
+         From: {UE_IDENTITY};tag=b\r\nTo: {}\r\nCall-ID: call-1\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        contact_uri(invite.row("Contact").unwrap()),
+        invite.row("From").unwrap()
+    );
+    let sent = deliver(&mut world, UE, CORE, &bye);
+    assert!(
+        sent.start().starts_with("BYE sip:al-secret@10.99.0.7 "),
+        "{}",
+        sent.start()
+    );
+    assert_eq!(
+        (sent.row("To"), sent.rows("Route")),
+        (Some(FROM), vec!["<sip:10.20.0.9;lr>"])
+    );
+}
+
+//= TRAP-15 type=test
+#[test]
+fn trap_15_tags_and_call_id_are_not_ours_to_change() {
+    for to in [ALLY, UE, NET] {
+        let sent = forwarded(
+            POLICY,
+            CORE,
+            to,
+            "INVITE",
+            "Privacy: user;id\r\nReplaces: call-9;to-tag=1;from-tag=2\r\n",
+        );
+        assert_eq!(sent.row("Call-ID"), Some("call-1"));
+        assert!(sent.row("From").unwrap().ends_with(";tag=7"));
+        assert_eq!(sent.row("Replaces"), Some("call-9;to-tag=1;from-tag=2"));
+        assert_eq!(sent.row("CSeq"), Some("1 INVITE"));
+    }
+}
+
+//= TRAP-16 type=test
+#[test]
+fn trap_16_critical_is_judged_at_the_border_and_in_requests() {
+    let rows = "Privacy: foo;critical\r\n";
+    for to in [UE, NET] {
+        let start = "SIP/2.0 500 Privacy Service Failure: foo";
+        assert_eq!(refused(POLICY, CORE, to, "INVITE", rows).start(), start);
+    }
+    for (from, to) in [(UE, CORE), (CORE, ALLY), (NET, CORE)] {
+        assert_eq!(
+            forwarded(POLICY, from, to, "INVITE", rows).row("Privacy"),
+            Some("foo;critical")
+        );
+    }
+    let sent = answered(POLICY, CORE, UE, "200 OK", &format!("{rows}{PAI}"));
+    assert_eq!((sent.start(), has_pai(&sent)), ("SIP/2.0 200 OK", false));
+}
+
+//= TRAP-17 type=test
+#[test]
+fn trap_17_asked_for_and_lost_can_be_told_apart() {
+    let sent = forwarded(
+        POLICY,
+        CORE,
+        UE,
+        "INVITE",
+        &format!("Privacy: user;id;critical\r\n{PAI}"),
+    );
+    assert_eq!(sent.rows("Privacy"), ["id"]);
+    let sent = forwarded(POLICY, NET, UE, "INVITE", PAI);
+    assert!(!has_pai(&sent) && sent.rows("Privacy").is_empty());
+}
+
+//= TRAP-18 type=test
+#[test]
+fn trap_18_nobody_is_trusted_for_what_a_message_says() {
+    let rows = format!("Via: SIP/2.0/UDP scscf.home1.example;branch=z9hG4bKx\r\n{PAI}");
+    assert!(!has_pai(&forwarded(POLICY, NET, CORE, "INVITE", &rows)));
+    let text = request(NET, CORE, "INVITE", PAI).replace("192.0.2.9:5060;branch", "10.20.0.9:5060;branch");
+    assert!(!has_pai(&deliver(&mut World::new(POLICY), NET, CORE, &text)));
+    // A member's address proves nothing on a listener that nothing secures.
+    let plain = POLICY.replace("peers = \"listed\"\nsecured_by = \"physical\"", "peers = \"listed\"");
+    assert!(has_pai(&forwarded(POLICY, ALLY, CORE, "INVITE", PAI)));
+    assert!(!has_pai(&forwarded(&plain, ALLY, CORE, "INVITE", PAI)));
+    assert!(!has_pai(&forwarded(
+        &plain,
+        CORE,
+        ALLY,
+        "INVITE",
+        &format!("Privacy: id\r\n{PAI}")
+    )));
+}
+
+//= TRAP-20 type=test
+#[test]
+fn trap_20_no_identity_is_not_anonymous_and_anonymous_is_not_refused() {
+    let sent = forwarded(POLICY, NET, CORE, "INVITE", "");
+    assert_eq!(sent.row("From"), Some(FROM));
+    let anonymous = format!("From: {ANONYMOUS}\r\nPrivacy: id\r\n");
+    assert_eq!(
+        forwarded(POLICY, NET, CORE, "INVITE", &anonymous).row("From"),
+        Some(ANONYMOUS)
+    );
+    assert!(!has_pai(&forwarded(
+        POLICY,
+        ALLY,
+        UE,
+        "INVITE",
+        &format!("{anonymous}{PAI}")
+    )));
+}
+
+//= PRIV-090 type=test
+//= PRIV-089 type=test
+#[test]
+fn the_answer_of_a_party_with_privacy_user_names_no_host_of_its_own() {
+    let rows = "Privacy: user\r\nWarning: 399 ue7.home.example \"x, y\", 307 10.99.0.7:5060 \"z\"\r\nServer: s\r\nReply-To: <sip:a@b>\r\n";
+    let sent = answered(POLICY, CORE, NET, "200 OK", rows);
+    assert_eq!(sent.row("Warning"), Some("399 anonymous \"x, y\", 307 anonymous \"z\""));
+    assert!(sent.rows("Server").is_empty() && sent.rows("Reply-To").is_empty());
+}
+
+//= PRIV-091 type=test
+#[test]
+fn a_referrer_is_hidden_in_its_own_refer_only() {
+    let rows = "Privacy: user\r\nReferred-By: <sip:al-secret@x>;cid=\"al-secret@x\"\r\nr: b\r\n";
+    let sent = forwarded(POLICY, CORE, NET, "REFER", rows);
+    assert_eq!(sent.row("Referred-By"), Some("<sip:anonymous@anonymous.invalid>"));
+    let twice = "Privacy: user\r\nReferred-By: <sip:a@x>\r\nb: <sip:al-secret@x>\r\n";
+    tells_nothing(&forwarded(POLICY, CORE, NET, "REFER", twice));
+    let sent = forwarded(
+        POLICY,
+        CORE,
+        NET,
+        "INVITE",
+        "Privacy: user\r\nReferred-By: <sip:alice@x>\r\n",
+    );
+    assert_eq!(sent.row("Referred-By"), Some("<sip:alice@x>"));
+}
+
+//= PRIV-097 type=test
+#[test]
+fn diversion_and_remote_party_id() {
+    let diversion = |value: &str, privacy: &str| {
+        let rows = format!("Privacy: {privacy}\r\nDiversion: {value}\r\n");
+        !forwarded(POLICY, CORE, NET, "INVITE", &rows)
+            .rows("Diversion")
+            .is_empty()
+    };
+    assert!(!diversion("<sip:bob@x>;privacy=full", "user"));
+    assert!(diversion("<sip:bob@x>;privacy=off", "user"));
+    assert!(diversion("<sip:bob@x>", "user"));
+    assert!(diversion("<sip:bob@x>;privacy=full", "id"));
+    assert!(!diversion("<sip:bob@x>", "history"));
+    let party = "Remote-Party-ID: <sip:al@x>\r\n";
+    for (from, to) in [(NET, CORE), (UE, CORE), (CORE, ALLY)] {
+        assert!(
+            forwarded(POLICY, from, to, "INVITE", party)
+                .rows("Remote-Party-ID")
+                .is_empty()
+        );
+    }
+    let passes = policy_with_privacy("remote_party_id = \"pass\"");
+    assert_eq!(
+        forwarded(&passes, CORE, UE, "INVITE", party)
+            .rows("Remote-Party-ID")
+            .len(),
+        1
+    );
+    let hidden = forwarded(&passes, CORE, UE, "INVITE", &format!("Privacy: id\r\n{party}"));
+    assert!(hidden.rows("Remote-Party-ID").is_empty());
+    let own = forwarded(
+        &passes,
+        CORE,
+        UE,
+        "INVITE",
+        "Remote-Party-ID: <sip:al@x>;privacy=full\r\n",
+    );
+    assert!(own.rows("Remote-Party-ID").is_empty());
+}
+
+//= PRIV-099 type=test
+//= PRIV-100 type=test
+//= PRIV-101 type=test
+#[test]
+fn places_signatures_and_session_ids() {
+    let rows = "Geolocation: <cid:x>\r\nGeolocation-Routing: yes\r\nIdentity: x\r\nIdentity-Info: <http://x>\r\nSession-ID: ab\r\n";
+    let names = [
+        "Geolocation",
+        "Geolocation-Routing",
+        "Identity",
+        "Identity-Info",
+        "Session-ID",
+    ];
+    let left = |policy: &str, privacy: &str| {
+        let sent = forwarded(policy, CORE, UE, "INVITE", &format!("Privacy: {privacy}\r\n{rows}"));
+        names.map(|name| !sent.rows(name).is_empty())
+    };
+    assert_eq!(left(POLICY, "id"), [true; 5]);
+    assert_eq!(left(POLICY, "user"), [false, false, false, false, true]);
+    let strips = policy_with_privacy("strip_session_id_on_user = true\nstrip_identity_on_id_to_ue = true");
+    assert_eq!(left(&strips, "user"), [false; 5]);
+    assert_eq!(left(&strips, "id"), [true, true, false, false, true]);
+}
+
+//= PRIV-080 type=test
+#[test]
+fn the_anonymous_host_is_the_operators_choice() {
+    let policy = policy_with_privacy("anonymous_host = \"home1.example\"");
+    let rows = "Privacy: user\r\nFrom: \"Al\" <sip:al@x>;tag=7;foo=1\r\n";
+    let sent = forwarded(&policy, CORE, UE, "MESSAGE", rows);
+    assert_eq!(
+        sent.row("From"),
+        Some("\"Anonymous\" <sip:anonymous@home1.example>;tag=7")
+    );
+    assert_eq!(
+        forwarded(POLICY, CORE, UE, "MESSAGE", rows).row("From"),
+        Some(ANONYMOUS)
+    );
+    let sent = answered(POLICY, CORE, NET, "200 OK", "Privacy: user\r\n");
+    assert_eq!(
+        sent.row("From"),
+        Some(FROM),
+        "the From of a response is the requester's"
+    );
+}
+
+//= PRIV-082 type=test
+#[test]
+fn a_contact_keeps_what_names_nobody() {
+    let contact = |value: &str| {
+        let rows = format!("Privacy: user\r\nContact: {value}\r\n");
+        forwarded(POLICY, CORE, UE, "INVITE", &rows)
+            .row("Contact")
+            .unwrap()
+            .to_owned()
+    };
+    let hidden = contact("<sip:+4930123@10.0.0.7;gr=urn:uuid:1>;audio;+sip.instance=\"<urn:uuid:1>\";ob;expires=5");
+    assert!(hidden.ends_with("@10.30.0.1:5060>;audio;expires=5"), "{hidden}");
+    assert!(!hidden.contains("4930123") && !hidden.contains("uuid"), "{hidden}");
+    for kept in [
+        "<sip:tgruu.7hs==jd7vnzga5w7fajsc7-ajd6fabz0f8g5@example.com;gr>",
+        "<sip:10.0.0.7>",
+    ] {
+        assert_eq!(contact(kept), kept);
+    }
+}
