@@ -18,6 +18,7 @@ mod leaks;
 mod messages;
 mod non_interference;
 mod policies;
+mod proxying;
 mod requirements;
 mod tree;
 mod world;
