@@ -21,4 +21,5 @@ mod policies;
 mod proxying;
 mod requirements;
 mod tree;
+mod trust;
 mod world;
