@@ -346,6 +346,29 @@ fn what_is_dropped_is_told_without_names() {
     assert_eq!(told, [expected]);
 }
 
+/// A domain that does not know RFC 5876 sends no identity of one who asks for `id` in a method RFC 3325 has no row for.
+//= TRUST-008 type=test
+//= PAI-014 type=test
+#[test]
+fn item_7_of_the_domain_holds_for_every_node_that_says_nothing_else() {
+    let older = with(
+        "default_privacy =",
+        "compliance = { sip = [\"rfc3261\"], asserted_identity = [\"rfc3325\"] }\ndefault_privacy =",
+    );
+    let newer = older.replace("[\"rfc3325\"]", "[\"rfc3325\", \"rfc5876\"]");
+    let peer_is_newer = older.replace("[[peer]]\n", "[[peer]]\nrfc5876 = true\n");
+    // To a peer by its prefix, and to a node on a listener of nodes.
+    assert!(!shown(&older, "ally.example"));
+    assert!(shown(&newer, "ally.example") && shown(&peer_is_newer, "ally.example"));
+    let private = message(ALLY, "home1.example", "Privacy: id\r\n");
+    assert!(!believed_in(&older, "net", ALLY, &private));
+    assert!(!believed_in(&peer_is_newer, "net", ALLY, &private));
+    assert!(believed_in(&newer, "net", ALLY, &private));
+    // A method it has a row for, and one who does not ask.
+    assert!(believed_in(&older, "net", ALLY, &private.replace("MESSAGE", "OPTIONS")));
+    assert!(believed_in(&older, "net", ALLY, &message(ALLY, "home1.example", "")));
+}
+
 type Side = (Standing, sipveil::trust::Evidence);
 
 /// Origin and hop of a message to the core, as the events tell them.
