@@ -20,6 +20,7 @@ mod non_interference;
 mod policies;
 mod proxying;
 mod requirements;
+mod torture;
 mod tree;
 mod trust;
 mod world;
