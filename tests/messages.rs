@@ -73,13 +73,13 @@ impl Text {
     }
 
     /// What leaves when the core sends this in a datagram.
-    fn from_core(&self) -> Vec<Sent> {
+    fn sent_by_core(&self) -> Vec<Sent> {
         World::new(POLICY).packet_bytes("core", CORE, self.bytes().into())
     }
 
     /// The answer to it, which is all that leaves.
     fn answer(&self) -> String {
-        let sent = self.from_core();
+        let sent = self.sent_by_core();
         assert_eq!(sent.len(), 1, "{sent:#?}");
         only_allowed_rows(&sent[0]);
         sent[0].start().to_owned()
@@ -87,7 +87,7 @@ impl Text {
 
     /// The request as forwarded.
     fn forwarded(&self) -> Sent {
-        let sent = self.from_core();
+        let sent = self.sent_by_core();
         let forwarded = sent.into_iter().find(|sent| sent.to.to_string() == NET);
         forwarded.expect("it is forwarded")
     }
@@ -129,10 +129,10 @@ fn a_request_without_a_mandatory_field_is_told_which() {
         let answer = Text::of("OPTIONS").instead(row).answer();
         assert_eq!(answer, format!("SIP/2.0 400 {reason}"), "{row}");
     }
-    assert!(Text::of("OPTIONS").without("Via").from_core().is_empty());
-    assert!(Text::of("OPTIONS").instead("Via: nonsense").from_core().is_empty());
+    assert!(Text::of("OPTIONS").without("Via").sent_by_core().is_empty());
+    assert!(Text::of("OPTIONS").instead("Via: nonsense").sent_by_core().is_empty());
     // An ACK is never answered.
-    assert!(Text::of("ACK").without("Call-ID").from_core().is_empty());
+    assert!(Text::of("ACK").without("Call-ID").sent_by_core().is_empty());
     // Max-Forwards is none of them.
     assert_eq!(Text::of("OPTIONS").forwarded().row("Max-Forwards"), Some("70"));
 }
@@ -534,7 +534,7 @@ fn an_answer_of_ours_carries_no_identity() {
         (told(Text::of("BYE")).with("Content-Length: 7"), "400"),
     ];
     for (text, status) in cases {
-        let sent = text.from_core();
+        let sent = text.sent_by_core();
         assert_eq!(sent.len(), 1, "{sent:#?}");
         assert!(
             sent[0].start().starts_with(&format!("SIP/2.0 {status} ")),
@@ -592,7 +592,7 @@ impl Line {
             .flow("core", Transport::Tcp, "10.20.0.9:4711", Some(ConnectionId(1)));
         self.framer.push(bytes);
         let mut sent = Vec::new();
-        while let Some(frame) = self.framer.next() {
+        for frame in self.framer.by_ref() {
             let input = match frame {
                 Ok(sipveil::sip::framing::Frame::Message(bytes)) => Input::Packet { flow, bytes },
                 Ok(sipveil::sip::framing::Frame::KeepAlive) => continue,
