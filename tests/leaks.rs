@@ -2,9 +2,53 @@
 //!
 //! `TRYBUILD=overwrite cargo test --test main leaks::` writes the words anew; a change in them is reviewed like code.
 
+use crate::tree;
+
 //= PRIV-027 type=test
 //= TRUST-010 type=test
 #[test]
 fn no_program_sends_what_was_not_cleared_for_its_hop() {
     trybuild::TestCases::new().compile_fail("tests/leaks/*.rs");
+}
+
+/// Within the crate privacy rules hold by the module: each of these is written down in one file.
+//= PRIV-027 type=test
+#[test]
+fn each_step_is_made_in_one_file() {
+    for (made, home) in [
+        ("Cleared {", "src/privacy/gate.rs"),
+        ("Outgoing::Trusted(Cleared", "src/privacy/gate.rs"),
+        ("Outgoing::Untrusted(Cleared", "src/privacy/gate.rs"),
+        ("TrustedHop(", "src/trust/hop.rs"),
+        ("UntrustedHop {", "src/trust/hop.rs"),
+        ("Hidden(", "src/topology/hide.rs"),
+        ("Scrubbed(", "src/privacy/scrub.rs"),
+        ("Scrubbed::new(", "src/privacy/gate.rs"),
+        ("Hidden::new(", "src/privacy/gate.rs"),
+        ("Hidden::without_contact(", "src/privacy/gate.rs"),
+        ("Cleared for", "src/net/mod.rs"),
+    ] {
+        let mut files = tree::files("src", ".rs");
+        files.retain(|file| !file.path.contains("/tests"));
+        let makers: Vec<&str> = files
+            .iter()
+            .filter(|file| code(file).lines().any(|line| makes(line, made)))
+            .map(|file| file.path.as_str())
+            .collect();
+        assert_eq!(makers, [home], "{made}");
+    }
+}
+
+/// A file without the tests at its foot.
+fn code(file: &tree::File) -> &str {
+    file.text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+/// Whether code on this line makes it: no comment, no other name that ends the same.
+fn makes(line: &str, made: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices(made).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_')
+    })
 }

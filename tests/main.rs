@@ -18,6 +18,7 @@ mod cli;
 mod end_to_end;
 mod layers;
 mod leaks;
+<<<<<<< HEAD
 mod logs;
 mod non_interference;
 mod policies;
@@ -35,5 +36,14 @@ mod requirements;
 mod table_a;
 mod table_c;
 mod traps;
+=======
+mod messages;
+mod non_interference;
+mod policies;
+mod proxying;
+mod requirements;
+mod torture;
+>>>>>>> rulestests
 mod tree;
+mod trust;
 mod world;

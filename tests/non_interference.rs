@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sipveil::policy::Policy;
 
 use crate::world;
+pub use chance::Chance;
 use dialog::{Asks, CASTS, Cast, Seen, play};
 use person::{Person, SECRETS};
 

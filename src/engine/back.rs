@@ -598,8 +598,6 @@ impl Engine {
             .transactions
             .server(server)
             .and_then(|server| server.work.as_ref().and_then(|work| work.cancelled.clone().flatten()));
-        // A Reason the caller gave may name things; outside T it is not passed on.
-        let reason = reason.filter(|_| matches!(invite, Outgoing::Trusted(_)));
         let Some(message) = invite.cancel(reason.as_deref()) else {
             return;
         };

@@ -95,12 +95,13 @@ impl Engine {
         kept: &mut Kept,
     ) -> Result<Plan, Reject> {
         let policy = Arc::clone(&self.policy);
-        let understands_privacy = !policy.privacy.values.value.is_empty();
-        check::check(draft, origin.standing(), understands_privacy)?;
+        check::check(draft)?;
         let loop_part = self.loop_part(draft, essentials, origin);
         if self.came_back(draft, loop_part) {
             return Err(Reject::Loop);
         }
+        let understands_privacy = !policy.privacy.values.value.is_empty();
+        check::extensions(draft, origin.standing(), understands_privacy)?;
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;

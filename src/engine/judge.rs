@@ -136,7 +136,8 @@ impl Judge<'_> {
         forward::mark_via(&mut draft, via, origin.flow().remote);
         judgement.admitted = self.admit(&origin, &mut draft);
         let understands_privacy = !self.policy.privacy.values.value.is_empty();
-        check::check(&draft, origin.standing(), understands_privacy)?;
+        check::check(&draft)?;
+        check::extensions(&draft, origin.standing(), understands_privacy)?;
         let wanted = Wanted::read(self.policy, &draft, origin.peer(), remembered)?;
         (judgement.said, judgement.set) = (wanted.said, wanted.set);
         forward::count_hop(&mut draft);

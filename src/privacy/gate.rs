@@ -61,9 +61,11 @@ impl Outgoing {
         self.derived("ACK", Some(to), None)
     }
 
-    /// The CANCEL of this INVITE: copied from what was sent. `reason` is the value of a Reason that came with the request.
+    /// The CANCEL of this INVITE: copied from what was sent. `reason` is the value of a Reason that came with the request; it
+    /// may name things, so outside T it is not passed on.
     //= PRIV-134
     pub fn cancel(&self, reason: Option<&[u8]>) -> Option<Outgoing> {
+        let reason = reason.filter(|_| matches!(self, Outgoing::Trusted(_)));
         self.derived("CANCEL", None, reason)
     }
 
@@ -411,17 +413,23 @@ impl Gate<'_> {
 
     /// Towards a node that predates RFC 5876, asserted identity stays out of methods it does not expect there.
     //= PAI-014
+    //= TRUST-008
     fn before_rfc_5876(&self, draft: &mut Draft, hop: TrustedHop, wanted: &Wanted, notes: &mut Notes) {
         let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
-        let Some(rfc5876) = peer.map(|peer| peer.rfc5876).filter(|rfc5876| !rfc5876.value) else {
-            return;
+        let of_domain = &self.policy.spec_t.compliance_asserted_identity;
+        let (knows, by) = match peer {
+            Some(peer) => (peer.rfc5876.value, peer.rfc5876.by),
+            None => (of_domain.value.iter().any(|rfc| rfc == "rfc5876"), of_domain.by),
         };
+        if knows {
+            return;
+        }
         let expects = matches!(
             draft.method(),
             Some(Method::Invite | Method::Bye | Method::Options | Method::Subscribe | Method::Notify | Method::Refer)
         );
         if !expects && wanted.set.has(PrivacySet::ID) && draft.remove(Name::PAssertedIdentity) > 0 {
-            notes.note(Name::PAssertedIdentity, Action::Removed, Rule::PAI_014, rfc5876.by);
+            notes.note(Name::PAssertedIdentity, Action::Removed, Rule::PAI_014, by);
         }
     }
 

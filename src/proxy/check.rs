@@ -19,9 +19,10 @@ pub enum Unfit {
     Extensions(String),
 }
 
-/// Checks the Request-URI, Max-Forwards and Proxy-Require, in this order; the first failure counts.
+/// Checks the Request-URI, then Max-Forwards; the first failure counts. Whether the request loops is asked next, and
+/// [`extensions`] last.
 //= PROXY-001
-pub fn check(draft: &Draft, standing: Standing, understands_privacy: bool) -> Result<(), Unfit> {
+pub fn check(draft: &Draft) -> Result<(), Unfit> {
     //= MSG-011
     match Uri::parse(draft.request_uri()) {
         Ok(uri) => {
@@ -41,7 +42,7 @@ pub fn check(draft: &Draft, standing: Standing, understands_privacy: bool) -> Re
     if draft.first(Name::MaxForwards).and_then(max_forwards::read) == Some(0) {
         return Err(Unfit::TooManyHops);
     }
-    extensions(draft, standing, understands_privacy)
+    Ok(())
 }
 
 /// A Request-URI that does not parse: of another scheme altogether, or malformed.
@@ -62,9 +63,10 @@ fn unreadable(uri: &[u8]) -> Unfit {
     }
 }
 
+/// Checks Proxy-Require.
 //= PROXY-002
 //= PRIV-039
-fn extensions(draft: &Draft, standing: Standing, understands_privacy: bool) -> Result<(), Unfit> {
+pub fn extensions(draft: &Draft, standing: Standing, understands_privacy: bool) -> Result<(), Unfit> {
     if !draft.has(Name::ProxyRequire) || matches!(draft.method(), Some(Method::Ack | Method::Cancel)) {
         return Ok(());
     }

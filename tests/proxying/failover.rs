@@ -1,0 +1,297 @@
+//! No answer, a refusal, a broken way: the next target, and what the caller is told in the end.
+
+use std::time::Duration;
+
+use sipveil::engine::{Input, LocateId, Output};
+
+use super::{CORE, NET, after, request, seconds, starts, to, wide, world};
+use crate::world::{Sent, World, respond};
+
+const SECOND: &str = "192.0.2.10:5060";
+
+//= PROXY-018 type=test
+//= TXN-001 type=test
+//= TXN-009 type=test
+#[test]
+fn an_invite_that_nobody_answers_is_408_and_each_copy_is_the_same() {
+    let mut world = world();
+    let sent = world.packet(
+        "core",
+        CORE,
+        &request(
+            "INVITE",
+            "net.example",
+            "a",
+            "Privacy: user\r\nContact: <sip:al@10.20.0.9>\r\n",
+        ),
+    );
+    let out = to(&sent, NET)[0].clone();
+    let sent = world.pass(seconds(31));
+    let times: Vec<u128> = sent.iter().map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(times, [500, 1500, 3500, 7500, 15500]);
+    assert!(
+        sent.iter()
+            .all(|(_, again)| again.bytes == out.bytes && again.to == out.to)
+    );
+    let sent = after(world.pass(seconds(2)));
+    assert_eq!(to(&sent, CORE)[0].start(), "SIP/2.0 408 Request Timeout");
+}
+
+//= TXN-003 type=test
+//= TXN-008 type=test
+//= TXN-009 type=test
+#[test]
+fn a_non_invite_that_nobody_answers_ends_in_silence() {
+    let mut world = world();
+    let sent = world.packet("core", CORE, &request("MESSAGE", "net.example", "a", ""));
+    let out = sent[0].clone();
+    let sent = world.pass(seconds(200));
+    let copies: Vec<u128> = sent
+        .iter()
+        .filter(|(_, sent)| sent.to == out.to)
+        .map(|(at, _)| at.as_millis())
+        .collect();
+    assert_eq!(
+        copies,
+        [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]
+    );
+    assert!(
+        sent.iter()
+            .filter(|(_, sent)| sent.to == out.to)
+            .all(|(_, again)| again.bytes == out.bytes)
+    );
+    let upstream: Vec<&str> = sent
+        .iter()
+        .filter(|(_, sent)| sent.to != out.to)
+        .map(|(_, sent)| sent.start())
+        .collect();
+    assert!(
+        upstream.iter().all(|start| *start == "SIP/2.0 100 Trying"),
+        "{upstream:?}"
+    );
+    assert_eq!(world.engine.transactions(), 0);
+}
+
+//= TXN-009 type=test
+//= TXN-002 type=test
+#[test]
+fn a_request_that_comes_again_is_absorbed_and_its_answer_sent_again() {
+    let mut world = world();
+    let invite = request("INVITE", "net.example", "a", "Privacy: user\r\n");
+    let sent = world.packet("core", CORE, &invite);
+    let out = to(&sent, NET)[0].clone();
+    let trying = to(&sent, CORE)[0].clone();
+    let again = world.packet("core", CORE, &invite);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].bytes, trying.bytes);
+    let ringing = world
+        .packet("net", NET, &respond(&out, "180 Ringing", "b", ""))
+        .swap_remove(0);
+    assert_eq!(world.packet("core", CORE, &invite)[0].bytes, ringing.bytes);
+    world.packet("net", NET, &respond(&out, "200 OK", "b", ""));
+    // Its 2xx is repeated by who made it.
+    assert!(world.packet("core", CORE, &invite).is_empty());
+    let message = request("MESSAGE", "net.example", "m", "");
+    let out = world.packet("core", CORE, &message).swap_remove(0);
+    assert!(world.packet("core", CORE, &message).is_empty());
+    let ok = world
+        .packet("net", NET, &respond(&out, "200 OK", "b", ""))
+        .swap_remove(0);
+    assert_eq!(world.packet("core", CORE, &message)[0].bytes, ok.bytes);
+}
+
+//= PROXY-018 type=test
+#[test]
+fn three_dead_addresses_are_408_in_the_end() {
+    let mut world = world();
+    let sent = world.packet("core", CORE, &request("INVITE", "three.example", "a", ""));
+    assert_eq!(to(&sent, NET).len(), 1);
+    let sent = after(world.pass(seconds(33)));
+    assert!(to(&sent, CORE).is_empty());
+    assert!(!to(&sent, SECOND).is_empty());
+    let first_branches = branches(&sent);
+    let sent = after(world.pass(seconds(33)));
+    assert!(to(&sent, CORE).is_empty());
+    assert!(!to(&sent, "192.0.2.11:5060").is_empty());
+    assert!(
+        branches(&sent).iter().any(|branch| !first_branches.contains(branch)),
+        "each try has its own branch"
+    );
+    let sent = after(world.pass(seconds(33)));
+    assert_eq!(to(&sent, CORE)[0].start(), "SIP/2.0 408 Request Timeout");
+}
+
+fn branches(sent: &[Sent]) -> Vec<String> {
+    let via = |sent: &Sent| sent.row("Via").unwrap_or_default().to_owned();
+    sent.iter()
+        .filter(|sent| sent.start().starts_with("INVITE"))
+        .map(via)
+        .collect()
+}
+
+//= PROXY-018 type=test
+//= PROXY-024 type=test
+#[test]
+fn what_cannot_be_sent_and_what_is_refused_with_503_goes_to_the_next() {
+    for way in ["send", "503"] {
+        for method in ["INVITE", "MESSAGE"] {
+            let mut world = world();
+            let sent = world.packet("core", CORE, &request(method, "two.example", "a", ""));
+            let first = to(&sent, NET)[0].clone();
+            let fail = |world: &mut World, hop: &str, out: &Sent| match way {
+                "send" => world.input(Input::SendFailed(out.id)),
+                _ => world.packet(
+                    "net",
+                    hop,
+                    &respond(out, "503 Service Unavailable", "b", "Retry-After: 9\r\n"),
+                ),
+            };
+            let sent = fail(&mut world, NET, &first);
+            assert!(to(&sent, CORE).is_empty(), "{way} {method} {sent:#?}");
+            let second = to(&sent, SECOND)[0].clone();
+            assert_ne!(second.row("Via"), first.row("Via"));
+            let sent = fail(&mut world, SECOND, &second);
+            // The last 503 is ours to soften.
+            let answer = to(&sent, CORE)[0];
+            assert_eq!(answer.start(), "SIP/2.0 500 Server Internal Error", "{way} {method}");
+            assert!(answer.rows("Retry-After").is_empty());
+        }
+    }
+    // The second one answers: its answer counts, and a late one of the first does not.
+    let mut world = world();
+    let sent = world.packet("core", CORE, &request("MESSAGE", "two.example", "b", ""));
+    let first = to(&sent, NET)[0].clone();
+    let sent = world.input(Input::SendFailed(first.id));
+    let second = to(&sent, SECOND)[0].clone();
+    assert!(world.packet("net", NET, &respond(&first, "200 OK", "x", "")).is_empty());
+    assert_eq!(
+        world.packet("net", SECOND, &respond(&second, "200 OK", "y", "")).len(),
+        1
+    );
+}
+
+//= PROXY-032 type=test
+#[test]
+fn a_response_that_cannot_be_delivered_ends_nothing() {
+    let mut world = world();
+    let sent = world.packet("core", CORE, &request("INVITE", "net.example", "a", ""));
+    let out = to(&sent, NET)[0].clone();
+    let ringing = world
+        .packet("net", NET, &respond(&out, "180 Ringing", "b", ""))
+        .swap_remove(0);
+    assert!(world.input(Input::SendFailed(ringing.id)).is_empty());
+    assert_eq!(world.packet("net", NET, &respond(&out, "200 OK", "b", "")).len(), 1);
+}
+
+#[test]
+fn names_are_looked_up_and_every_address_is_tried() {
+    let mut world = world();
+    let text = request("INVITE", "named.example", "a", "");
+    let ask = |world: &mut World, text: &str| {
+        let flow = world.flow("core", sipveil::sip::Transport::Udp, CORE, None);
+        let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
+        world.engine.handle(world.now, Input::Packet { flow, bytes });
+        let mut asked: Vec<(LocateId, String)> = Vec::new();
+        while let Some(output) = world.engine.poll_output() {
+            if let Output::Locate { id, name } = output {
+                asked.push((id, name));
+            }
+        }
+        asked
+    };
+    let asked = ask(&mut world, &text);
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].1, "edge.net.example");
+    // While it waits, the same request is absorbed and a CANCEL ends it.
+    assert!(ask(&mut world, &text).is_empty());
+    let addresses = vec!["192.0.2.50".parse().unwrap(), "192.0.2.51".parse().unwrap()];
+    let sent = world.input(Input::Located {
+        id: asked[0].0,
+        addresses,
+    });
+    let first = to(&sent, "192.0.2.50:5070")[0].clone();
+    let sent = world.input(Input::SendFailed(first.id));
+    let second = to(&sent, "192.0.2.51:5070")[0].clone();
+    let sent = world.input(Input::SendFailed(second.id));
+    assert_eq!(to(&sent, SECOND).len(), 1, "then the next target");
+    // No such name: the next target at once. An answer nobody waits for does nothing.
+    let asked = ask(&mut world, &request("INVITE", "named.example", "b", ""));
+    let sent = world.input(Input::Located {
+        id: asked[0].0,
+        addresses: Vec::new(),
+    });
+    assert_eq!(to(&sent, SECOND).len(), 1);
+    let addresses = vec!["192.0.2.50".parse().unwrap()];
+    assert!(
+        world
+            .input(Input::Located {
+                id: asked[0].0,
+                addresses
+            })
+            .is_empty()
+    );
+    // Cancelled before the answer.
+    let asked = ask(&mut world, &request("INVITE", "named.example", "c", ""));
+    let sent = world.packet("core", CORE, &request("CANCEL", "named.example", "c", ""));
+    let mut begun = starts(&sent);
+    begun.sort_unstable();
+    assert_eq!(begun, ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    let addresses = vec!["192.0.2.50".parse().unwrap()];
+    assert!(
+        world
+            .input(Input::Located {
+                id: asked[0].0,
+                addresses
+            })
+            .is_empty()
+    );
+}
+
+//= SEC-009 type=test
+#[test]
+fn a_full_engine_says_503_with_retry_after_and_drops_an_ack() {
+    let mut world = World::new(&(wide() + "[limits]\ntransactions_max = 3\n"));
+    for branch in ["a", "b", "c"] {
+        let sent = world.packet("core", CORE, &request("MESSAGE", "net.example", branch, ""));
+        assert_eq!(to(&sent, NET).len(), 1);
+    }
+    for method in ["MESSAGE", "INVITE"] {
+        let sent = world.packet("core", CORE, &request(method, "net.example", "d", ""));
+        assert_eq!(starts(&sent), ["SIP/2.0 503 Service Unavailable"]);
+        assert!(sent[0].row("Retry-After").unwrap().parse::<u32>().unwrap() > 0);
+    }
+    assert!(
+        world
+            .packet("core", CORE, &request("ACK", "net.example", "d", ""))
+            .is_empty()
+    );
+    assert_eq!(world.engine.transactions(), 3);
+    // What is known already is still served, and room comes back.
+    assert!(
+        world
+            .packet("core", CORE, &request("MESSAGE", "net.example", "a", ""))
+            .is_empty()
+    );
+    world.pass(seconds(100));
+    let sent = world.packet("core", CORE, &request("MESSAGE", "net.example", "e", ""));
+    assert_eq!(to(&sent, NET).len(), 1);
+}
+
+#[test]
+fn questions_have_a_maximum_too() {
+    let mut world = World::new(
+        &(wide().replace(", \"sip:192.0.2.10\"]\nvia = \"net\"\n", "]\nvia = \"net\"\n")
+            + "[limits]\npending_max = 2\n"),
+    );
+    for branch in ["a", "b"] {
+        let sent = world.packet("core", CORE, &request("INVITE", "named.example", branch, ""));
+        assert!(
+            to(&sent, CORE).iter().all(|sent| sent.start() == "SIP/2.0 100 Trying"),
+            "{sent:#?}"
+        );
+    }
+    let sent = world.packet("core", CORE, &request("INVITE", "named.example", "c", ""));
+    assert_eq!(starts(&sent), ["SIP/2.0 503 Service Unavailable"]);
+    assert!(sent[0].row("Retry-After").is_some());
+    assert!(world.pass(Duration::from_secs(1)).len() <= 2);
+}
