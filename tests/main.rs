@@ -15,6 +15,7 @@ mod calls;
 mod capture;
 mod layers;
 mod leaks;
+mod lengths;
 mod non_interference;
 mod policies;
 mod requirements;
