@@ -27,7 +27,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use self::deadlines::Deadlines;
-use self::event::{Counters, Drop, Event, What};
+use self::event::{Counters, Drop, Event, Held, What};
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::Pending;
@@ -155,6 +155,17 @@ impl Engine {
     /// Requests without a final answer; a drain waits until this is 0.
     pub fn unanswered(&self) -> usize {
         self.transactions.unanswered()
+    }
+
+    /// What the engine holds, all of it bounded. Nothing but `remembered` outlives the transactions it belongs to.
+    pub fn held(&self) -> Held {
+        Held {
+            servers: self.transactions.len(),
+            clients: self.transactions.clients(),
+            pending: self.pending.len(),
+            remembered: self.remembered.len(),
+            deadlines: self.deadlines.len(),
+        }
     }
 
     /// From now on, what is decided about each message is told by [`Engine::poll_event`]. Costs an allocation a message.

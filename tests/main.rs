@@ -13,37 +13,25 @@
 
 mod calls;
 mod capture;
-<<<<<<< HEAD
 mod cli;
+mod dialogs;
 mod end_to_end;
 mod layers;
 mod leaks;
-<<<<<<< HEAD
-mod logs;
-mod non_interference;
-mod policies;
-mod replay;
-=======
-mod dialogs;
-mod layers;
-mod leaks;
 mod legs;
-mod non_interference;
-mod policies;
-mod privacy_header;
->>>>>>> privacytests
-mod requirements;
-mod table_a;
-mod table_c;
-mod traps;
-=======
+mod lengths;
+mod logs;
 mod messages;
 mod non_interference;
 mod policies;
+mod privacy_header;
 mod proxying;
+mod replay;
 mod requirements;
+mod table_a;
+mod table_c;
 mod torture;
->>>>>>> rulestests
+mod traps;
 mod tree;
 mod trust;
 mod world;

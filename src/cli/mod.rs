@@ -1,12 +1,9 @@
 //! The commands. Arguments in, an exit code out; a file a command.
 
 mod check;
-<<<<<<< HEAD
-pub mod replay;
-=======
 mod completions;
 mod explain;
->>>>>>> explain
+pub mod replay;
 pub mod run;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -50,17 +47,14 @@ enum Command {
     Run,
     /// Read the policy and point at every mistake; opens nothing, resolves nothing.
     Check(check::Arguments),
-<<<<<<< HEAD
     /// What the policy would do to a recorded trace, and what the trace shows already.
     Replay(replay::Arguments),
-=======
     /// Tell what would happen to one message, header by header, and why.
     Explain(explain::Arguments),
     /// Write completions for a shell.
     Completions(completions::Arguments),
     /// Write the manual page.
     Man,
->>>>>>> explain
 }
 
 /// Runs the command the process was started with.
@@ -70,12 +64,9 @@ pub fn main() -> ExitCode {
     match command {
         None | Some(Command::Run) => run::main(&config),
         Some(Command::Check(arguments)) => check::check(&config, &arguments).into(),
-<<<<<<< HEAD
         Some(Command::Replay(arguments)) => replay::replay(&config, &arguments).into(),
-=======
         Some(Command::Explain(arguments)) => explain::explain(&config, &arguments).into(),
         Some(Command::Completions(arguments)) => completions::completions(&arguments).into(),
         Some(Command::Man) => completions::man().into(),
->>>>>>> explain
     }
 }

@@ -6,12 +6,8 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-<<<<<<< HEAD
 use super::decide::Plan;
-use super::event::{Drop, Event, Judged, What};
-=======
 use super::event::{self, Drop, Event, Judged, What};
->>>>>>> explain
 use super::output::{LocateId, Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::reject::Reject;

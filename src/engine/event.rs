@@ -181,3 +181,15 @@ pub struct Counters {
     pub token_failures: u64,
     pub privacy_refusals: u64,
 }
+
+/// How many entries each table of one engine holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    pub servers: usize,
+    pub clients: usize,
+    /// Requests that wait for an answer from outside.
+    pub pending: usize,
+    /// Answering parties with remembered privacy.
+    pub remembered: usize,
+    pub deadlines: usize,
+}

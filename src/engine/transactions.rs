@@ -195,6 +195,11 @@ impl Transactions {
         self.servers.len()
     }
 
+    /// Live client transactions.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.servers.is_empty() && self.clients.is_empty()
     }

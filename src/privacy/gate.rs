@@ -70,7 +70,7 @@ impl Outgoing {
     }
 
     fn derived(&self, method: &str, to: Option<&[u8]>, reason: Option<&[u8]>) -> Option<Outgoing> {
-        let sent = parse(self.bytes().clone(), Carrier::Stream, &OWN_LIMITS).ok()?;
+        let sent = parse(self.bytes().clone(), Carrier::Datagram, &OWN_LIMITS).ok()?;
         let mut out = Vec::with_capacity(512);
         for part in [method.as_bytes(), b" ", sent.request_uri(), b" SIP/2.0\r\n"] {
             out.extend_from_slice(part);
@@ -206,7 +206,7 @@ impl Gate<'_> {
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
                 via(&mut draft, own, branch, false);
-                let bytes = draft.to_bytes();
+                let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
             Hop::Untrusted(hop) => {
@@ -227,7 +227,7 @@ impl Gate<'_> {
                 note_contact(&contacts, &draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
                 via(&mut draft, own, branch, true);
-                let bytes = draft.to_bytes();
+                let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
             }
         }
@@ -246,8 +246,8 @@ impl Gate<'_> {
         } = response;
         match hop {
             Hop::Trusted(hop) => Outgoing::Trusted(Cleared {
+                bytes: leaving(&draft, hop.destination()),
                 hop,
-                bytes: draft.to_bytes(),
             }),
             Hop::Untrusted(hop) => {
                 let plan = self.plan(&draft, hop, wanted);
@@ -270,8 +270,8 @@ impl Gate<'_> {
                 let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
                 Outgoing::Untrusted(Cleared {
+                    bytes: leaving(&draft, hop.destination()),
                     hop,
-                    bytes: draft.to_bytes(),
                 })
             }
         }
@@ -600,9 +600,25 @@ fn within(host: &[u8], domain: &[u8]) -> bool {
     tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with(b"."))
 }
 
+/// The bytes of a draft as its carrier needs them.
+fn leaving(draft: &Draft, destination: &Destination) -> Bytes {
+    if destination.transport.is_reliable() {
+        draft.to_stream_bytes()
+    } else {
+        draft.to_bytes()
+    }
+}
+
+/// Writes a row. A fold in a value that came with a bare LF gets its CR.
 fn row(out: &mut Vec<u8>, name: Name, value: &[u8]) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'\n', rest) {
+        out.extend_from_slice(rest[..at].strip_suffix(b"\r").unwrap_or(&rest[..at]));
+        out.extend_from_slice(b"\r\n");
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
     out.extend_from_slice(b"\r\n");
 }

@@ -173,15 +173,15 @@ fn from(draft: &mut Draft, terms: Terms<'_>, notes: &mut Notes) {
     notes.note(Name::From, Action::Anonymised, Rule::PRIV_080, host.by);
 }
 
+/// There is to be one Referred-By; should there be more, none is left as it was.
 //= PRIV-091
 fn referred_by(draft: &mut Draft, notes: &mut Notes) {
-    let rows: smallvec::SmallVec<[_; 1]> = draft.rows_at(Name::ReferredBy).map(|(row, _)| row).collect();
-    if rows.is_empty() {
+    let rows: smallvec::SmallVec<[_; 2]> = draft.rows_at(Name::ReferredBy).map(|(row, _)| row).collect();
+    let Some((first, others)) = rows.split_first() else {
         return;
-    }
-    for row in rows {
-        draft.set(row, &[b"<", anonymous::ANONYMOUS_URI, b">"]);
-    }
+    };
+    draft.set(*first, &[b"<", anonymous::ANONYMOUS_URI, b">"]);
+    others.iter().rev().for_each(|row| draft.remove_row(*row));
     notes.note(Name::ReferredBy, Action::Anonymised, Rule::PRIV_091, StatedBy::Default);
 }
 

@@ -267,6 +267,18 @@ impl Draft {
         Bytes::from(out)
     }
 
+    /// The message as it would leave now on a stream, where nothing but this tells its reader the end of it: with a
+    /// Content-Length, and CRLF behind every line of its head.
+    //= MSG-005
+    pub fn to_stream_bytes(&self) -> Bytes {
+        if self.has(Name::ContentLength) {
+            return with_line_ends(self.to_bytes(), self.body().len());
+        }
+        let mut framed = self.clone();
+        framed.append(Name::ContentLength, &[self.body().len().to_string().as_bytes()]);
+        with_line_ends(framed.to_bytes(), self.body().len())
+    }
+
     fn value_of(&self, line: &Line) -> &[u8] {
         line.value.of(self.source(line))
     }
@@ -291,6 +303,25 @@ impl Draft {
             (text[..colon].trim_ascii_end(), line.name, self.value_of(line))
         })
     }
+}
+
+/// Makes every line end of the head a CRLF. A datagram may have come with a bare LF, which ends no line on a stream.
+fn with_line_ends(message: Bytes, body_length: usize) -> Bytes {
+    let (head, body) = message.split_at(message.len() - body_length);
+    let is_bare = |at: usize| at == 0 || head[at - 1] != b'\r';
+    if !memchr::memchr_iter(b'\n', head).any(is_bare) {
+        return message;
+    }
+    let mut out = Vec::with_capacity(message.len() + 64);
+    let mut done = 0;
+    for at in memchr::memchr_iter(b'\n', head).filter(|at| is_bare(*at)) {
+        out.extend_from_slice(&head[done..at]);
+        out.push(b'\r');
+        done = at;
+    }
+    out.extend_from_slice(&head[done..]);
+    out.extend_from_slice(body);
+    Bytes::from(out)
 }
 
 /// Ends a made row: its value from parts, its line end.
@@ -376,6 +407,19 @@ mod tests {
             draft.first(Name::Via),
             Some(&b"SIP/2.0/UDP h;branch=z9hG4bK1;received=192.0.2.1"[..])
         );
+    }
+
+    //= MSG-005 type=test
+    #[test]
+    fn on_a_stream_every_message_says_where_it_ends() {
+        let text = "MESSAGE sip:b@x SIP/2.0\r\nTo: <sip:b@x>\r\n\r\nl: 9\r\n\r\n";
+        let framed = "MESSAGE sip:b@x SIP/2.0\r\nTo: <sip:b@x>\r\nContent-Length: 8\r\n\r\nl: 9\r\n\r\n";
+        assert_eq!(draft(text).to_stream_bytes(), framed.as_bytes());
+        assert_eq!(draft(framed).to_stream_bytes(), framed.as_bytes());
+        let bare = "MESSAGE sip:b@x SIP/2.0\nTo: a\n b\r\nl: 3\n\na\nb";
+        let whole = "MESSAGE sip:b@x SIP/2.0\r\nTo: a\r\n b\r\nl: 3\r\n\r\na\nb";
+        assert_eq!(draft(bare).to_stream_bytes(), whole.as_bytes());
+        assert_eq!(draft(bare).to_bytes(), bare.as_bytes());
     }
 
     #[test]

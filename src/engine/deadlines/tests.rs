@@ -21,7 +21,7 @@ fn an_entry_comes_when_due_and_not_before() {
     deadlines.insert(milliseconds(500), 2);
     deadlines.insert(milliseconds(32_000), 3);
     assert_eq!(deadlines.next(), Some(milliseconds(500)));
-    assert_eq!(drain(&mut deadlines, milliseconds(499)), []);
+    assert!(drain(&mut deadlines, milliseconds(499)).is_empty());
     assert_eq!(drain(&mut deadlines, milliseconds(509)), [2]);
     assert_eq!(deadlines.next(), Some(milliseconds(510)));
     assert_eq!(drain(&mut deadlines, milliseconds(40_000)), [1, 3]);
@@ -80,7 +80,7 @@ fn the_end_of_time_breaks_nothing() {
     assert_eq!(drain(&mut deadlines, Duration::MAX), [3, 1]);
     deadlines.insert(Duration::MAX, 5);
     assert_eq!(drain(&mut deadlines, Duration::MAX), [5]);
-    assert_eq!(drain(&mut deadlines, Duration::ZERO), []);
+    assert!(drain(&mut deadlines, Duration::ZERO).is_empty());
 }
 
 #[test]
