@@ -148,6 +148,7 @@ fn a_call_over_udp_shows_a_stranger_no_asserted_identity() {
     node.stop();
 }
 
+//= TPT-001 type=test
 #[test]
 fn a_call_over_tcp_shows_a_stranger_no_asserted_identity() {
     let folder = TempDir::new().unwrap();
@@ -175,7 +176,6 @@ fn a_call_may_come_by_udp_and_leave_by_tcp() {
     node.stop();
 }
 
-//= TPT-001 type=test
 #[test]
 fn requests_that_come_in_one_piece_or_in_several_are_all_answered() {
     let folder = TempDir::new().unwrap();

@@ -277,8 +277,8 @@ fn words(set: PrivacySet) -> Vec<&'static str> {
 fn start_line(message: &Message, what: What) -> String {
     match message.start() {
         StartLine::Request { .. } => {
-            let uri = screen::printable(message.request_uri());
-            format!("{} {uri}", screen::printable(message.method_name()))
+            let uri = screen::line(message.request_uri());
+            format!("{} {uri}", screen::line(message.method_name()))
         }
         StartLine::Response { status, .. } => match what.method() {
             Some(method) => format!("{status} to {}", method.label()),
@@ -318,7 +318,12 @@ fn as_sent(bytes: &Bytes) -> Bytes {
 fn fault_at(bytes: &Bytes, refused: &Refused) -> usize {
     let begin = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let Some(message) = &refused.message else { return begin };
-    let offset = |value: &[u8]| value.as_ptr() as usize - message.bytes().as_ptr() as usize;
+    let text = message.bytes();
+    let offset = |value: &[u8]| {
+        (value.as_ptr() as usize)
+            .saturating_sub(text.as_ptr() as usize)
+            .min(text.len())
+    };
     match refused.error {
         ParseError::HeaderRow
         | ParseError::HeaderTooLong
@@ -329,7 +334,7 @@ fn fault_at(bytes: &Bytes, refused: &Refused) -> usize {
                 .all_rows()
                 .last()
                 .map_or(0, |(_, _, value)| offset(value) + value.len());
-            let line_end = memchr::memchr(b'\n', &message.bytes()[read..]);
+            let line_end = memchr::memchr(b'\n', text.get(read..).unwrap_or_default());
             begin + read + line_end.map_or(0, |at| at + 1)
         }
         ParseError::NoBlankLine => bytes.len(),

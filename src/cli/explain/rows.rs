@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::screen::{printable, sealed};
+use super::screen::{line, sealed};
 use crate::privacy::{Action, Decision};
 use crate::rule::Rule;
 use crate::sip::{Message, Name};
@@ -105,9 +105,9 @@ struct Written {
 impl From<(&[u8], Name, &[u8])> for Written {
     fn from((header, name, value): (&[u8], Name, &[u8])) -> Written {
         Written {
-            header: printable(header),
+            header: line(header),
             name,
-            value: printable(value),
+            value: line(value),
         }
     }
 }

@@ -136,6 +136,11 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     out
 }
 
+/// The same on one line: a folded row cannot pass for two.
+pub(super) fn line(bytes: &[u8]) -> String {
+    printable(bytes).replace('\n', "\\n")
+}
+
 /// Shows tokens for what they are: they are long, and made anew each time.
 pub(super) fn sealed(text: &str) -> String {
     let is_inside = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
@@ -162,6 +167,7 @@ mod tests {
     #[test]
     fn what_could_steer_a_terminal_is_escaped() {
         assert_eq!(printable(b"a\x1b[2Jb\r\n\xffc\xc2\x9b"), "a\\u{1b}[2Jb\n\\xffc\\u{9b}");
+        assert_eq!(line(b"a\r\n b"), "a\\n b");
     }
 
     #[test]
