@@ -13,6 +13,7 @@
 
 mod calls;
 mod capture;
+mod cases;
 mod cli;
 mod dialogs;
 mod end_to_end;
