@@ -30,6 +30,7 @@ mod proxying;
 mod replay;
 mod requirements;
 mod table_a;
+mod table_b;
 mod table_c;
 mod torture;
 mod traps;
