@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::legs::{
     ALLY, ANONYMOUS, CORE, FROM, NET, PAI, Party, UE, policy, policy_with_privacy, tells_none_of, tells_nothing,
+    world_of,
 };
 use crate::world::{POLICY, Sent, World, contact_uri, keys_of_instance, respond, routes};
 
@@ -845,22 +846,27 @@ fn a_token_that_would_be_too_long_is_not_made() {
 fn twenty_routes_of_a_ues_caller_come_back() {
     let policy = policy_with_privacy("token_max = 2000");
     let list: Vec<String> = (0..20)
-        .map(|number| format!("<sip:p{number}.home1.example;lr>"))
+        .map(|number| format!("<sip:10.20.0.{};lr>", number + 9))
         .collect();
-    let rows = format!("Privacy: user;critical\r\nRecord-Route: {}\r\n", list.join(", "));
-    let invite = pass(
-        &mut World::new(&policy),
-        CORE,
-        UE,
-        &opening(CORE, UE, "INVITE", FROM, AL_CONTACT, &rows),
-    );
+    let list = list.join(", ");
+    let rows = format!("Privacy: user;critical\r\nRecord-Route: {list}\r\n");
+    let text = opening(CORE, UE, "INVITE", FROM, AL_CONTACT, &rows);
+    let mut world = world_of(&policy, &[UE]);
+    let invite = pass(&mut world, CORE, UE, &text);
     assert!(invite.rows("Record-Route").iter().all(|row| row.len() <= 2040));
-    tells_none_of(&invite, &["home1", "p19"]);
-    let sent = World::new(POLICY).packet(
-        CORE.listener,
-        CORE.address,
-        &opening(CORE, UE, "INVITE", FROM, AL_CONTACT, &rows),
-    );
+    tells_none_of(&invite, &["home1", "10.20.0.9", "10.20.0.28"]);
+    let ue = End {
+        party: UE,
+        local: format!("{};tag=b", invite.row("To").unwrap()),
+        remote: invite.row("From").unwrap().to_owned(),
+        target: contact_uri(invite.row("Contact").unwrap()).to_owned(),
+        routes: routes(&invite.rows("Record-Route"), false),
+        contact: "<sip:ue@10.30.0.9>".to_owned(),
+    };
+    let bye = pass(&mut world, UE, CORE, &ue.request("BYE", 1, ""));
+    assert_eq!(bye.rows("Route").join(", "), list);
+    assert_eq!(bye.row("To"), Some(FROM));
+    let sent = World::new(POLICY).packet(CORE.listener, CORE.address, &text);
     assert_eq!(
         sent[0].start(),
         "SIP/2.0 500 Privacy Service Failure: user",

@@ -13,6 +13,7 @@
 
 mod calls;
 mod capture;
+mod cases;
 mod cli;
 mod dialogs;
 mod end_to_end;
@@ -29,6 +30,7 @@ mod proxying;
 mod replay;
 mod requirements;
 mod table_a;
+mod table_b;
 mod table_c;
 mod torture;
 mod traps;

@@ -164,8 +164,19 @@ fn what_the_network_says_is_not_a_ues_to_say() {
     assert!(!sent.text().contains("network-provided"), "{}", sent.text());
     assert!(!sent.text().contains("loc-src"), "{}", sent.text());
     assert!(!sent.text().contains("sendrecv"), "{}", sent.text());
-    let sent = forwarded(POLICY, UE, CORE, "INVITE", "P-Early-Media: supported\r\n");
-    assert_eq!(sent.row("P-Early-Media"), Some("supported"));
+    assert_eq!(sent.row("Geolocation"), Some("<sip:loc@lis.example>"));
+    let early = |method: &str, value: &str| {
+        let sent = forwarded(POLICY, UE, CORE, method, &format!("P-Early-Media: {value}\r\n"));
+        sent.row("P-Early-Media").map(str::to_owned)
+    };
+    for method in ["INVITE", "PRACK", "UPDATE"] {
+        assert_eq!(early(method, "supported").as_deref(), Some("supported"));
+        assert_eq!(early(method, "supported, sendrecv").as_deref(), Some("supported"));
+    }
+    assert_eq!(early("MESSAGE", "supported"), None);
+    let two = "P-Access-Network-Info: 3GPP-GERAN;cgi-3gpp=1, 3GPP-UTRAN;network-provided\r\n";
+    let sent = forwarded(POLICY, UE, CORE, "INVITE", two);
+    assert_eq!(sent.rows("P-Access-Network-Info"), ["3GPP-GERAN;cgi-3gpp=1"]);
 }
 
 //= TRUST-040 type=test

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::decision::{Action, Notes};
 use super::effects::{IN_FROM_STRANGER, IN_FROM_UE};
-use super::registrar;
+use super::{of_ue, registrar};
 use crate::policy::privacy::RemotePartyId;
 use crate::policy::{Policy, StatedBy};
 use crate::rule::Rule;
@@ -25,6 +25,7 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
         Standing::Served => {
             let gone = draft.remove_names(IN_FROM_UE);
             note_gone(notes, gone, Rule::PAI_001);
+            of_ue::strip(draft, notes);
             registrar::strip(draft, notes);
         }
         Standing::Untrusted => {

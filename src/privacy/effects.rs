@@ -76,8 +76,9 @@ const BOUND: u128 = set(&[
     Name::RemotePartyId,
 ]);
 
-/// Table C, column "in from S". P-Preferred-Identity is read before it goes, so it is not here.
-pub const IN_FROM_UE: u128 = BOUND
+/// Table C, column "in from S". P-Preferred-Identity is read before it goes, so it is not here; nor is P-Early-Media, of
+/// which a part stays.
+pub const IN_FROM_UE: u128 = (BOUND & !set(&[Name::PEarlyMedia]))
     | set(&[
         Name::Path,
         Name::PAssociatedUri,

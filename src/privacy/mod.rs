@@ -9,6 +9,7 @@ pub mod decision;
 pub mod effects;
 pub mod gate;
 pub mod memory;
+pub mod of_ue;
 pub mod registrar;
 pub mod scrub;
 pub mod wanted;

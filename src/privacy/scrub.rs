@@ -90,6 +90,9 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
     } else {
         Action::Kept
     };
+    if !remove && remote_party_asks(draft) && draft.remove(Name::RemotePartyId) > 0 {
+        notes.note(Name::RemotePartyId, Action::Removed, Rule::PRIV_097, StatedBy::Default);
+    }
     for name in [Name::PAssertedIdentity, Name::RemotePartyId] {
         if draft.has(name) {
             notes.note(name, action, rule, by);
@@ -98,6 +101,19 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
             }
         }
     }
+}
+
+/// Whether a Remote-Party-ID asks for privacy by itself; what cannot be read does.
+//= PRIV-097
+fn remote_party_asks(draft: &Draft) -> bool {
+    draft.rows(Name::RemotePartyId).any(|value| {
+        list::values(value).any(|span| match NameAddr::parse(span.of(value)) {
+            Ok(party) => party.params().any(|param| {
+                param.is(b"privacy") && !param.value.is_some_and(|value| value.eq_ignore_ascii_case(b"off"))
+            }),
+            Err(_) => true,
+        })
+    })
 }
 
 fn default_privacy(policy: &Policy, kind: UntrustedKind) -> Stated<DefaultPrivacy> {
