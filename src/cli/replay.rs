@@ -7,7 +7,7 @@
 )]
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufReader, BufWriter, IsTerminal, LineWriter, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
 
 use super::Exit;
-use crate::config::{self, Style};
-use crate::policy::Policy;
+use crate::config::{self, Diagnostic, Style};
+use crate::policy::{Policy, StatedBy};
 use crate::trace::capture::{Capture, CaptureCounts, CaptureError};
 use crate::trace::playback::json::Json;
 use crate::trace::playback::text::{Shown, Text};
@@ -26,7 +26,8 @@ use crate::trace::playback::{Finding, Playback, Summary};
 pub(super) struct Arguments {
     /// A recorded trace: pcap or pcapng. `-` reads standard input.
     capture: PathBuf,
-    /// Judge without a policy file: exactly these addresses are members of the trust domain. Can be repeated.
+    /// Judge without a policy file (--config is not read): exactly these addresses are in the trust domain. Can be
+    /// repeated.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     inside: Vec<IpNet>,
     /// End with 1 when a hop outside is, or would be, shown what the policy forbids.
@@ -93,16 +94,23 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
         })
     };
     let bar = bar(size);
+    let reader = bar.wrap_read(reader);
     let screen = io::stdout();
     let replayed = {
+        let terminal = screen.is_terminal();
         let screen = anstream::AutoStream::auto(screen.lock());
         // Whoever denies leaks waits for the exit code, even when nobody reads on.
-        let mut out = BufWriter::new(Patient {
+        let patient = Patient {
             screen,
+            bar: &bar,
             goes_on: arguments.deny_leaks,
-        });
-        play(reader, &policy, form, &mut out, |bytes| bar.set_position(bytes))
-            .and_then(|replayed| out.flush().map(|()| replayed))
+        };
+        // Whole lines on a terminal, so that the bar never stands within one.
+        let mut out: Box<dyn Write> = match terminal {
+            true => Box::new(LineWriter::new(patient)),
+            false => Box::new(BufWriter::new(patient)),
+        };
+        play(reader, &policy, form, &mut out).and_then(|replayed| out.flush().map(|()| replayed))
     };
     bar.finish_and_clear();
     let Replayed { summary, error } = match replayed {
@@ -123,16 +131,10 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
     }
 }
 
-/// Judges every message of a capture and writes what was found. `progress` is told how many bytes were read.
+/// Judges every message of a capture and writes what was found.
 ///
 /// Fails when the findings cannot be written.
-pub fn play(
-    reader: impl Read,
-    policy: &Policy,
-    mut form: Form,
-    out: &mut dyn Write,
-    mut progress: impl FnMut(u64),
-) -> io::Result<Replayed> {
+pub fn play(reader: impl Read, policy: &Policy, mut form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
     let mut capture = Capture::new(reader);
     let mut playback = Playback::new(policy);
     let mut error = None;
@@ -141,7 +143,6 @@ pub fn play(
             Ok(captured) => form.finding(out, &playback.play(&captured))?,
             Err(fault) => error = Some(fault),
         }
-        progress(capture.bytes_read());
     }
     let summary = playback.summary();
     form.summary(out, &summary, capture.counts())?;
@@ -152,7 +153,7 @@ pub fn play(
 fn policy(config: &Path, inside: &[IpNet]) -> Option<Policy> {
     let read = match inside {
         [] => config::load(config),
-        inside => config::read(&inside_policy(inside), "--inside"),
+        inside => return inside_policy(inside).map_err(|found| super::check::tell(&found)).ok(),
     };
     match read {
         Ok((policy, warnings)) => {
@@ -167,7 +168,19 @@ fn policy(config: &Path, inside: &[IpNet]) -> Option<Policy> {
 }
 
 /// A policy in which these prefixes are trusted and nobody else is; an identity nobody asked to hide is kept.
-pub fn inside_policy(inside: &[IpNet]) -> String {
+///
+/// Nothing in it was written by the operator, so no decision cites a line.
+pub fn inside_policy(inside: &[IpNet]) -> Result<Policy, Vec<Diagnostic>> {
+    // It is never run, so what a running one should be warned of does not matter.
+    let (mut policy, _) = config::read(&inside_text(inside), "--inside")?;
+    policy.spec_t.default_privacy_to_ue.by = StatedBy::Default;
+    policy.spec_t.default_privacy_to_untrusted.by = StatedBy::Default;
+    let prefixes = policy.peers.iter_mut().flat_map(|peer| &mut peer.prefixes);
+    prefixes.for_each(|prefix| prefix.by = StatedBy::Default);
+    Ok(policy)
+}
+
+fn inside_text(inside: &[IpNet]) -> String {
     let prefixes: Vec<String> = inside.iter().map(|prefix| format!("\"{prefix}\"")).collect();
     format!(
         "schema = 1\nprofile = \"ims\"\n[domain]\nid = \"inside\"\n[spec_t]\nuser_authentication = [\"none\"]\n\
@@ -206,13 +219,14 @@ fn bar(size: u64) -> ProgressBar {
     bar
 }
 
-/// Standard output, whose end may be ignored.
-struct Patient<W> {
+/// Standard output beside a progress bar; its end may be ignored.
+struct Patient<'a, W> {
     screen: W,
+    bar: &'a ProgressBar,
     goes_on: bool,
 }
 
-impl<W: Write> Patient<W> {
+impl<W: Write> Patient<'_, W> {
     fn or_ignore<T>(&self, result: io::Result<T>, ignored: T) -> io::Result<T> {
         match result {
             Err(error) if self.goes_on && error.kind() == io::ErrorKind::BrokenPipe => Ok(ignored),
@@ -221,9 +235,10 @@ impl<W: Write> Patient<W> {
     }
 }
 
-impl<W: Write> Write for Patient<W> {
+impl<W: Write> Write for Patient<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.screen.write(bytes);
+        let (bar, screen) = (self.bar, &mut self.screen);
+        let written = bar.suspend(|| screen.write(bytes));
         self.or_ignore(written, bytes.len())
     }
 

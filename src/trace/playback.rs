@@ -37,6 +37,7 @@ use crate::seal::Keys;
 use crate::sip::headers::NameAddr;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
+use crate::trust::Hop;
 
 /// Parties of dialogs that are remembered, each on one hop; beyond: the oldest is forgotten.
 pub const PARTIES_MAX: usize = 100_000;
@@ -155,7 +156,11 @@ impl Playback {
         let remembered = dialog.as_ref().map_or(PrivacySet::EMPTY, |dialog| {
             self.remembered(&message, dialog, essentials.as_ref())
         });
-        let answering = self.as_it_was_called(&message, dialog.as_ref());
+        let shown_outside = !Hop::judge(&self.stand.policy, to).is_trusted();
+        let answering = dialog
+            .as_ref()
+            .filter(|_| shown_outside)
+            .and_then(|dialog| self.as_it_was_called(&message, dialog));
         let judge = Judge {
             policy: &self.stand.policy,
             keys: &self.keys,
@@ -164,7 +169,7 @@ impl Playback {
         let renamed = answering.is_some();
         let played = answering.unwrap_or_else(|| message.clone());
         let mut judgement = judge.message(played, from, to, remembered);
-        if renamed && !judgement.hop.is_trusted() {
+        if renamed {
             judgement.cleared.push(Decision {
                 header: Name::To,
                 action: Action::Anonymised,
@@ -196,13 +201,13 @@ impl Playback {
 
     /// A response to a party outside that knows its sender only as anonymous: with To as that party would have written it.
     //= PRIV-133
-    fn as_it_was_called(&self, message: &Message, dialog: Option<&Dialog>) -> Option<Message> {
+    fn as_it_was_called(&self, message: &Message, dialog: &Dialog) -> Option<Message> {
         if message.method().is_some() {
             return None;
         }
         let to = NameAddr::parse(message.first(Name::To)?).ok()?;
         let tag = to.tag()?;
-        let hidden = self.parties.of(dialog?.party(&self.hasher, tag))?.hidden;
+        let hidden = self.parties.of(dialog.party(&self.hasher, tag))?.hidden;
         let host = &self.stand.policy.privacy.anonymous_host.value;
         if !hidden || anonymous::is_anonymous(to.uri_bytes(), host) {
             return None;
@@ -224,7 +229,7 @@ impl Playback {
                 let key = dialog.party(&self.hasher, &essentials.from_tag);
                 let hidden = !judgement.hop.is_trusted()
                     && matches!(judgement.outcome, Outcome::Cleared(_))
-                    && judgement.shows_anonymous_from();
+                    && anonymises_from(judgement);
                 if essentials.to_tag.is_none() && forms_dialog(method) {
                     if !said.is_empty() || hidden || self.parties.of(key).is_some() {
                         self.parties.keep(key, Remembered { set: said, hidden });
@@ -254,11 +259,9 @@ impl Playback {
     }
 }
 
-impl Judgement {
-    fn shows_anonymous_from(&self) -> bool {
-        let from = |decision: &Decision| decision.header == Name::From && decision.action == Action::Anonymised;
-        self.cleared.iter().any(from)
-    }
+fn anonymises_from(judgement: &Judgement) -> bool {
+    let of_from = |decision: &Decision| decision.header == Name::From && decision.action == Action::Anonymised;
+    judgement.cleared.iter().any(of_from)
 }
 
 /// A dialog on one hop.

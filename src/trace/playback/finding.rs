@@ -133,7 +133,7 @@ pub struct Summary {
     pub kept: u64,
     pub removed: u64,
     pub rewritten: u64,
-    /// Messages with claims that their sender had no right to make.
+    /// Messages that said what their sender has no right to say.
     pub claims: u64,
     /// Messages that show a hop outside T, as recorded, what the policy forbids.
     pub recorded_leaks: u64,
@@ -216,4 +216,21 @@ pub fn standing(standing: Standing) -> &'static str {
 /// What a refusal is called: its reason phrase, without what the message itself said.
 pub fn refusal(look: &Look) -> &str {
     look.reason.split(": ").next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn addresses_become_letters_up_to_the_maximum() {
+        let mut parties = Parties::default();
+        let mut of = |number: u32| parties.of(Ipv4Addr::from_bits(number).into()).to_string();
+        assert_eq!((of(7), of(9), of(7)), ("A".to_owned(), "B".to_owned(), "A".to_owned()));
+        let last = (0..ADDRESSES_MAX as u32 - 2).map(|number| of(100 + number)).last();
+        assert_eq!(last.as_deref(), Some("P384"));
+        assert_eq!((of(1), of(2), of(9)), ("*".to_owned(), "*".to_owned(), "B".to_owned()));
+    }
 }

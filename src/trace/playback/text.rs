@@ -113,7 +113,7 @@ impl Text {
             ("unchanged", summary.unchanged),
             ("refused", summary.refused),
             ("dropped", summary.dropped),
-            ("claims not believed", summary.claims),
+            ("claims taken out", summary.claims),
             ("headers kept", summary.kept),
             ("headers removed", summary.removed),
             ("headers rewritten", summary.rewritten),
