@@ -138,7 +138,7 @@ pub fn play(reader: impl Read, policy: &Policy, mut form: Form, out: &mut dyn Wr
     let mut capture = Capture::new(reader);
     let mut playback = Playback::new(policy);
     let mut error = None;
-    while let Some(next) = capture.next() {
+    for next in capture.by_ref() {
         match next {
             Ok(captured) => form.finding(out, &playback.play(&captured))?,
             Err(fault) => error = Some(fault),

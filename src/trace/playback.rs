@@ -19,7 +19,7 @@ mod recent;
 mod stand;
 pub mod text;
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -281,9 +281,7 @@ impl Dialog {
     }
 
     fn party(&self, hasher: &RandomState, tag: &[u8]) -> u64 {
-        let mut state = hasher.build_hasher();
-        (self.between, &self.call_id[..], tag).hash(&mut state);
-        std::hash::Hasher::finish(&state)
+        hasher.hash_one((self.between, &self.call_id[..], tag))
     }
 }
 
