@@ -1,5 +1,11 @@
 //! Answers the engine's questions about host names, beside the loop and never in it.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: asks name servers, within a time"
+)]
+
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicUsize, atomic::Ordering},

@@ -3,6 +3,12 @@
 //! [`start`] opens every socket of the policy or none, then runs one worker per core, each with an engine, a thread and a
 //! runtime of its own. Workers share the policy, the keys and the counters. Nothing here knows what a message says.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: clocks, threads and tasks are here"
+)]
+
 mod counters;
 mod decides;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub mod remembered;
 pub mod transactions;
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -408,11 +408,8 @@ impl Engine {
         of: KeyOf,
     ) -> Result<ServerKey, crate::transaction::KeyError> {
         //= TXN-005
-        let flow = (origin.standing() != Standing::Trusted).then(|| {
-            let mut hasher = self.keyed.build_hasher();
-            (origin.flow().remote, origin.flow().connection).hash(&mut hasher);
-            hasher.finish()
-        });
+        let flow = (origin.standing() != Standing::Trusted)
+            .then(|| self.keyed.hash_one((origin.flow().remote, origin.flow().connection)));
         let parts = RequestParts {
             method: draft.method_name(),
             branch: essentials.branch.as_deref(),

@@ -481,7 +481,7 @@ impl Engine {
 
     /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time.
     pub(super) fn answer_alone(&mut self, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
-        use std::hash::{BuildHasher, Hash, Hasher};
+        use std::hash::BuildHasher;
         let what = What::Request(draft.method().unwrap_or(Method::Other));
         if draft.method() == Some(Method::Ack) {
             return self.drop(what, Drop::Unanswerable);
@@ -493,9 +493,7 @@ impl Engine {
             return self.drop(what, Drop::Unanswerable);
         };
         let top = TopVia::of(&top);
-        let mut hasher = self.keyed.build_hasher();
-        (via, draft.first(Name::CallId)).hash(&mut hasher);
-        let tag = hasher.finish();
+        let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
         let origin = Origin::judge(&self.policy, flow);
         forward::mark_via(&mut draft, &top, flow.remote);
         let hop = self.back_to(&origin, &top);

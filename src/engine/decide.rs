@@ -177,7 +177,7 @@ impl Engine {
         draft: &mut Draft,
         essentials: &Essentials,
     ) -> Result<Opened, Reject> {
-        self.from_strict_router(draft);
+        self.undo_strict_router(draft);
         let mut opened = Opened {
             dialog: None,
             flow: None,
@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// A Request-URI that is a Record-Route of ours: a strict router put the real one at the end of the Route.
-    fn from_strict_router(&self, draft: &mut Draft) {
+    fn undo_strict_router(&self, draft: &mut Draft) {
         // Told by its length first: it is rare, and a Request-URI is read often enough.
         if draft.request_uri().len() < restore::SEALED_BYTES_MIN || !draft.has(Name::Route) {
             return;

@@ -4,6 +4,12 @@
 //! [`Outgoing`] alone), and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
 //! but where one message ends on a stream and where its Call-ID stands.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: sockets and their timers are here"
+)]
+
 pub(crate) mod flows;
 pub(crate) mod handover;
 pub mod listen;

@@ -254,8 +254,8 @@ impl Reader<'_> {
     ) -> Result<StartLine, (ParseError, Option<StartLine>)> {
         let line = &self.bytes[from..text_end];
         let not_sip = (ParseError::NotSip, None);
-        let first = memchr::memchr(b' ', line).ok_or(not_sip.clone())?;
-        let last = memchr::memrchr(b' ', line).ok_or(not_sip.clone())?;
+        let first = memchr::memchr(b' ', line).ok_or(not_sip)?;
+        let last = memchr::memrchr(b' ', line).ok_or(not_sip)?;
         let method = &line[..first];
         if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
             return Err(not_sip);
