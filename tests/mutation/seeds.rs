@@ -32,6 +32,7 @@ pub fn all(root: &Path, more: Option<&Path>) -> Vec<Vec<u8>> {
     let mut seeds = built_in();
     let folders = [
         root.join("fixtures/torture"),
+        root.join("fixtures/messages"),
         root.join("fixtures/cases"),
         root.join("fixtures/traces"),
     ];

@@ -673,11 +673,12 @@ fn asks_id(message: &[u8]) -> bool {
     })
 }
 
-/// Whether the whole message asks for user privacy too, so that no row may show who sent it. A REGISTER says who it is,
-/// and the Contact of a redirection or failure is no remote target.
+/// Whether the whole message asks for user privacy too, so that no row may show who sent it. A REGISTER and its
+/// answer say who it is, and the Contact of a redirection or failure is no remote target.
 fn kept_secret(message: &[u8]) -> bool {
     let start = rows::start_line(message);
-    let tells = start.starts_with(b"REGISTER") || matches!(start.get(8), Some(b'3'..=b'6') if is_response(message));
+    let registers = rows::first(message, &["CSeq"]).is_some_and(|cseq| cseq.ends_with(b"REGISTER"));
+    let tells = registers || matches!(start.get(8), Some(b'3'..=b'6') if is_response(message));
     let asks_user = |row: &rows::Row<'_>| row.is(&["Privacy"]) && row.value.starts_with(b"user;id");
     !tells && rows(message).iter().any(asks_user)
 }
