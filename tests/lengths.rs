@@ -60,3 +60,28 @@ fn what_goes_on_a_stream_has_a_length() {
     assert_eq!(sent[0].row("Content-Length"), Some("0"));
     assert!(!sent[0].text().replace("\r\n", "").contains('\n'), "{}", sent[0].text());
 }
+
+//= SEC-009 type=test
+#[test]
+fn a_list_of_contacts_does_not_make_a_small_message_a_large_one() {
+    let private = |contacts: usize| {
+        let values = vec!["<sip:al@10.20.0.9>"; contacts].join(", ");
+        let rows = format!("CSeq: 1 INVITE\r\nPrivacy: user;id\r\nContact: {values}\r\n");
+        let text = invite("net.example").replace("CSeq: 1 INVITE\r\n", &rows);
+        let mut world = World::new(POLICY);
+        world.packet("core", "10.20.0.9:5060", &text).remove(0)
+    };
+    let most = sipveil::topology::hide::CONTACTS_MAX;
+    let sent = private(most);
+    assert!(
+        sent.start().starts_with("INVITE ") && !sent.text().contains("al@"),
+        "{}",
+        sent.text()
+    );
+    let sent = private(most + 1);
+    assert!(
+        !sent.start().starts_with("INVITE ") && sent.bytes.len() < 2000,
+        "{}",
+        sent.text()
+    );
+}

@@ -30,9 +30,14 @@ pub struct Concealed {
     pub record_route: Option<Vec<u8>>,
 }
 
-/// A Contact is too long to be sealed into a token.
+/// Contact values of one message that are hidden at most. A remote target is one value; each that is hidden grows by the
+/// length of a token, and many would make a small message a very large one.
+//= SEC-009
+pub const CONTACTS_MAX: usize = 16;
+
+/// A Contact is too long to be sealed into a token, or there are more than [`CONTACTS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a Contact is too long to be hidden")]
+#[error("a Contact is too long to be hidden, or there are too many")]
 pub struct TooLong;
 
 impl Hidden {
@@ -91,12 +96,17 @@ fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Resul
         .rows_at(Name::Contact)
         .map(|(row, value)| (row, value.to_vec()))
         .collect();
+    let mut count = 0;
     for (row, value) in rows {
         if is_star(&value) {
             continue;
         }
         let mut out = Vec::with_capacity(256);
         for span in list::values(&value) {
+            count += 1;
+            if count > CONTACTS_MAX {
+                return Err(TooLong);
+            }
             if !out.is_empty() {
                 out.extend_from_slice(b", ");
             }
