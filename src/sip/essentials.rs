@@ -31,7 +31,7 @@ pub struct Essentials {
 /// The parts of the top Via that whoever received it fills in.
 #[derive(Debug, Clone, Copy)]
 pub struct TopVia {
-    /// The address sent-by is, when it is one.
+    /// The address sent-by is, when it is one and somebody may need it: not when `rport` asks to be told the source.
     pub host_ip: Option<IpAddr>,
     pub port: Option<u16>,
     pub rport: Rport,
@@ -44,7 +44,11 @@ pub struct TopVia {
 impl TopVia {
     pub fn of(via: &Via<'_>) -> TopVia {
         TopVia {
-            host_ip: via.host_ip(),
+            host_ip: if matches!(via.rport(), Rport::Requested { .. }) {
+                None
+            } else {
+                via.host_ip()
+            },
             port: via.port(),
             rport: via.rport(),
             received: via.received_span(),
@@ -74,16 +78,16 @@ impl Essentials {
     //= MSG-007
     pub fn read(message: &Message) -> Result<Essentials, Fault> {
         let bytes = message.bytes();
-        let via_row = message.first(Name::Via).ok_or(Fault::Missing(Name::Via))?;
-        let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
-        let from = NameAddr::parse(only(message, Name::From)?).map_err(|_| Fault::Malformed(Name::From))?;
-        let to = NameAddr::parse(only(message, Name::To)?).map_err(|_| Fault::Malformed(Name::To))?;
-        let call_id = only(message, Name::CallId)?;
+        let rows = Rows::of(message);
+        let (via, _) = Via::parse(rows.first(Name::Via)?).map_err(|_| Fault::Malformed(Name::Via))?;
+        let from = NameAddr::parse(rows.only(Name::From)?).map_err(|_| Fault::Malformed(Name::From))?;
+        let to = NameAddr::parse(rows.only(Name::To)?).map_err(|_| Fault::Malformed(Name::To))?;
+        let call_id = rows.only(Name::CallId)?;
         if call_id.is_empty() || call_id.iter().any(|byte| byte.is_ascii_whitespace()) {
             return Err(Fault::Malformed(Name::CallId));
         }
-        let cseq = CSeq::parse(only(message, Name::CSeq)?).map_err(|_| Fault::Malformed(Name::CSeq))?;
-        if message.count(Name::MaxForwards) > 1 {
+        let cseq = CSeq::parse(rows.only(Name::CSeq)?).map_err(|_| Fault::Malformed(Name::CSeq))?;
+        if rows.only(Name::MaxForwards) == Err(Fault::Twice(Name::MaxForwards)) {
             return Err(Fault::Twice(Name::MaxForwards));
         }
         if message.method().is_some() && !cseq.is_for(message.method_name()) {
@@ -112,11 +116,59 @@ impl std::fmt::Debug for Essentials {
     }
 }
 
-fn only(message: &Message, name: Name) -> Result<&[u8], Fault> {
-    let mut rows = message.rows(name);
-    let value = rows.next().ok_or(Fault::Missing(name))?;
-    if rows.next().is_some() {
-        return Err(Fault::Twice(name));
+/// The first row of each field looked at here, found in one pass.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    found: [(u32, Span32); FIELDS],
+}
+
+type Span32 = super::message::Span;
+
+/// How many there are.
+const FIELDS: usize = 6;
+
+impl<'a> Rows<'a> {
+    fn of(message: &'a Message) -> Rows<'a> {
+        let mut found = [(0, Span32::default()); FIELDS];
+        for line in &message.lines {
+            if let Some(field) = place_of(line.name) {
+                let (count, first) = &mut found[field];
+                if *count == 0 {
+                    *first = line.value;
+                }
+                *count += 1;
+            }
+        }
+        Rows {
+            bytes: &message.bytes,
+            found,
+        }
     }
-    Ok(value)
+
+    fn first(&self, name: Name) -> Result<&'a [u8], Fault> {
+        match place_of(name).map(|field| self.found[field]) {
+            None | Some((0, _)) => Err(Fault::Missing(name)),
+            Some((_, value)) => Ok(value.of(self.bytes)),
+        }
+    }
+
+    fn only(&self, name: Name) -> Result<&'a [u8], Fault> {
+        match place_of(name).map(|field| self.found[field]) {
+            Some((count, _)) if count > 1 => Err(Fault::Twice(name)),
+            _ => self.first(name),
+        }
+    }
+}
+
+/// The place of a name among those looked at.
+fn place_of(name: Name) -> Option<usize> {
+    Some(match name {
+        Name::Via => 0,
+        Name::From => 1,
+        Name::To => 2,
+        Name::CallId => 3,
+        Name::CSeq => 4,
+        Name::MaxForwards => 5,
+        _ => return None,
+    })
 }

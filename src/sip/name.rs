@@ -87,7 +87,7 @@ pub enum Name {
     ResourceShare,
 }
 
-/// Every known spelling, lower case, by length; `tests` hold the order.
+/// Every known spelling, lower case.
 const NAMES: &[(&str, Name)] = &[
     ("b", Name::ReferredBy),
     ("d", Name::Other),
@@ -268,22 +268,33 @@ const ALL: &[Name] = &[
     Name::ResourceShare,
 ];
 
-const LENGTH_MAX: usize = 29;
+/// Slots of [`PLACES`]; a power of two, and enough that most names have one of their own.
+const SLOTS: usize = 512;
+/// An empty slot.
+const NOBODY: u8 = u8::MAX;
 
-/// `FIRST[n]` is where the names of `n` bytes begin in [`NAMES`].
-const FIRST: [u8; LENGTH_MAX + 2] = {
-    let mut first = [0u8; LENGTH_MAX + 2];
-    let mut length = 0;
+/// Where in [`NAMES`] each spelling stands, by the hash of its length and of three of its letters; the next slot when two
+/// meet.
+static PLACES: [u8; SLOTS] = {
+    let mut places = [NOBODY; SLOTS];
     let mut at = 0;
-    while length < first.len() {
-        while at < NAMES.len() && NAMES[at].0.len() < length {
-            at += 1;
+    while at < NAMES.len() {
+        let mut slot = slot_of(NAMES[at].0.as_bytes());
+        while places[slot] != NOBODY {
+            slot = (slot + 1) % SLOTS;
         }
-        first[length] = at as u8;
-        length += 1;
+        places[slot] = at as u8;
+        at += 1;
     }
-    first
+    places
 };
+
+/// The same for a name in any case; it is not empty.
+const fn slot_of(name: &[u8]) -> usize {
+    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
+    let letters = (first as usize | 0x20) * 7 + (middle as usize | 0x20) * 31 + (last as usize | 0x20) * 13;
+    (name.len() * 61 + letters) % SLOTS
+}
 
 impl Name {
     /// The bit of this name in a set of names.
@@ -298,18 +309,20 @@ impl Name {
 
     /// The name written so, long or compact, in any case.
     pub fn from_bytes(name: &[u8]) -> Name {
-        let length = name.len();
-        if length == 0 || length > LENGTH_MAX {
+        if name.is_empty() {
             return Name::Other;
         }
-        let initial = name[0] | 0x20;
-        for (known, value) in &NAMES[FIRST[length] as usize..FIRST[length + 1] as usize] {
+        let mut slot = slot_of(name);
+        // Ends at an empty slot: there are many more slots than names.
+        while PLACES[slot] != NOBODY {
+            let (known, value) = NAMES[PLACES[slot] as usize];
             // Most senders write the usual capitals, and equal bytes are told faster.
-            if known.as_bytes()[0] == initial
+            if known.len() == name.len()
                 && (name == value.as_str().as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()))
             {
-                return *value;
+                return value;
             }
+            slot = (slot + 1) % SLOTS;
         }
         Name::Other
     }
@@ -406,13 +419,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_by_length_and_fit() {
-        assert!(NAMES.windows(2).all(|pair| pair[0].0.len() <= pair[1].0.len()));
-        assert!(
-            NAMES
-                .iter()
-                .all(|(name, _)| name.len() <= LENGTH_MAX && *name == name.to_ascii_lowercase())
-        );
+    fn names_are_in_lower_case_and_have_room() {
+        assert!(NAMES.len() < NOBODY as usize && NAMES.len() * 2 < SLOTS);
+        assert!(NAMES.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
     }
 
     #[test]

@@ -333,6 +333,9 @@ pub fn contains_lws(text: &[u8]) -> bool {
 
 /// The scheme and the place of its colon.
 fn scheme(text: &[u8]) -> Result<(Scheme, usize), usize> {
+    if text.starts_with(b"sip:") {
+        return Ok((Scheme::Sip, 3));
+    }
     let end = text
         .iter()
         .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'-' | b'.'))

@@ -208,6 +208,9 @@ fn bare(value: &[u8], start: usize) -> Result<Address, usize> {
 
 fn check_scheme(value: &[u8], uri: Span) -> Result<(), usize> {
     let text = uri.of(value);
+    if text.len() > 4 && (text.starts_with(b"sip:") || text.starts_with(b"tel:")) {
+        return Ok(());
+    }
     let colon = skip_while(text, 0, |byte| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
     });
