@@ -8,7 +8,6 @@ use super::{Method, Name};
 
 /// A message being edited. Rows nobody edits leave byte for byte, in their place.
 //= MSG-009
-#[derive(Clone)]
 pub struct Draft {
     /// The received message; its list of lines is the draft's own, with edits.
     message: Message,
@@ -22,10 +21,42 @@ pub struct Draft {
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
 const MADE_BYTES: usize = 768;
+/// Rows a forwarded message usually gains.
+const ROOM_ROWS: usize = 8;
 
 /// Names a row of a draft until the next edit that adds or removes rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row(usize);
+
+impl Clone for Draft {
+    /// A clone is made to be edited: it comes with room, so that the first edits move nothing.
+    fn clone(&self) -> Draft {
+        let mut lines = Vec::with_capacity(self.message.lines.len() + ROOM_ROWS);
+        lines.extend_from_slice(&self.message.lines);
+        let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES);
+        made.extend_from_slice(&self.made);
+        let Message {
+            bytes,
+            start,
+            blank,
+            body,
+            ..
+        } = &self.message;
+        let message = Message {
+            bytes: bytes.clone(),
+            start: *start,
+            lines,
+            blank: *blank,
+            body: *body,
+        };
+        Draft {
+            message,
+            made,
+            start: self.start,
+            uri: self.uri,
+        }
+    }
+}
 
 impl From<Message> for Draft {
     fn from(message: Message) -> Draft {
