@@ -25,7 +25,7 @@ use crate::{
     engine::Bound,
     policy::{Policy, Route},
     seal::Keys,
-    sip::Transport,
+    sip::{Transport, uri::Uri},
 };
 
 /// The proxy could not start, or a defect ended it.
@@ -194,7 +194,16 @@ impl Display for StartText<'_> {
             self.route(f, route)?;
         }
         if let Some(bound) = self.bound.iter().find(|bound| bound.transport == Transport::Udp) {
-            writeln!(f, "try\n  sipp -sn uac {} -m 1", reachable(bound.address))?;
+            writeln!(f, "try")?;
+            if let Some(callee) = self.next_hop_of(bound) {
+                writeln!(
+                    f,
+                    "  sipp -sn uas -i {} -p {}   # in another terminal: a callee",
+                    callee.ip(),
+                    callee.port()
+                )?;
+            }
+            writeln!(f, "  sipp -sn uac {} -m 1", reachable(bound.address))?;
         }
         writeln!(
             f,
@@ -206,6 +215,17 @@ impl Display for StartText<'_> {
 }
 
 impl StartText<'_> {
+    /// Where a call goes that comes in here, when it is an address.
+    fn next_hop_of(&self, bound: &Bound) -> Option<SocketAddr> {
+        let route = self
+            .policy
+            .routes
+            .iter()
+            .find(|route| route.from.value == bound.listener)?;
+        let hop = Uri::parse(route.next_hop.first()?.value.as_bytes()).ok()?;
+        Some(SocketAddr::new(hop.host_ip()?, hop.port().unwrap_or(5060)))
+    }
+
     fn route(&self, f: &mut Formatter<'_>, route: &Route) -> fmt::Result {
         let name = |id: crate::policy::ListenerId| {
             let listener = self.policy.listeners.get(usize::from(id.0));
