@@ -112,3 +112,18 @@ fn a_registered_ue_is_asserted_as_the_network_says_and_an_unregistered_one_refus
     let sent = world.packet("access", "10.30.0.7:5060", &late);
     assert_eq!(sent[0].start(), "SIP/2.0 403 Forbidden");
 }
+
+//= PRIV-083 type=test
+//= PRIV-043 type=test
+#[test]
+fn a_private_party_that_declines_shows_no_contact_and_one_that_redirects_keeps_its_targets() {
+    for (status, shown) in [("486 Busy Here", false), ("302 Moved Temporarily", true)] {
+        let mut world = World::new(POLICY);
+        let invite = invite("home1.example", "").replace("10.20.0.9:5060", "192.0.2.9:5060");
+        let sent = world.packet("net", "192.0.2.9:5060", &invite);
+        let extra = "Privacy: user\r\nContact: <sip:secret.name@10.20.0.9>\r\n";
+        let sent = world.packet("core", "10.20.0.9:5060", &respond(&sent[0], status, "s", extra));
+        let answer = sent.iter().find(|sent| sent.start().ends_with(status)).unwrap();
+        assert_eq!(answer.text().contains("secret.name"), shown, "{}", answer.text());
+    }
+}

@@ -85,9 +85,10 @@ pub fn record_route(draft: &Draft) -> Vec<u8> {
     rows.join(&b", "[..])
 }
 
-/// Whether the Contact of this message is a remote target: not a registration's, not a redirection's.
+/// Whether the Contact of this message is its sender's own: not a registration's, not a redirection's.
+//= PRIV-043
 fn carries_target(draft: &Draft) -> bool {
-    let redirects = !draft.is_request() && draft.status() >= 300;
+    let redirects = (300..400).contains(&draft.status());
     draft.exchange() != Some(Method::Register) && !redirects
 }
 
