@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod back;
+pub mod cancel;
 pub mod deadlines;
 pub mod decide;
 pub mod event;

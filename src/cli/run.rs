@@ -74,8 +74,8 @@ fn log_to_standard_error() {
 pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Arc<Policy>>) -> ExitCode {
     let policy = Arc::new(policy);
     // The signals are caught before anything opens: none of them finds the process unprepared.
-    let (runtime, signals) = match steering() {
-        Ok(steering) => steering,
+    let (runtime, signals) = match prepare() {
+        Ok(prepared) => prepared,
         Err(error) => return refuse(&format_args!("signals cannot be received: {error}")),
     };
     let running = match driver::start(Arc::clone(&policy), keys) {
@@ -100,7 +100,7 @@ struct Signals {
     hang_up: Signal,
 }
 
-fn steering() -> io::Result<(Runtime, Signals)> {
+fn prepare() -> io::Result<(Runtime, Signals)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let signals = {
         let _inside = runtime.enter();

@@ -179,44 +179,6 @@ fn a_name_is_looked_up_beside_the_loop() {
     assert_ne!(addresses.take(1).sum::<usize>(), 0, "localhost has an address");
 }
 
-/// Processor time of a worker for one datagram of 900 bytes in and out, its engine costing nothing.
-#[test]
-#[ignore = "measures: run alone, with --nocapture"]
-fn cost_of_a_datagram() {
-    let (running, _heard) = start(Arc::new(one(1))).unwrap();
-    let peer = peer();
-    peer.connect(running.bound[0].address).unwrap();
-    let message = [&b"ECHO sip:x SIP/2.0\r\n"[..], &[b'x'; 880]].concat();
-    // What the peer's receive buffer holds.
-    let (rounds, window) = (4000, 60);
-    let before = worker_ticks();
-    for _ in 0..rounds {
-        for _ in 0..window {
-            peer.send(&message).unwrap();
-        }
-        for _ in 0..window {
-            peer.recv(&mut [0; 2000]).unwrap();
-        }
-    }
-    let after = worker_ticks();
-    // Ticks of 10 ms.
-    let each = |ticks: u64| ticks as f64 * 1e4 / f64::from(rounds * window);
-    println!(
-        "user {:.2} µs, system {:.2} µs a datagram",
-        each(after.0 - before.0),
-        each(after.1 - before.1)
-    );
-}
-
-/// Clock ticks of the thread `worker-0`, in user mode and in the kernel.
-fn worker_ticks() -> (u64, u64) {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
-    let stats = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap());
-    let worker = stats.filter(|stat| stat.contains("(worker-0)")).last().unwrap();
-    let fields: Vec<&str> = worker.rsplit(')').next().unwrap().split_ascii_whitespace().collect();
-    (fields[11].parse().unwrap(), fields[12].parse().unwrap())
-}
-
 pub fn peer() -> UdpSocket {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
