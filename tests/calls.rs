@@ -127,3 +127,36 @@ fn a_private_party_that_declines_shows_no_contact_and_one_that_redirects_keeps_i
         assert_eq!(answer.text().contains("secret.name"), shown, "{}", answer.text());
     }
 }
+
+//= PRIV-133 type=test
+#[test]
+fn a_callee_that_sends_itself_its_own_request_does_not_learn_who_called() {
+    let mut world = World::new(POLICY);
+    let sent = world.packet("core", "10.20.0.9:5060", &invite("net.example", "Privacy: user;id\r\n"));
+    let invite = sent[0].clone();
+    world.packet(
+        "net",
+        "192.0.2.9:5060",
+        &respond(&invite, "200 OK", "b", "Contact: <sip:b@192.0.2.9>\r\n"),
+    );
+    let route = routes(&invite.rows("Record-Route"), false);
+    for (number, (target, more)) in [
+        ("sip:b@192.0.2.9", ""),
+        (
+            contact_uri(invite.row("Contact").unwrap()),
+            "Route: <sip:192.0.2.9;lr>\r\n",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let info = format!(
+            "INFO {target} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKi{number}\r\nMax-Forwards: 70\r\n{route}{more}\
+             From: <sip:bob@net.example>;tag=b\r\nTo: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=7\r\n\
+             Call-ID: call\r\nCSeq: {number} INFO\r\nContent-Length: 0\r\n\r\n"
+        );
+        let sent = world.packet("net", "192.0.2.9:5060", &info);
+        assert_eq!(sent.len(), 1, "{sent:#?}");
+        assert!(!sent[0].row("To").unwrap().contains("al@"), "{}", sent[0].text());
+    }
+}

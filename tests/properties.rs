@@ -255,10 +255,11 @@ proptest! {
             prop_assert_eq!(invite.rows("Via").len(), 1, "{}", invite.text());
             prop_assert!(!invite.text().contains("10.20.1."), "{}", invite.text());
         }
+        // Its tag is none that the caller could have drawn.
         // The response shows the caller its own rows.
         let host = &callee[..callee.len() - 5];
         let contact = format!("Contact: <sip:bob@{host}>\r\n");
-        let sent = world.packet(listener, callee, &respond(invite, "200 OK", "b", &contact));
+        let sent = world.packet(listener, callee, &respond(invite, "200 OK", "not-b", &contact));
         let ok = Draft::from(parse(sent[0].bytes.clone(), Carrier::Datagram, &reading::limits()).expect("ours is readable"));
         let values = |name: Name| -> Vec<String> {
             ok.rows(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
@@ -276,7 +277,7 @@ proptest! {
         // The callee's request in the dialog gets to the caller as if nothing had been hidden.
         let route = routes(&invite.rows("Record-Route"), false);
         let bye = format!(
-            "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP {callee};branch=z9hG4bKb\r\nMax-Forwards: 70\r\n{route}From: {};tag=b\r\n\
+            "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP {callee};branch=z9hG4bKb\r\nMax-Forwards: 70\r\n{route}From: {};tag=not-b\r\n\
              To: {}\r\nCall-ID: call\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
             contact_uri(invite.row("Contact").expect("the INVITE had one")),
             invite.row("To").expect("the INVITE had one"),

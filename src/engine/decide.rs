@@ -356,18 +356,32 @@ impl Engine {
         dialog: Option<&(DialogMemory, Party)>,
         kept: &mut Kept,
     ) -> Result<(), Reject> {
-        if let Some((memory, Party::Other)) = dialog {
-            if let Some(from) = &memory.from
-                && let Some((row, value)) = draft.first_at(Name::To)
-            {
-                kept.to = Some(value.to_vec());
-                let from = from.clone();
-                draft.set(row, &[&from]);
-            }
-            if let Some(record_route) = &memory.record_route {
-                draft.insert_top(Name::Route, &[record_route]);
-            }
+        if let Some((
+            DialogMemory {
+                record_route: Some(record_route),
+                ..
+            },
+            Party::Other,
+        )) = dialog
+        {
+            draft.insert_top(Name::Route, &[record_route]);
         }
+        self.restore_target(draft)?;
+        // The other party writes Request-URI and Route: unless they lead to the hidden party, the name stays hidden.
+        if let Some((memory, Party::Other)) = dialog
+            && let Some(from) = &memory.from
+            && memory.home == home(draft.request_uri(), draft.rows(Name::Route))
+            && let Some((row, value)) = draft.first_at(Name::To)
+        {
+            kept.to = Some(value.to_vec());
+            draft.set(row, &[from]);
+        }
+        Ok(())
+    }
+
+    /// A Request-URI that is a Contact of ours becomes the one behind it.
+    //= PRIV-083
+    fn restore_target(&mut self, draft: &mut Draft) -> Result<(), Reject> {
         if draft.request_uri().len() < restore::SEALED_BYTES_MIN {
             return Ok(());
         }
@@ -434,6 +448,7 @@ impl Engine {
                     transport: target.transport,
                 },
             ],
+            home: creators_home(draft),
             from: None,
             record_route: None,
         };
@@ -444,6 +459,33 @@ impl Engine {
 struct OwnRoute {
     side: Side,
     token: Option<Vec<u8>>,
+}
+
+/// Digest of a remote target and of the route set in front of it. It travels sealed, so nobody can aim at it.
+fn home<'a>(target: &[u8], rows: impl Iterator<Item = &'a [u8]>) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
+    target.hash(&mut hasher);
+    for row in rows {
+        for span in list::values(row) {
+            NameAddr::parse(span.of(row))
+                .ok()
+                .map(|route| route.uri_bytes())
+                .hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+/// Where the party that opens a dialog with this request will be found.
+fn creators_home(draft: &Draft) -> u64 {
+    let contact = draft
+        .first(Name::Contact)
+        .and_then(|contact| NameAddr::parse(contact).ok());
+    home(
+        contact.map_or(b"", |contact| contact.uri_bytes()),
+        draft.rows(Name::RecordRoute),
+    )
 }
 
 /// The side a request of a dialog leaves by: the other party's, as the token says.

@@ -111,6 +111,7 @@ mod tests {
             created,
             instance,
             sides: [side, side],
+            home: 0,
             from: None,
             record_route: None,
         }

@@ -21,6 +21,8 @@ pub struct DialogMemory {
     pub instance: u64,
     /// Where the creator's messages come in, and where the other party's do.
     pub sides: [Side; 2],
+    /// Digest of the creator's remote target and route set: where its identity may be put back, and nowhere else.
+    pub home: u64,
     /// The creator's From as received, when another party sees an anonymous one.
     pub from: Option<Vec<u8>>,
     /// Record-Route values taken from the other party's sight, as one list.
@@ -47,7 +49,7 @@ const VERSION: u8 = 1;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;
 const HAS_RECORD_ROUTE: u8 = 4;
-const FIXED: usize = 22;
+const FIXED: usize = 29;
 
 const TRANSPORTS: [Transport; 5] = [
     Transport::Udp,
@@ -121,7 +123,7 @@ impl DialogMemory {
             let transport = TRANSPORTS.iter().position(|transport| *transport == side.transport);
             out.push(transport.unwrap_or_default() as u8);
         }
-        out.push(0);
+        out.extend_from_slice(&self.home.to_be_bytes());
         debug_assert_eq!(out.len(), FIXED);
         for text in [&self.from, &self.record_route].into_iter().flatten() {
             out.extend_from_slice(&(text.len() as u16).to_be_bytes());
@@ -157,6 +159,7 @@ impl DialogMemory {
             created: u32::from_be_bytes(fixed[3..7].try_into().ok()?),
             instance: u64::from_be_bytes(fixed[7..15].try_into().ok()?),
             sides: [side(15)?, side(18)?],
+            home: u64::from_be_bytes(fixed[21..29].try_into().ok()?),
             from: text(HAS_FROM)?,
             record_route: text(HAS_RECORD_ROUTE)?,
         })
@@ -196,6 +199,7 @@ mod tests {
             created: 1_700_000_000,
             instance: 99,
             sides: [side(0, Transport::Udp), side(1, Transport::Tcp)],
+            home: 5,
             from: Some(b"\"Al\" <sip:al@x>;tag=7".to_vec()),
             record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
         }
