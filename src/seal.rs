@@ -43,7 +43,8 @@ const TAG: usize = 16;
 /// Key generations of sealed tokens, newest first. Shared by all nodes that carry on each other's dialogs.
 pub struct Keys {
     generations: Vec<Generation>,
-    domain: Vec<u8>,
+    /// Purpose and domain, each with its length: what every token of a purpose is bound to.
+    prefixes: [Vec<u8>; PURPOSES.len()],
     instance: u64,
 }
 
@@ -110,9 +111,17 @@ impl Keys {
             let keys = [derive(PURPOSES[0])?, derive(PURPOSES[1])?, derive(PURPOSES[2])?];
             generations.push(Generation { id: *id, keys });
         }
+        let prefix = |purpose: Purpose| {
+            let mut prefix = Vec::new();
+            for part in [purpose.label(), domain.as_bytes()] {
+                prefix.extend_from_slice(&(part.len() as u32).to_be_bytes());
+                prefix.extend_from_slice(part);
+            }
+            prefix
+        };
         Ok(Keys {
             generations,
-            domain: domain.as_bytes().to_vec(),
+            prefixes: PURPOSES.map(prefix),
             instance,
         })
     }
@@ -170,14 +179,9 @@ impl Keys {
         Ok(plain[..end].to_vec())
     }
 
-    fn bound(&self, purpose: Purpose, binding: &[u8]) -> smallvec::SmallVec<[u8; 256]> {
-        let mut bound = smallvec::SmallVec::new();
-        for part in [purpose.label(), &self.domain] {
-            bound.extend_from_slice(&(part.len() as u32).to_be_bytes());
-            bound.extend_from_slice(part);
-        }
-        bound.extend_from_slice(binding);
-        bound
+    /// What a token of this purpose is bound to in all: the purpose and the domain, each with its length, and `binding`.
+    fn bound(&self, purpose: Purpose, binding: &[u8]) -> Vec<u8> {
+        [&self.prefixes[purpose as usize], binding].concat()
     }
 }
 

@@ -106,6 +106,8 @@ pub(super) struct Worker<D: Decides> {
     failed: Vec<SendId>,
     /// Questions that could not be asked, for the engine to hear of.
     unasked: Vec<LocateId>,
+    orders: watch::Receiver<Orders>,
+    rounds: u32,
     stop: Stop,
     drain_until: Duration,
     live: Arc<[AtomicU64]>,
@@ -132,7 +134,7 @@ impl<D: Decides> Worker<D> {
             tokio::spawn(accept(bind, TcpListener::from_std(listener)?, to_tasks.clone()));
             streams.push(bound);
         }
-        tokio::spawn(forward(post.orders, to_words.clone()));
+        tokio::spawn(forward(post.orders.clone(), to_words.clone()));
         Ok(Worker {
             index: post.index,
             flows: Flows::new(post.index, policy.limits.clone(), post.sources),
@@ -155,6 +157,8 @@ impl<D: Decides> Worker<D> {
             dns: Dns::of_system(),
             failed: Vec::new(),
             unasked: Vec::new(),
+            orders: post.orders,
+            rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
             live: post.live,
@@ -164,7 +168,6 @@ impl<D: Decides> Worker<D> {
 
     /// Wait, feed, drain; until told to stop.
     pub async fn run(mut self) {
-        let mut rounds = 0;
         loop {
             if self.alarm.wants(self.wake_at()) {
                 self.alarm.set(self.wake_at());
@@ -172,6 +175,11 @@ impl<D: Decides> Worker<D> {
             let word = poll_fn(|cx| self.poll_wait(cx)).await;
             // The clock is read once a round: to the engine all of a batch came at once.
             let now = self.clock.now();
+            // Orders count for every message that arrived after they were given, whatever waits in the channel.
+            if self.orders.has_changed().unwrap_or(false) {
+                let orders = self.orders.borrow_and_update().clone();
+                self.hear(now, Word::Orders(orders));
+            }
             self.feed_datagrams(now);
             self.feed_events(now);
             if let Some(word) = word {
@@ -184,8 +192,8 @@ impl<D: Decides> Worker<D> {
             if self.is_over(now) {
                 break;
             }
-            rounds += 1;
-            if rounds % ROUNDS_MAX == 0 {
+            self.rounds = self.rounds.wrapping_add(1);
+            if self.rounds.is_multiple_of(ROUNDS_MAX) {
                 tokio::task::yield_now().await;
             }
         }
@@ -194,7 +202,7 @@ impl<D: Decides> Worker<D> {
 
     /// Ready when there is anything to do; what there is stands in `datagrams` and `events`.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Word>> {
-        let mut woken = self.alarm.poll(cx).is_ready();
+        let mut woken = false;
         let mut errors = 0;
         for (index, socket) in self.sockets.iter_mut().enumerate() {
             woken |= socket.poll_room(cx).is_ready();
@@ -204,6 +212,11 @@ impl<D: Decides> Worker<D> {
         if errors > 0 {
             self.counters.receive_errors.add(errors);
         }
+        // While datagrams come, the channels are looked at now and then; before a wait they always are.
+        if !self.datagrams.is_empty() && !self.rounds.is_multiple_of(ROUNDS_MAX) {
+            return Poll::Ready(None);
+        }
+        woken |= self.alarm.poll(cx).is_ready();
         woken |= self.tasks.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
         woken |= self.handed.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
         match self.words.poll_recv(cx) {

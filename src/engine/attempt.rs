@@ -218,10 +218,10 @@ impl Engine {
             Dialog {
                 memory,
                 party: *party,
-                call_id: &work.essentials.call_id,
+                call_id: work.essentials.call_id(),
                 creator_tag: match party {
-                    Party::Creator => &work.essentials.from_tag,
-                    Party::Other => work.essentials.to_tag.as_deref().unwrap_or_default(),
+                    Party::Creator => work.essentials.from_tag(),
+                    Party::Other => work.essentials.to_tag().unwrap_or_default(),
                 },
                 other_own: if differs {
                     self.own.at(arrived.listener, arrived.transport, arrived.local)

@@ -143,11 +143,11 @@ impl Engine {
         let kept = server.kept.take();
         //= PRIV-130
         let may_enter = responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
-        if may_enter && let Some(to_tag) = essentials.to_tag.as_deref() {
+        if may_enter && let Some(to_tag) = essentials.to_tag() {
             // An earlier response by which it entered the dialog that this request opens.
-            responder = self.remembered.kept(&essentials.call_id, to_tag);
+            responder = self.remembered.kept(essentials.call_id(), to_tag);
         }
-        forward::pop_first(&mut draft, Name::Via);
+        forward::pop_via(&mut draft, essentials.via.end);
         self.learn(now, id, origin, &draft);
         admit::admit(&policy, origin, &mut draft, notes);
         if origin.standing() == Standing::Served {
@@ -257,7 +257,7 @@ impl Engine {
         said: PrivacySet,
         nonce: [u8; 12],
     ) {
-        let Some(to_tag) = essentials.to_tag.as_deref() else {
+        let Some(to_tag) = essentials.to_tag() else {
             return;
         };
         let mut found = None;
@@ -273,7 +273,7 @@ impl Engine {
                 if !restore::looks_sealed(user) {
                     continue;
                 }
-                let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, user);
+                let opened = DialogMemory::open(&self.keys, essentials.call_id(), essentials.from_tag(), to_tag, user);
                 let (Ok((memory, Party::Creator)), Some(at)) = (opened, memchr::memmem::find(value, user)) else {
                     continue;
                 };
@@ -287,13 +287,13 @@ impl Engine {
         let created = found
             .as_ref()
             .map_or(now.unix, |(_, _, memory)| u64::from(memory.created));
-        self.remembered.keep(&essentials.call_id, to_tag, said, created);
+        self.remembered.keep(essentials.call_id(), to_tag, said, created);
         if let Some((row, range, mut memory)) = found
             && memory.other.is_none()
         {
             memory.other = Some(said);
             let max = self.policy.privacy.token_max_bytes.value;
-            if let Some(token) = memory.seal(&self.keys, &essentials.call_id, &essentials.from_tag, nonce, max) {
+            if let Some(token) = memory.seal(&self.keys, essentials.call_id(), essentials.from_tag(), nonce, max) {
                 draft.splice(row, range, &[&token]);
             }
         }

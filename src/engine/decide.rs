@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::reject::Reject;
 use super::transactions::{Failure, Kept, Work};
 use super::{Engine, Now};
@@ -76,7 +78,7 @@ impl Engine {
                     chosen_by: targets.by,
                     loop_part,
                     next_target: 0,
-                    addresses: Vec::new(),
+                    addresses: SmallVec::new(),
                     cancelled: None,
                     failure: Failure::Nothing,
                 };
@@ -137,17 +139,19 @@ impl Engine {
     /// The second part of a branch of ours: the same when a request comes back unchanged.
     //= PROXY-004
     pub(super) fn loop_part(&self, draft: &Draft, essentials: &Essentials, origin: &Origin) -> u64 {
-        use std::hash::{Hash, Hasher};
+        use std::hash::Hasher;
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
-        (
-            draft.request_uri(),
-            &essentials.call_id[..],
-            &essentials.from_tag[..],
-            essentials.cseq,
-        )
-            .hash(&mut hasher);
-        origin.standing().hash(&mut hasher);
-        draft.rows(Name::Route).for_each(|route| route.hash(&mut hasher));
+        let texts = [draft.request_uri(), essentials.call_id(), essentials.from_tag()];
+        let lengths = texts
+            .iter()
+            .fold(0u64, |lengths, text| lengths << 20 ^ text.len() as u64);
+        hasher.write_u64(lengths);
+        hasher.write_u64(u64::from(essentials.cseq) << 8 | origin.standing() as u64);
+        texts.into_iter().for_each(|text| hasher.write(text));
+        for route in draft.rows(Name::Route) {
+            hasher.write_u64(route.len() as u64);
+            hasher.write(route);
+        }
         hasher.finish()
     }
 
@@ -307,8 +311,8 @@ impl Engine {
     }
 
     fn open_token(&self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
-        let to_tag = essentials.to_tag.as_deref().unwrap_or_default();
-        let opened = DialogMemory::open(&self.keys, &essentials.call_id, &essentials.from_tag, to_tag, token);
+        let to_tag = essentials.to_tag().unwrap_or_default();
+        let opened = DialogMemory::open(&self.keys, essentials.call_id(), essentials.from_tag(), to_tag, token);
         let (memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
         //= PRIV-143
         let age = now.unix.saturating_sub(u64::from(memory.created));
@@ -331,8 +335,8 @@ impl Engine {
             return (PrivacySet::EMPTY, PrivacySet::EMPTY);
         };
         let other_tag = match party {
-            Party::Creator => essentials.to_tag.as_deref().unwrap_or_default(),
-            Party::Other => &essentials.from_tag,
+            Party::Creator => essentials.to_tag().unwrap_or_default(),
+            Party::Other => essentials.from_tag(),
         };
         let other = memory.other.unwrap_or_else(|| {
             // No answering party yet, no memory of it.
@@ -340,7 +344,7 @@ impl Engine {
                 return PrivacySet::EMPTY;
             }
             self.remembered
-                .of(&essentials.call_id, other_tag, memory, self.keys.instance())
+                .of(essentials.call_id(), other_tag, memory, self.keys.instance())
         });
         match party {
             Party::Creator => (memory.creator, other),

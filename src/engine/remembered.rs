@@ -52,7 +52,9 @@ impl Remembered {
     /// What the answering party of this dialog gave.
     //= PRIV-135
     pub fn of(&self, call_id: &[u8], tag: &[u8], memory: &DialogMemory, instance: u64) -> PrivacySet {
-        if let Some(set) = self.sets.get(&self.key(call_id, tag)) {
+        if !self.sets.is_empty()
+            && let Some(set) = self.sets.get(&self.key(call_id, tag))
+        {
             return *set;
         }
         let known = memory.instance == instance && u64::from(memory.created) >= self.forgotten_until;

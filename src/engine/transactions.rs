@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::locate::Target;
 use crate::pcscf::Asked;
@@ -95,7 +96,7 @@ pub struct Work {
     /// The next target to locate.
     pub next_target: usize,
     /// Addresses of the current target not tried yet, last first.
-    pub addresses: Vec<Destination>,
+    pub addresses: SmallVec<[Destination; 1]>,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.

@@ -25,6 +25,9 @@ use crate::engine::{Bound, SendId};
 /// Datagrams a system call.
 pub(crate) const BATCH: usize = 64;
 
+/// Datagrams a system call while there are few: each slot of a call costs, filled or not.
+const FEW: usize = 4;
+
 /// Datagrams waiting for room in one socket; beyond: the oldest is dropped.
 pub(crate) const QUEUE_MAX: usize = 4096;
 
@@ -95,6 +98,8 @@ pub(crate) struct Socket<M> {
     udp: UdpSocket,
     headers: Headers,
     queue: VecDeque<(SendId, M)>,
+    /// More arrived at once than a small call takes.
+    busy: bool,
     /// The kernel said it has no room; it will tell when it has.
     full: bool,
 }
@@ -107,6 +112,7 @@ impl<M: Cleared> Socket<M> {
             udp: UdpSocket::from_std(socket)?,
             headers: Headers::preallocate(BATCH, None),
             queue: VecDeque::with_capacity(BATCH),
+            busy: false,
             full: false,
         })
     }
@@ -127,9 +133,16 @@ impl<M: Cleared> Socket<M> {
                 return Poll::Pending;
             }
             let headers = &mut self.headers;
+            let asked = if self.busy { BATCH } else { FEW };
             let result = self.udp.try_io(Interest::READABLE, || {
-                match receive(&self.udp, headers, index, landing, datagrams) {
-                    Ok(BATCH) | Err(Errno::EINTR) => Ok(()),
+                let received = match asked {
+                    BATCH => receive::<BATCH>(&self.udp, headers, index, landing, datagrams),
+                    _ => receive::<FEW>(&self.udp, headers, index, landing, datagrams),
+                };
+                self.busy = matches!(received, Ok(received) if received >= FEW);
+                match received {
+                    Ok(received) if received == asked => Ok(()),
+                    Err(Errno::EINTR) => Ok(()),
                     // Fewer than asked for: the socket is empty, and the next arrival is reported anew.
                     Ok(_) | Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
                     Err(error) => Err(error.into()),
@@ -176,9 +189,12 @@ impl<M: Cleared> Socket<M> {
     /// Sends what is queued, until all is gone or the kernel has no room. Appends the ids of what cannot be sent.
     pub fn flush(&mut self, sender: &mut Sender, failed: &mut Vec<SendId>) {
         while !self.full && !self.queue.is_empty() {
-            let sent = self
-                .udp
-                .try_io(Interest::WRITABLE, || Ok(send(&self.udp, sender, &self.queue)?));
+            let sent = self.udp.try_io(Interest::WRITABLE, || {
+                Ok(match self.queue.len() {
+                    ..=FEW => send::<M, FEW>(&self.udp, sender, &self.queue)?,
+                    _ => send::<M, BATCH>(&self.udp, sender, &self.queue)?,
+                })
+            });
             match sent {
                 Ok(sent) => drop(self.queue.drain(..sent)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
@@ -190,8 +206,8 @@ impl<M: Cleared> Socket<M> {
     }
 }
 
-/// One `recvmmsg`.
-fn receive(
+/// One `recvmmsg` of at most `N` datagrams.
+fn receive<const N: usize>(
     socket: &UdpSocket,
     headers: &mut Headers,
     index: usize,
@@ -199,7 +215,7 @@ fn receive(
     datagrams: &mut Vec<Datagram>,
 ) -> nix::Result<usize> {
     let mut buffers = landing.buffers.chunks_exact_mut(BUFFER_BYTES);
-    let mut slots: [_; BATCH] = array::from_fn(|_| [IoSliceMut::new(buffers.next().unwrap_or_default())]);
+    let mut slots: [_; N] = array::from_fn(|_| [IoSliceMut::new(buffers.next().unwrap_or_default())]);
     let messages = recvmmsg(
         socket.as_raw_fd(),
         headers,
@@ -225,16 +241,19 @@ fn receive(
     Ok(received)
 }
 
-/// One `sendmmsg` from the front of the queue; how many went out.
-fn send<M: Cleared>(socket: &UdpSocket, sender: &mut Sender, queue: &VecDeque<(SendId, M)>) -> nix::Result<usize> {
-    let batch = || queue.iter().take(BATCH).map(|(_, message)| message);
+/// One `sendmmsg` of at most `N` from the front of the queue; how many went out.
+fn send<M: Cleared, const N: usize>(
+    socket: &UdpSocket,
+    sender: &mut Sender,
+    queue: &VecDeque<(SendId, M)>,
+) -> nix::Result<usize> {
+    let batch = || queue.iter().take(N).map(|(_, message)| message);
     let address = |message: &M| Some(SockaddrStorage::from(message.destination().remote));
     sender.addresses.clear();
     sender.addresses.extend(batch().map(address));
     // There are as many messages as addresses: of the slices the first that many are sent.
     let mut messages = batch();
-    let slices: [_; BATCH] =
-        array::from_fn(|_| [IoSlice::new(messages.next().map_or(&[][..], |message| message.bytes()))]);
+    let slices: [_; N] = array::from_fn(|_| [IoSlice::new(messages.next().map_or(&[][..], |message| message.bytes()))]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     Ok(sendmmsg(
         socket.as_raw_fd(),
@@ -319,7 +338,10 @@ mod tests {
             let (mut landing, mut datagrams) = (Landing::new(), Vec::new());
             for _ in 0..2 {
                 let own = UdpSocket::from_std(own.try_clone().unwrap()).unwrap();
-                assert_eq!(receive(&own, &mut headers, 7, &mut landing, &mut datagrams), Ok(BATCH));
+                assert_eq!(
+                    receive::<BATCH>(&own, &mut headers, 7, &mut landing, &mut datagrams),
+                    Ok(BATCH)
+                );
             }
             assert_eq!(datagrams.len(), 2 * BATCH);
             assert!(

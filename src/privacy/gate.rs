@@ -505,24 +505,12 @@ fn transport_param(own: &Own) -> &'static [u8] {
 /// Our Via, on top.
 //= TPT-002
 fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
-    let transport = own.bound.transport.via_name().as_bytes();
     let rport: &[u8] = if asks_rport && own.bound.transport == Transport::Udp {
         b";rport"
     } else {
         b""
     };
-    draft.insert_top(
-        Name::Via,
-        &[
-            b"SIP/2.0/",
-            transport,
-            b" ",
-            own.host_port.as_bytes(),
-            b";branch=",
-            branch,
-            rport,
-        ],
-    );
+    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, rport]);
 }
 
 fn note_hiding(concealed: &Concealed, notes: &mut Notes) {

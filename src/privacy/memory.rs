@@ -167,12 +167,8 @@ impl DialogMemory {
 }
 
 /// Call-ID and tag, each with its length, so that no other pair reads the same.
-fn binding(call_id: &[u8], tag: &[u8]) -> smallvec::SmallVec<[u8; 128]> {
-    let mut binding = smallvec::SmallVec::new();
-    binding.extend_from_slice(&(call_id.len() as u32).to_be_bytes());
-    binding.extend_from_slice(call_id);
-    binding.extend_from_slice(tag);
-    binding
+fn binding(call_id: &[u8], tag: &[u8]) -> Vec<u8> {
+    [&(call_id.len() as u32).to_be_bytes(), call_id, tag].concat()
 }
 
 impl std::fmt::Debug for DialogMemory {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::sip::draft::Piece;
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::via::Rport;
 use crate::sip::headers::{Span, list, max_forwards};
@@ -15,9 +16,9 @@ pub fn count_hop(draft: &mut Draft) {
         None => draft.append(Name::MaxForwards, &[b"70"]),
         Some((row, value)) => {
             let left = max_forwards::read(value).map_or(70, |left| left.saturating_sub(1));
-            let mut text = Vec::with_capacity(3);
-            number(&mut text, u32::from(left));
-            draft.set(row, &[&text]);
+            let mut text = Text::new();
+            text.number(u32::from(left));
+            draft.set(row, &[text.as_bytes()]);
         }
     }
 }
@@ -40,51 +41,90 @@ pub fn mark_via(draft: &mut Draft, via: &TopVia, source: SocketAddr) {
     // Whatever the sender wrote as `received` itself goes.
     let stale = via.received.unwrap_or(Span::new(via.end, via.end));
     let insert_at = asks.unwrap_or(via.end);
-    let mut out = Vec::with_capacity(value.len() + 64);
-    let copy = |out: &mut Vec<u8>, from: usize, to: usize| {
-        out.extend_from_slice(value.get(from..stale.start.clamp(from, to)).unwrap_or_default());
-        out.extend_from_slice(value.get(stale.end.clamp(from, to)..to).unwrap_or_default());
+    let length = value.len();
+    let kept = |from: usize, to: usize| {
+        let before = Piece::Kept(from..stale.start.clamp(from, to));
+        let behind = Piece::Kept(stale.end.clamp(from, to)..to);
+        (before, behind)
     };
-    copy(&mut out, 0, insert_at);
+    let (mut port, mut received) = (Text::new(), Text::new());
     if asks.is_some() {
-        out.push(b'=');
-        number(&mut out, u32::from(source.port()));
+        port.push(b'=');
+        port.number(u32::from(source.port()));
     }
-    copy(&mut out, insert_at, via.end);
     if needs_received {
-        out.extend_from_slice(b";received=");
+        received.extend(b";received=");
         match address {
-            IpAddr::V4(address) => dotted(&mut out, address.octets()),
-            IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+            IpAddr::V4(address) => received.dotted(address.octets()),
+            IpAddr::V6(address) => received.extend(address.to_string().as_bytes()),
         }
     }
-    out.extend_from_slice(value.get(via.end..).unwrap_or_default());
-    draft.set(row, &[&out]);
+    let ((a, b), (c, d)) = (kept(0, insert_at), kept(insert_at, via.end));
+    let rest = Piece::Kept(via.end..length);
+    let (port, received) = (Piece::New(port.as_bytes()), Piece::New(received.as_bytes()));
+    draft.rewrite(row, &[a, b, port, c, d, received, rest]);
 }
 
-fn dotted(out: &mut Vec<u8>, octets: [u8; 4]) {
-    for (place, octet) in octets.into_iter().enumerate() {
-        if place > 0 {
-            out.push(b'.');
+/// A short text, on the stack.
+struct Text {
+    bytes: [u8; Text::BYTES_MAX],
+    length: usize,
+}
+
+impl Text {
+    /// Room for `;received=` and the longest address.
+    const BYTES_MAX: usize = 64;
+
+    fn new() -> Text {
+        Text {
+            bytes: [0; Text::BYTES_MAX],
+            length: 0,
         }
-        number(out, u32::from(octet));
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.length) {
+            *slot = byte;
+            self.length += 1;
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.push(*byte));
+    }
+
+    fn dotted(&mut self, octets: [u8; 4]) {
+        for (place, octet) in octets.into_iter().enumerate() {
+            if place > 0 {
+                self.push(b'.');
+            }
+            self.number(u32::from(octet));
+        }
+    }
+
+    /// A decimal number without the machinery of formatting: this is written into every request.
+    fn number(&mut self, number: u32) {
+        let mut power = 1;
+        while number / power >= 10 {
+            power *= 10;
+        }
+        while power > 0 {
+            self.push(b'0' + (number / power % 10) as u8);
+            power /= 10;
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
-/// A decimal number without the machinery of formatting: this is written into every request.
-fn number(out: &mut Vec<u8>, number: u32) {
-    let mut digits = [0; 10];
-    let mut at = digits.len();
-    let mut left = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
+/// Takes the top Via off; `end` is where it ends in its row.
+pub fn pop_via(draft: &mut Draft, end: usize) {
+    match draft.first_at(Name::Via) {
+        Some((row, value)) if value.len() <= end => draft.remove_row(row),
+        _ => pop_first(draft, Name::Via),
     }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// Takes the first value off the first row of a list header.
@@ -94,12 +134,10 @@ pub fn pop_first(draft: &mut Draft, name: Name) {
     };
     let mut values = list::values(value);
     let _first = values.next();
+    let length = value.len();
     match values.next() {
         None => draft.remove_row(row),
-        Some(second) => {
-            let rest = value[second.start..].to_vec();
-            draft.set(row, &[&rest]);
-        }
+        Some(second) => draft.rewrite(row, &[Piece::Kept(second.start..length)]),
     }
 }
 

@@ -57,10 +57,12 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
         }
         return Err(NoTarget::NotARelay);
     }
-    let uri = Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable)?;
+    let uri = || Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable);
     if arrival.in_dialog {
-        return by_message(policy, &uri, arrival);
+        return by_message(policy, &uri()?, arrival);
     }
+    // Read only where a route asks for its host, or none matches.
+    let leads_to = |domain: &str| uri().is_ok_and(|uri| is_host(&uri, domain));
     if let Some((place, route)) = policy.routes.iter().enumerate().find(|(_, route)| {
         route.from.value == arrival.listener
             && (route.method.is_empty()
@@ -68,7 +70,7 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
                     .method
                     .iter()
                     .any(|method| method.value.as_bytes() == draft.method_name()))
-            && (route.domain.is_empty() || route.domain.iter().any(|domain| is_host(&uri, &domain.value)))
+            && (route.domain.is_empty() || route.domain.iter().any(|domain| leads_to(&domain.value)))
     }) {
         let hops = route
             .next_hop
@@ -86,6 +88,7 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
             })
         };
     }
+    let uri = uri()?;
     let is_ours = own.is_host(uri.host()) || own.named(uri.host(), uri.port()).is_some();
     if is_ours
         || policy

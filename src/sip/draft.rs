@@ -28,6 +28,14 @@ const ROOM_ROWS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row(usize);
 
+/// What a rewritten value is made of.
+#[derive(Debug, Clone)]
+pub enum Piece<'a> {
+    /// This range of the value as it was.
+    Kept(std::ops::Range<usize>),
+    New(&'a [u8]),
+}
+
 impl Clone for Draft {
     /// A clone is made to be edited: it comes with room, so that the first edits move nothing.
     fn clone(&self) -> Draft {
@@ -38,6 +46,8 @@ impl Clone for Draft {
         let Message {
             bytes,
             start,
+            names,
+            repeated,
             blank,
             body,
             ..
@@ -46,6 +56,8 @@ impl Clone for Draft {
             bytes: bytes.clone(),
             start: *start,
             lines,
+            names: *names,
+            repeated: *repeated,
             blank: *blank,
             body: *body,
         };
@@ -105,16 +117,15 @@ impl Draft {
 
     /// Values of the rows of this name, in order.
     pub fn rows(&self, name: Name) -> impl Iterator<Item = &[u8]> {
-        self.message
-            .lines
-            .iter()
+        let lines = self.message.lines_for(name).iter();
+        lines
             .filter(move |line| line.name == name)
             .map(|line| self.value_of(line))
     }
 
     /// Values with the row they stand in.
     pub fn rows_at(&self, name: Name) -> impl Iterator<Item = (Row, &[u8])> {
-        let lines = self.message.lines.iter().enumerate();
+        let lines = self.message.lines_for(name).iter().enumerate();
         lines
             .filter(move |(_, line)| line.name == name)
             .map(|(at, line)| (Row(at), self.value_of(line)))
@@ -129,19 +140,16 @@ impl Draft {
     }
 
     pub fn has(&self, name: Name) -> bool {
-        self.message.lines.iter().any(|line| line.name == name)
+        self.message.names & name.bit() != 0
     }
 
     pub fn count(&self, name: Name) -> usize {
-        self.message.lines.iter().filter(|line| line.name == name).count()
+        self.message.count(name)
     }
 
     /// A bit set of the known names that occur, one bit a [`Name`].
     pub fn names(&self) -> u128 {
-        self.message
-            .lines
-            .iter()
-            .fold(0, |set, line| set | 1 << (line.name as u8))
+        self.message.names
     }
 
     pub fn value(&self, row: Row) -> &[u8] {
@@ -150,8 +158,12 @@ impl Draft {
 
     /// Takes out every row of this name. Gives how many there were.
     pub fn remove(&mut self, name: Name) -> usize {
+        if !self.has(name) {
+            return 0;
+        }
         let before = self.message.lines.len();
         self.message.lines.retain(|line| line.name != name);
+        self.message.names &= !name.bit();
         before - self.message.lines.len()
     }
 
@@ -159,14 +171,18 @@ impl Draft {
     pub fn remove_names(&mut self, set: u128) -> u128 {
         let found = self.names() & set;
         if found != 0 {
-            self.message.lines.retain(|line| found & 1 << (line.name as u8) == 0);
+            self.message.lines.retain(|line| found & line.name.bit() == 0);
+            self.message.names &= !found;
         }
         found
     }
 
     pub fn remove_row(&mut self, row: Row) {
         if row.0 < self.message.lines.len() {
-            self.message.lines.remove(row.0);
+            let name = self.message.lines.remove(row.0).name;
+            if !self.message.lines.iter().any(|line| line.name == name) {
+                self.message.names &= !name.bit();
+            }
         }
     }
 
@@ -176,36 +192,65 @@ impl Draft {
             return;
         };
         let start = self.made.len();
-        let name_end = {
-            let text = self.line_of(&line);
-            memchr::memchr(b':', text).map_or(0, |colon| text[..colon].trim_ascii_end().len())
-        };
-        match line.made {
-            true => self
-                .made
-                .extend_from_within(line.start as usize..line.start as usize + name_end),
-            false => self
-                .made
-                .extend_from_slice(&self.message.bytes[line.start as usize..][..name_end]),
-        }
-        self.made.extend_from_slice(b": ");
+        self.copy(
+            &line,
+            line.start as usize..line.start as usize + usize::from(line.name_bytes),
+        );
         self.message.lines[row.0] = finish(&mut self.made, line.name, start, parts);
     }
 
     /// Replaces a part of a row's value, keeping the rest byte for byte. `range` counts from the start of the value.
     pub fn splice(&mut self, row: Row, range: std::ops::Range<usize>, parts: &[&[u8]]) {
-        let Some(line) = self.message.lines.get(row.0) else {
+        let length = self.value(row).len();
+        let mut pieces: smallvec::SmallVec<[Piece<'_>; 8]> = smallvec::smallvec![Piece::Kept(0..range.start)];
+        pieces.extend(parts.iter().map(|part| Piece::New(part)));
+        pieces.push(Piece::Kept(range.end..length));
+        self.rewrite(row, &pieces);
+    }
+
+    /// Replaces the value of a row by pieces of it and new text. A piece that is not within the value changes nothing at all.
+    pub fn rewrite(&mut self, row: Row, pieces: &[Piece<'_>]) {
+        let Some(&line) = self.message.lines.get(row.0) else {
             return;
         };
-        let value = self.value_of(line);
-        let (Some(head), Some(tail)) = (value.get(..range.start), value.get(range.end..)) else {
+        let (begin, length) = (line.value.start as usize, line.value.len());
+        let is_within = |range: &std::ops::Range<usize>| range.start <= range.end && range.end <= length;
+        if !pieces.iter().all(|piece| match piece {
+            Piece::Kept(range) => is_within(range),
+            Piece::New(_) => true,
+        }) {
             return;
+        }
+        let start = self.made.len();
+        self.copy(
+            &line,
+            line.start as usize..line.start as usize + usize::from(line.name_bytes),
+        );
+        self.made.extend_from_slice(b": ");
+        let value = self.made.len();
+        for piece in pieces {
+            match piece {
+                Piece::Kept(range) => self.copy(&line, begin + range.start..begin + range.end),
+                Piece::New(text) => self.made.extend_from_slice(text),
+            }
+        }
+        let value = Span::new(value, self.made.len());
+        self.made.extend_from_slice(b"\r\n");
+        self.message.lines[row.0] = Line {
+            made: true,
+            start: start as u32,
+            value,
+            end: self.made.len() as u32,
+            ..line
         };
-        let (head, tail) = (head.to_vec(), tail.to_vec());
-        let mut whole: smallvec::SmallVec<[&[u8]; 8]> = smallvec::smallvec![&head[..]];
-        whole.extend_from_slice(parts);
-        whole.push(&tail);
-        self.set(row, &whole);
+    }
+
+    /// Copies a range of a row's source behind what was made.
+    fn copy(&mut self, line: &Line, range: std::ops::Range<usize>) {
+        match line.made {
+            true => self.made.extend_from_within(range),
+            false => self.made.extend_from_slice(&self.message.bytes[range]),
+        }
     }
 
     /// Adds a row before the first of its name, or before all others when there is none.
@@ -233,9 +278,9 @@ impl Draft {
     fn insert(&mut self, at: usize, name: Name, parts: &[&[u8]]) {
         let start = self.made.len();
         self.made.extend_from_slice(name.as_str().as_bytes());
-        self.made.extend_from_slice(b": ");
         let line = finish(&mut self.made, name, start, parts);
         self.message.lines.insert(at, line);
+        self.message.names |= name.bit();
     }
 
     /// Replaces the Request-URI. A response has none: nothing happens.
@@ -314,14 +359,6 @@ impl Draft {
         line.value.of(self.source(line))
     }
 
-    fn line_of(&self, line: &Line) -> &[u8] {
-        Span {
-            start: line.start,
-            end: line.end,
-        }
-        .of(self.source(line))
-    }
-
     fn source(&self, line: &Line) -> &[u8] {
         if line.made { &self.made } else { &self.message.bytes }
     }
@@ -329,9 +366,11 @@ impl Draft {
     /// Every row as it stands now: name as written, known name, value.
     pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
         self.message.lines.iter().map(|line| {
-            let text = self.line_of(line);
-            let colon = memchr::memchr(b':', text).unwrap_or(text.len());
-            (text[..colon].trim_ascii_end(), line.name, self.value_of(line))
+            let name = Span {
+                start: line.start,
+                end: line.start + u32::from(line.name_bytes),
+            };
+            (name.of(self.source(line)), line.name, self.value_of(line))
         })
     }
 }
@@ -357,6 +396,8 @@ fn with_line_ends(message: Bytes, body_length: usize) -> Bytes {
 
 /// Ends a made row: its value from parts, its line end.
 fn finish(made: &mut Vec<u8>, name: Name, start: usize, parts: &[&[u8]]) -> Line {
+    let name_bytes = (made.len() - start) as u16;
+    made.extend_from_slice(b": ");
     let value = made.len();
     for part in parts {
         made.extend_from_slice(part);
@@ -366,6 +407,7 @@ fn finish(made: &mut Vec<u8>, name: Name, start: usize, parts: &[&[u8]]) -> Line
     Line {
         name,
         made: true,
+        name_bytes,
         start: start as u32,
         value,
         end: made.len() as u32,

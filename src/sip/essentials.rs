@@ -8,21 +8,22 @@ use super::headers::Span;
 use super::headers::cseq::CSeq;
 use super::headers::name_addr::NameAddr;
 use super::headers::via::{Rport, Via};
-use super::{Message, Method, Name};
+use super::message::Span as MessageSpan;
+use super::scan::has_blank;
+use super::{Malformed, Message, Method, Name};
 
 /// What every step needs of a message: who, which dialog, which transaction. Shares the received bytes.
 #[derive(Clone)]
 pub struct Essentials {
-    pub call_id: Bytes,
-    /// Empty when there is none (RFC 2543).
-    pub from_tag: Bytes,
-    pub to_tag: Option<Bytes>,
+    bytes: Bytes,
+    call_id: MessageSpan,
+    from_tag: MessageSpan,
+    to_tag: Option<MessageSpan>,
+    branch: Option<MessageSpan>,
+    sent_by_host: MessageSpan,
     pub cseq: u32,
     /// The method CSeq names.
     pub cseq_method: Method,
-    /// Branch of the top Via.
-    pub branch: Option<Bytes>,
-    pub sent_by_host: Bytes,
     pub sent_by_port: Option<u16>,
     /// What the top Via asks for, and where its parts stand in the first Via row.
     pub via: TopVia,
@@ -77,34 +78,68 @@ impl Essentials {
     //= MSG-004
     //= MSG-007
     pub fn read(message: &Message) -> Result<Essentials, Fault> {
-        let bytes = message.bytes();
-        let rows = Rows::of(message);
-        let (via, _) = Via::parse(rows.first(Name::Via)?).map_err(|_| Fault::Malformed(Name::Via))?;
-        let from = NameAddr::parse(rows.only(Name::From)?).map_err(|_| Fault::Malformed(Name::From))?;
-        let to = NameAddr::parse(rows.only(Name::To)?).map_err(|_| Fault::Malformed(Name::To))?;
-        let call_id = rows.only(Name::CallId)?;
-        if call_id.is_empty() || call_id.iter().any(|byte| byte.is_ascii_whitespace()) {
+        let (via_row, via_at) = first(message, Name::Via)?;
+        let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
+        let (from, from_at) = only(message, Name::From)?;
+        let from_tag = tag_of(from).map_err(|_| Fault::Malformed(Name::From))?;
+        let (to, to_at) = only(message, Name::To)?;
+        let to_tag = tag_of(to).map_err(|_| Fault::Malformed(Name::To))?;
+        let (call_id, call_id_at) = only(message, Name::CallId)?;
+        if call_id.is_empty() || has_blank(call_id) && call_id.iter().any(u8::is_ascii_whitespace) {
             return Err(Fault::Malformed(Name::CallId));
         }
-        let cseq = CSeq::parse(rows.only(Name::CSeq)?).map_err(|_| Fault::Malformed(Name::CSeq))?;
-        if rows.only(Name::MaxForwards) == Err(Fault::Twice(Name::MaxForwards)) {
+        let cseq = CSeq::parse(only(message, Name::CSeq)?.0).map_err(|_| Fault::Malformed(Name::CSeq))?;
+        if is_twice(message, Name::MaxForwards) {
             return Err(Fault::Twice(Name::MaxForwards));
         }
         if message.method().is_some() && !cseq.is_for(message.method_name()) {
             return Err(Fault::OtherMethod);
         }
         Ok(Essentials {
-            call_id: bytes.slice_ref(call_id),
-            from_tag: bytes.slice_ref(from.tag().unwrap_or(&bytes[..0])),
-            to_tag: to.tag().map(|tag| bytes.slice_ref(tag)),
+            bytes: message.bytes().clone(),
+            call_id: within(call_id_at, Span::new(0, call_id.len())),
+            from_tag: from_tag.map_or(MessageSpan::default(), |tag| within(from_at, tag)),
+            to_tag: to_tag.map(|tag| within(to_at, tag)),
+            branch: via.branch_span().map(|branch| within(via_at, branch)),
+            sent_by_host: within(via_at, via.host_span()),
             cseq: cseq.number,
             cseq_method: cseq.method,
-            branch: via.branch().map(|branch| bytes.slice_ref(branch)),
-            sent_by_host: bytes.slice_ref(via.host()),
             sent_by_port: via.port(),
             via: TopVia::of(&via),
         })
     }
+
+    pub fn call_id(&self) -> &[u8] {
+        self.call_id.of(&self.bytes)
+    }
+
+    /// Empty when there is none (RFC 2543).
+    pub fn from_tag(&self) -> &[u8] {
+        self.from_tag.of(&self.bytes)
+    }
+
+    pub fn to_tag(&self) -> Option<&[u8]> {
+        self.to_tag.map(|tag| tag.of(&self.bytes))
+    }
+
+    /// Branch of the top Via.
+    pub fn branch(&self) -> Option<&[u8]> {
+        self.branch.map(|branch| branch.of(&self.bytes))
+    }
+
+    /// The host its sender names in the top Via.
+    pub fn sent_by_host(&self) -> &[u8] {
+        self.sent_by_host.of(&self.bytes)
+    }
+}
+
+/// A place in the message, given as one in a value that begins at `at`.
+fn within(at: u32, span: Span) -> MessageSpan {
+    MessageSpan::new(at as usize + span.start, at as usize + span.end)
+}
+
+fn tag_of(value: &[u8]) -> Result<Option<Span>, Malformed> {
+    NameAddr::parse(value).map(|name_addr| name_addr.tag_span())
 }
 
 impl std::fmt::Debug for Essentials {
@@ -116,59 +151,21 @@ impl std::fmt::Debug for Essentials {
     }
 }
 
-/// The first row of each field looked at here, found in one pass.
-struct Rows<'a> {
-    bytes: &'a [u8],
-    found: [(u32, Span32); FIELDS],
+/// The first row of this name: its value, and where in the message that begins.
+fn first(message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
+    let line = message.lines_for(name).iter().find(|line| line.name == name);
+    let value = line.ok_or(Fault::Missing(name))?.value;
+    Ok((value.of(&message.bytes), value.start))
 }
 
-type Span32 = super::message::Span;
-
-/// How many there are.
-const FIELDS: usize = 6;
-
-impl<'a> Rows<'a> {
-    fn of(message: &'a Message) -> Rows<'a> {
-        let mut found = [(0, Span32::default()); FIELDS];
-        for line in &message.lines {
-            if let Some(field) = place_of(line.name) {
-                let (count, first) = &mut found[field];
-                if *count == 0 {
-                    *first = line.value;
-                }
-                *count += 1;
-            }
-        }
-        Rows {
-            bytes: &message.bytes,
-            found,
-        }
+/// The same for a field there must be one of.
+fn only(message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
+    if is_twice(message, name) {
+        return Err(Fault::Twice(name));
     }
-
-    fn first(&self, name: Name) -> Result<&'a [u8], Fault> {
-        match place_of(name).map(|field| self.found[field]) {
-            None | Some((0, _)) => Err(Fault::Missing(name)),
-            Some((_, value)) => Ok(value.of(self.bytes)),
-        }
-    }
-
-    fn only(&self, name: Name) -> Result<&'a [u8], Fault> {
-        match place_of(name).map(|field| self.found[field]) {
-            Some((count, _)) if count > 1 => Err(Fault::Twice(name)),
-            _ => self.first(name),
-        }
-    }
+    first(message, name)
 }
 
-/// The place of a name among those looked at.
-fn place_of(name: Name) -> Option<usize> {
-    Some(match name {
-        Name::Via => 0,
-        Name::From => 1,
-        Name::To => 2,
-        Name::CallId => 3,
-        Name::CSeq => 4,
-        Name::MaxForwards => 5,
-        _ => return None,
-    })
+fn is_twice(message: &Message, name: Name) -> bool {
+    message.repeated & name.bit() != 0
 }

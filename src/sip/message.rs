@@ -10,6 +10,10 @@ pub struct Message {
     pub(super) bytes: Bytes,
     pub(super) start: StartLine,
     pub(super) lines: Lines,
+    /// The names that occur, one bit each: most questions are about a header that is not there.
+    pub(super) names: u128,
+    /// Those of them that were received in more than one row.
+    pub(super) repeated: u128,
     /// Where the blank line begins that ends the header block.
     pub(super) blank: u32,
     /// Where the body begins.
@@ -32,6 +36,14 @@ impl Span {
             start: start as u32,
             end: end as u32,
         }
+    }
+
+    pub fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
     }
 
     pub fn of(self, bytes: &[u8]) -> &[u8] {
@@ -67,6 +79,8 @@ impl StartLine {
 pub(super) struct Line {
     pub name: Name,
     pub made: bool,
+    /// How long the name is as written, white space behind it not counted.
+    pub name_bytes: u16,
     pub start: u32,
     /// The value without white space around it.
     pub value: Span,
@@ -111,9 +125,14 @@ impl Message {
         }
     }
 
+    /// The rows to look through for this name: none when it does not occur.
+    pub(super) fn lines_for(&self, name: Name) -> &[Line] {
+        if self.names & name.bit() == 0 { &[] } else { &self.lines }
+    }
+
     /// Values of the rows of this name, in order.
     pub fn rows(&self, name: Name) -> impl Iterator<Item = &[u8]> {
-        self.lines
+        self.lines_for(name)
             .iter()
             .filter(move |line| line.name == name)
             .map(|line| line.value.of(&self.bytes))
@@ -124,19 +143,17 @@ impl Message {
     }
 
     pub fn count(&self, name: Name) -> usize {
-        self.lines.iter().filter(|line| line.name == name).count()
+        self.lines_for(name).iter().filter(|line| line.name == name).count()
     }
 
     /// Every row: name as written, known name, value.
     pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
         self.lines.iter().map(|line| {
-            let row = Span {
+            let name = Span {
                 start: line.start,
-                end: line.end,
-            }
-            .of(&self.bytes);
-            let colon = memchr::memchr(b':', row).unwrap_or(row.len());
-            (row[..colon].trim_ascii_end(), line.name, line.value.of(&self.bytes))
+                end: line.start + u32::from(line.name_bytes),
+            };
+            (name.of(&self.bytes), line.name, line.value.of(&self.bytes))
         })
     }
 

@@ -289,7 +289,18 @@ static PLACES: [u8; SLOTS] = {
     places
 };
 
-/// The same for a name in any case; it is not empty.
+/// The long form, in its usual capitals, of each of [`NAMES`].
+static USUAL: [&str; NAMES.len()] = {
+    let mut usual = [""; NAMES.len()];
+    let mut at = 0;
+    while at < NAMES.len() {
+        usual[at] = NAMES[at].1.as_str();
+        at += 1;
+    }
+    usual
+};
+
+/// The slot of a name in any case; it is not empty.
 const fn slot_of(name: &[u8]) -> usize {
     let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
     let letters = (first as usize | 0x20) * 7 + (middle as usize | 0x20) * 31 + (last as usize | 0x20) * 13;
@@ -315,10 +326,11 @@ impl Name {
         let mut slot = slot_of(name);
         // Ends at an empty slot: there are many more slots than names.
         while PLACES[slot] != NOBODY {
-            let (known, value) = NAMES[PLACES[slot] as usize];
+            let place = PLACES[slot] as usize;
+            let (known, value) = NAMES[place];
             // Most senders write the usual capitals, and equal bytes are told faster.
             if known.len() == name.len()
-                && (name == value.as_str().as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()))
+                && (name == USUAL[place].as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()))
             {
                 return value;
             }
@@ -328,7 +340,7 @@ impl Name {
     }
 
     /// The long form in its usual capitals, for headers we write and for explanations.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Name::Other => "(other)",
             Name::Via => "Via",

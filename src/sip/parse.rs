@@ -1,9 +1,9 @@
 //! Bytes to message: line ends, colons, the start line, and where the body ends. Values are read later, when asked for.
 
 use bytes::Bytes;
-use memchr::memchr2;
 
 use super::message::{Line, Lines, Message, Span, StartLine};
+use super::scan::{find, line_end, uri_end};
 use super::{Method, Name};
 
 /// Ceilings of what is read, bytes and rows.
@@ -79,32 +79,31 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
         Err((error, start)) => {
             // The rows may still be readable, so that the request can be answered.
             let message = start.and_then(|start| {
-                let mut lines = Lines::with_capacity(32);
-                let (_, blank, body) = reader.rows(&mut lines, limits);
-                Some(assemble(&bytes, begin, bytes.len(), start, lines, blank?, body))
+                let head = reader.rows(limits);
+                let blank = head.blank.ok()?;
+                Some(assemble(&bytes, begin, bytes.len(), start, head, blank))
             });
             return Err(Box::new(Refused { error, message }));
         }
     };
-    let mut lines = Lines::with_capacity(32);
-    let (outcome, blank, body) = reader.rows(&mut lines, limits);
-    let blank = match (outcome, blank) {
-        (Ok(()), Some(blank)) => blank,
-        (outcome, _) => {
-            let error = outcome.err().unwrap_or(ParseError::NoBlankLine);
+    let mut head = reader.rows(limits);
+    let blank = match head.blank {
+        Ok(blank) => blank,
+        Err(error) => {
             let end = bytes.len();
-            let message = assemble(&bytes, begin, end, start, lines, end, end);
+            head.body = end;
+            let message = assemble(&bytes, begin, end, start, head, end);
             return Err(Box::new(Refused {
                 error,
                 message: Some(message),
             }));
         }
     };
-    let (end, fault) = match body_end(&bytes, &lines, body, carrier, limits) {
+    let (end, fault) = match body_end(&bytes, &head, carrier, limits) {
         Ok(end) => (end, None),
         Err(error) => (bytes.len(), Some(error)),
     };
-    let message = assemble(&bytes, begin, end, start, lines, blank, body);
+    let message = assemble(&bytes, begin, end, start, head, blank);
     match fault {
         None => Ok(message),
         Some(error) => Err(Box::new(Refused {
@@ -115,15 +114,14 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
 }
 
 /// Puts the message together; `begin` bytes of leading line ends are dropped from it.
-fn assemble(
-    bytes: &Bytes,
-    begin: usize,
-    end: usize,
-    start: StartLine,
-    mut lines: Lines,
-    blank: usize,
-    body: usize,
-) -> Message {
+fn assemble(bytes: &Bytes, begin: usize, end: usize, start: StartLine, head: Head, blank: usize) -> Message {
+    let Head {
+        mut lines,
+        names,
+        repeated,
+        body,
+        ..
+    } = head;
     let less = begin as u32;
     let back = |span: Span| Span {
         start: span.start - less,
@@ -156,22 +154,19 @@ fn assemble(
         bytes: bytes.slice(begin..end),
         start,
         lines,
+        names,
+        repeated,
         blank: blank.min(end) as u32 - less,
         body: body.min(end) as u32 - less,
     }
 }
 
 //= MSG-005
-fn body_end(
-    bytes: &[u8],
-    lines: &Lines,
-    body: usize,
-    carrier: Carrier,
-    limits: &ParseLimits,
-) -> Result<usize, ParseError> {
+fn body_end(bytes: &[u8], head: &Head, carrier: Carrier, limits: &ParseLimits) -> Result<usize, ParseError> {
+    let body = head.body;
     let available = bytes.len() - body;
     let mut stated = None;
-    for line in lines.iter().filter(|line| line.name == Name::ContentLength) {
+    for line in head.lines.iter().filter(|line| line.name == Name::ContentLength) {
         let length = decimal(line.value.of(bytes)).ok_or(ParseError::ContentLength)?;
         if stated.is_some_and(|before| before != length) {
             return Err(ParseError::ContentLength);
@@ -216,12 +211,10 @@ impl Reader<'_> {
 
     /// The end of the line at `from`: of its text, and behind its line end.
     fn line_end(&self, from: usize) -> Result<(usize, usize), ParseError> {
-        let hit = memchr2(b'\n', b'\r', &self.bytes[from..]).ok_or(ParseError::NoBlankLine)? + from;
-        if self.bytes[hit] == b'\n' {
-            return Ok((hit, hit + 1));
-        }
-        match self.bytes.get(hit + 1) {
-            Some(b'\n') => Ok((hit, hit + 2)),
+        let text_end = from + line_end(&self.bytes[from..]);
+        let feed = text_end + usize::from(self.bytes.get(text_end) == Some(&b'\r'));
+        match self.bytes.get(feed) {
+            Some(b'\n') => Ok((text_end, feed + 1)),
             Some(_) => Err(ParseError::BareCarriageReturn),
             None => Err(ParseError::NoBlankLine),
         }
@@ -254,7 +247,17 @@ impl Reader<'_> {
     ) -> Result<StartLine, (ParseError, Option<StartLine>)> {
         let line = &self.bytes[from..text_end];
         let not_sip = (ParseError::NotSip, None);
-        let first = memchr::memchr(b' ', line).ok_or(not_sip)?;
+        let first = find(b' ', line).ok_or(not_sip)?;
+        // As nearly every sender writes it; whatever is wrong is found out below.
+        let (known, end_of_uri) = (Method::from_bytes(&line[..first]), uri_end(line, first + 1));
+        if known != Method::Other && end_of_uri > first + 1 && line[end_of_uri..] == *b" SIP/2.0" {
+            return Ok(StartLine::Request {
+                method: known,
+                name: Span::new(from, from + first),
+                uri: Span::new(from + first + 1, from + end_of_uri),
+                end: end as u32,
+            });
+        }
         let last = memchr::memrchr(b' ', line).ok_or(not_sip)?;
         let method = &line[..first];
         if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
@@ -310,89 +313,117 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads rows until the blank line. Gives where the blank line begins, if it was reached, and where the body begins.
-    fn rows(&mut self, lines: &mut Lines, limits: &ParseLimits) -> (Result<(), ParseError>, Option<usize>, usize) {
-        let begin = self.at;
-        let mut line_feeds = 0;
-        loop {
+    /// Reads rows until the blank line.
+    fn rows(&mut self, limits: &ParseLimits) -> Head {
+        let mut head = Head {
+            lines: Lines::with_capacity(32),
+            names: 0,
+            repeated: 0,
+            blank: Err(ParseError::NoBlankLine),
+            body: 0,
+        };
+        head.blank = loop {
             let from = self.at;
-            match self.row(lines, limits, &mut line_feeds) {
-                Ok(Row::Header) => {}
-                // Each carriage return belongs to a line end, or some reader takes it for one.
-                Ok(Row::Blank) if count(b'\r', &self.bytes[begin..self.at]) != line_feeds => {
-                    return (Err(ParseError::BareCarriageReturn), None, self.at);
-                }
-                Ok(Row::Blank) => return (Ok(()), Some(from), self.at),
-                Err(error) => return (Err(error), None, self.at),
+            if let [b'\r', b'\n', ..] | [b'\n', ..] = self.bytes[from..] {
+                self.at += 1 + usize::from(self.bytes[from] == b'\r');
+                break Ok(from);
             }
-        }
+            match self.row(limits) {
+                Ok(_) if head.lines.len() >= limits.header_rows_max => break Err(ParseError::HeaderBlockTooLarge),
+                Ok(line) => {
+                    let bit = line.name.bit();
+                    head.repeated |= head.names & bit;
+                    head.names |= bit;
+                    head.lines.push(line);
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        head.body = self.at;
+        head
     }
 
-    /// Reads one row with its folds. `line_feeds` counts the line ends that began with a carriage return.
-    fn row(&mut self, lines: &mut Lines, limits: &ParseLimits, line_feeds: &mut usize) -> Result<Row, ParseError> {
-        let bytes = self.bytes;
+    /// Reads one row with its folds.
+    #[inline]
+    fn row(&mut self, limits: &ParseLimits) -> Result<Line, ParseError> {
         let from = self.at;
-        let mut end = from;
-        let mut text_end;
-        loop {
-            let feed = end + memchr::memchr(b'\n', &bytes[end..]).ok_or(ParseError::NoBlankLine)?;
-            let returned = feed > end && bytes[feed - 1] == b'\r';
-            *line_feeds += usize::from(returned);
-            text_end = feed - usize::from(returned);
-            end = feed + 1;
-            if text_end == from || !matches!(bytes.get(end), Some(b' ' | b'\t')) {
-                break;
-            }
+        let text = &self.bytes[from..];
+        // A line without a colon gives a name with a line end in it, which is none.
+        let colon = find(b':', text).ok_or_else(|| without_colon(text))?;
+        let mut name_end = colon;
+        while name_end > 0 && matches!(text[name_end - 1], b' ' | b'\t') {
+            name_end -= 1;
         }
-        if text_end == from {
-            self.at = end;
-            return Ok(Row::Blank);
+        let name = Name::from_bytes(&text[..name_end]);
+        // A name we know is a token.
+        if name == Name::Other && !(name_end > 0 && text[..name_end].iter().all(|byte| is_token(*byte))) {
+            return Err(without_colon(text));
         }
-        if end - from > limits.header_bytes_max {
+        let (mut value_end, end) = row_end(text, colon + 1)?;
+        let mut start = colon + 1;
+        // White space within a value: folds too.
+        while start < value_end && is_blank(text[start]) {
+            start += 1;
+        }
+        while value_end > start && is_blank(text[value_end - 1]) {
+            value_end -= 1;
+        }
+        self.at = from + end;
+        if end > limits.header_bytes_max || name_end > usize::from(u16::MAX) {
             return Err(ParseError::HeaderTooLong);
         }
-        if end > limits.header_block_bytes_max || lines.len() >= limits.header_rows_max {
+        if self.at > limits.header_block_bytes_max {
             return Err(ParseError::HeaderBlockTooLarge);
         }
-        let row = &bytes[from..text_end];
-        let name_end = row
-            .iter()
-            .position(|byte| !is_token(*byte))
-            .ok_or(ParseError::HeaderRow)?;
-        let mut colon = name_end;
-        while matches!(row.get(colon), Some(b' ' | b'\t')) {
-            colon += 1;
-        }
-        if name_end == 0 || row.get(colon) != Some(&b':') {
-            return Err(ParseError::HeaderRow);
-        }
-        let mut value = Span::new(from + colon + 1, text_end);
-        while value.start < value.end && is_blank(bytes[value.start as usize]) {
-            value.start += 1;
-        }
-        while value.end > value.start && is_blank(bytes[value.end as usize - 1]) {
-            value.end -= 1;
-        }
-        let name = Name::from_bytes(&row[..name_end]);
-        lines.push(Line {
+        Ok(Line {
             name,
             made: false,
+            name_bytes: name_end as u16,
             start: from as u32,
-            value,
-            end: end as u32,
-        });
-        self.at = end;
-        Ok(Row::Header)
+            value: Span::new(from + start, from + value_end),
+            end: self.at as u32,
+        })
     }
 }
 
-fn count(byte: u8, bytes: &[u8]) -> usize {
-    memchr::memchr_iter(byte, bytes).count()
+/// The end of the row that goes on at `at`, its folds included: of its text, and behind its line end. Each carriage return
+/// belongs to a line end, or some reader takes it for one.
+#[inline]
+fn row_end(text: &[u8], at: usize) -> Result<(usize, usize), ParseError> {
+    let mut at = at;
+    loop {
+        let text_end = at + line_end(&text[at..]);
+        let feed = text_end + usize::from(text.get(text_end) == Some(&b'\r'));
+        match text.get(feed) {
+            Some(b'\n') => {}
+            Some(_) => return Err(ParseError::BareCarriageReturn),
+            None => return Err(ParseError::NoBlankLine),
+        }
+        at = feed + 1;
+        if !matches!(text.get(at), Some(b' ' | b'\t')) {
+            return Ok((text_end, at));
+        }
+    }
 }
 
-enum Row {
-    Header,
-    Blank,
+/// What is wrong with a line that does not begin with a name and a colon: it has no end, or is no header row.
+#[cold]
+fn without_colon(text: &[u8]) -> ParseError {
+    match memchr::memchr(b'\n', text) {
+        None => ParseError::NoBlankLine,
+        Some(_) => ParseError::HeaderRow,
+    }
+}
+
+/// The header block, as far as it was read.
+struct Head {
+    lines: Lines,
+    names: u128,
+    repeated: u128,
+    /// Where the blank line begins, or why it was not reached.
+    blank: Result<usize, ParseError>,
+    /// Where the body begins.
+    body: usize,
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -520,6 +551,10 @@ mod tests {
         );
         assert_eq!(
             read(b"A sip:x SIP/2.0\r\nPrivacy x: id\r\n\r\n").unwrap_err(),
+            ParseError::HeaderRow
+        );
+        assert_eq!(
+            read(b"A sip:x SIP/2.0\r\nPrivacy\r\n : id\r\n\r\n").unwrap_err(),
             ParseError::HeaderRow
         );
         assert_eq!(

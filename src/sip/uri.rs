@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Malformed;
 use super::headers::Span;
-use super::headers::grammar::{host_end, ip, is_lws, is_uri_byte, port, skip_while};
+use super::headers::grammar::{host_end, ip, is_lws, port};
+use super::scan::{find, uri_end};
 
 mod equal;
 
@@ -42,10 +43,9 @@ impl<'a> Uri<'a> {
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Malformed> {
         let (scheme, scheme_end) = scheme(text).map_err(malformed)?;
         let start = scheme_end + 1;
-        let sound = |byte: &u8| (*byte > b' ') & (*byte != 0x7f) & (*byte != b'<') & (*byte != b'>') & (*byte != b'"');
-        // Without a branch for each byte first, so that the compiler takes many at once.
-        if !text[start..].iter().fold(true, |all, byte| all & sound(byte)) {
-            return Err(malformed(skip_while(text, start, is_uri_byte)));
+        let end = uri_end(text, start);
+        if end != text.len() {
+            return Err(malformed(end));
         }
         if start == text.len() {
             return Err(malformed(start));
@@ -71,13 +71,13 @@ impl<'a> Uri<'a> {
 
     fn with_sip_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
         let mut host_start = start;
-        if let Some(length) = memchr::memchr(b'@', &self.text[start..]) {
+        if let Some(length) = find(b'@', &self.text[start..]) {
             let at_sign = start + length;
-            if let Some(second) = memchr::memchr(b'@', &self.text[at_sign + 1..]) {
+            if let Some(second) = find(b'@', &self.text[at_sign + 1..]) {
                 return Err(at_sign + 1 + second);
             }
             let user_info = &self.text[start..at_sign];
-            let colon = memchr::memchr(b':', user_info).map(|length| start + length);
+            let colon = find(b':', user_info).map(|length| start + length);
             let user_end = colon.unwrap_or(at_sign);
             if user_end == start {
                 return Err(start);
@@ -93,7 +93,7 @@ impl<'a> Uri<'a> {
             self.port = Some(number);
             at = end;
         }
-        let question = memchr::memchr(b'?', &self.text[at..]).map(|length| at + length);
+        let question = find(b'?', &self.text[at..]).map(|length| at + length);
         let params_end = question.unwrap_or(self.text.len());
         if params_end > at && self.text[at] != b';' {
             return Err(at);
@@ -104,7 +104,7 @@ impl<'a> Uri<'a> {
     }
 
     fn with_tel_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
-        let number_end = memchr::memchr(b';', &self.text[start..]).map_or(self.text.len(), |length| start + length);
+        let number_end = find(b';', &self.text[start..]).map_or(self.text.len(), |length| start + length);
         let mut digits = 0;
         for (offset, byte) in self.text[start..number_end].iter().enumerate() {
             match byte {
@@ -291,13 +291,13 @@ impl<'a> Iterator for UriParams<'a> {
         while self.at < self.text.len() {
             let start = self.at;
             let after = &self.text[start + 1..];
-            let length = memchr::memchr(b';', after).unwrap_or(after.len());
+            let length = find(b';', after).unwrap_or(after.len());
             self.at = start + 1 + length;
             let param = &after[..length];
             if param.is_empty() {
                 continue;
             }
-            let equals = memchr::memchr(b'=', param);
+            let equals = find(b'=', param);
             return Some(UriParam {
                 name: &param[..equals.unwrap_or(length)],
                 value: equals.map(|equals| &param[equals + 1..]),

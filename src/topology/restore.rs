@@ -16,9 +16,10 @@ pub const SEALED_BYTES_MIN: usize = 80;
 /// Whether a user part has the shape of a token of ours, before anything is opened.
 pub fn looks_sealed(user: &[u8]) -> bool {
     user.len() >= SEALED_BYTES_MIN
-        && user
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        // Without a branch for each character, so that the compiler takes many at once.
+        && user.iter().fold(true, |all, byte| {
+            all & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
+        })
 }
 
 /// Puts back into a response what was taken out of its request: Via, and Record-Route behind the row at `own_row`,

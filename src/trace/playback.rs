@@ -191,9 +191,9 @@ impl Playback {
         };
         let tag = match message.method() {
             // It opens the dialog: what it says itself counts, and nothing else.
-            Some(method) if essentials.to_tag.is_none() && method != Method::Cancel => return PrivacySet::EMPTY,
-            Some(_) => &essentials.from_tag[..],
-            None => essentials.to_tag.as_deref().unwrap_or_default(),
+            Some(method) if essentials.to_tag().is_none() && method != Method::Cancel => return PrivacySet::EMPTY,
+            Some(_) => essentials.from_tag(),
+            None => essentials.to_tag().unwrap_or_default(),
         };
         let key = dialog.party(&self.hasher, tag);
         self.parties.of(key).map_or(PrivacySet::EMPTY, |party| party.set)
@@ -226,22 +226,22 @@ impl Playback {
         let said = judgement.said;
         match message.method() {
             Some(method) => {
-                let key = dialog.party(&self.hasher, &essentials.from_tag);
+                let key = dialog.party(&self.hasher, essentials.from_tag());
                 let hidden = !judgement.hop.is_trusted()
                     && matches!(judgement.outcome, Outcome::Cleared(_))
                     && anonymises_from(judgement);
-                if essentials.to_tag.is_none() && forms_dialog(method) {
+                if essentials.to_tag().is_none() && forms_dialog(method) {
                     if !said.is_empty() || hidden || self.parties.of(key).is_some() {
                         self.parties.keep(key, Remembered { set: said, hidden });
                     }
-                } else if essentials.to_tag.is_some() && hidden {
+                } else if essentials.to_tag().is_some() && hidden {
                     let set = self.parties.of(key).map_or(PrivacySet::EMPTY, |party| party.set);
                     self.parties.keep(key, Remembered { set, hidden });
                 }
             }
             None => {
                 let enters = (101..300).contains(&message.status()) && forms_dialog(essentials.cseq_method);
-                let Some(tag) = essentials.to_tag.as_deref().filter(|_| enters && !said.is_empty()) else {
+                let Some(tag) = essentials.to_tag().filter(|_| enters && !said.is_empty()) else {
                     return;
                 };
                 let key = dialog.party(&self.hasher, tag);
@@ -276,7 +276,7 @@ impl Dialog {
         between.sort();
         Dialog {
             between,
-            call_id: essentials.call_id.clone(),
+            call_id: Bytes::copy_from_slice(essentials.call_id()),
         }
     }
 

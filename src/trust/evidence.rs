@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
+
 use crate::policy::{Direction, ListenerId, PeerId, PeersAre, Policy, StatedBy};
 use crate::sip::Transport;
 
@@ -193,7 +195,7 @@ pub(super) fn collect(policy: &Policy, listener: ListenerId, remote: IpAddr, cro
             .map(move |prefix| (PeerId(id as u16), peer, prefix))
     });
     let found = prefixes
-        .filter(|(_, _, prefix)| prefix.value.contains(&remote))
+        .filter(|(_, _, prefix)| holds(prefix.value, remote))
         .max_by_key(|(_, _, prefix)| prefix.value.prefix_len());
     let Some((id, peer, prefix)) = found else {
         let implicit = listener.implicit_member.value;
@@ -239,9 +241,53 @@ pub(super) fn collect(policy: &Policy, listener: ListenerId, remote: IpAddr, cro
     }
 }
 
+/// What `IpNet::contains` says, by one shift: this is asked of every prefix, for every message.
+fn holds(prefix: IpNet, address: IpAddr) -> bool {
+    match (prefix, address) {
+        (IpNet::V4(prefix), IpAddr::V4(address)) => {
+            let differing = prefix.addr().to_bits() ^ address.to_bits();
+            differing.checked_shr(32 - u32::from(prefix.prefix_len())).unwrap_or(0) == 0
+        }
+        (IpNet::V6(prefix), IpAddr::V6(address)) => {
+            let differing = prefix.addr().to_bits() ^ address.to_bits();
+            differing.checked_shr(128 - u32::from(prefix.prefix_len())).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
 fn line_of(by: StatedBy) -> u32 {
     match by {
         StatedBy::File { line } => line,
         StatedBy::Default | StatedBy::Profile => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
+            any::<u128>().prop_map(|bits| IpAddr::V6(bits.into())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_prefix_holds_what_its_crate_says(near in address(), other in address(), length in 0u8..=128, flipped in 0u32..128) {
+            let length = if near.is_ipv4() { length.min(32) } else { length };
+            let prefix = IpNet::new(near, length).unwrap();
+            let neighbour = match near {
+                IpAddr::V4(near) => IpAddr::V4((near.to_bits() ^ 1 << (flipped % 32)).into()),
+                IpAddr::V6(near) => IpAddr::V6((near.to_bits() ^ 1 << flipped).into()),
+            };
+            for address in [near, neighbour, other] {
+                prop_assert_eq!(holds(prefix, address), prefix.contains(&address));
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ pub struct Own {
     pub bound: Bound,
     /// `host:port`, as in a sent-by or a URI.
     pub host_port: String,
+    /// Our Via up to the branch itself.
+    pub via: String,
     host: String,
     port: u16,
 }
@@ -44,6 +46,7 @@ impl OwnAddresses {
             Own {
                 bound,
                 host_port: format!("{host}:{port}"),
+                via: format!("SIP/2.0/{} {host}:{port};branch=", bound.transport.via_name()),
                 host,
                 port,
             }

@@ -2,6 +2,7 @@
 
 use super::Span;
 use super::grammar::{is_lws, quoted_end, trim_span};
+use crate::sip::scan::{find, separator};
 
 /// The values of a list header, in order: split at commas outside quoted strings and angle brackets, trimmed.
 ///
@@ -38,21 +39,20 @@ impl Iterator for Values<'_> {
 
 /// The place of the comma that ends the value beginning at `at`, or the end of the row.
 fn value_end(value: &[u8], mut at: usize) -> usize {
-    while at < value.len() {
-        match value[at] {
-            b',' => return at,
-            b'"' => match quoted_end(value, at) {
+    loop {
+        at = separator(value, at);
+        match value.get(at) {
+            Some(b'"') => match quoted_end(value, at) {
                 Some(end) => at = end,
                 None => return value.len(),
             },
-            b'<' => match memchr::memchr(b'>', &value[at..]) {
+            Some(b'<') => match find(b'>', &value[at..]) {
                 Some(length) => at += length + 1,
                 None => return value.len(),
             },
-            _ => at += 1,
+            _ => return at.min(value.len()),
         }
     }
-    at
 }
 
 /// What to take out of a row so that the value at `span` goes and the others stay a list: the value with one comma beside it.

@@ -6,6 +6,7 @@ use super::Span;
 use super::grammar::{is_lws, is_uri_byte, quoted_end, skip_lws, skip_while, trim, trim_span};
 use super::params::{Params, next_param};
 use crate::sip::Malformed;
+use crate::sip::scan::{param_value_end, uri_end};
 use crate::sip::uri::Uri;
 
 /// One name-addr or addr-spec with the parameters of the header. All spans count from the start of the value handed in.
@@ -39,6 +40,15 @@ impl<'a> NameAddr<'a> {
         let address = parse_address(value).map_err(malformed)?;
         let mut at = address.whole.end;
         let mut tag = None;
+        // As nearly every sender writes it.
+        if value[at..].starts_with(b";tag=") {
+            let start = at + 5;
+            let end = param_value_end(value, start);
+            if end > start && matches!(value.get(end), None | Some(b';' | b',')) {
+                tag = Some(Span::new(start, end));
+                at = end;
+            }
+        }
         while let Some(param) = next_param(value, at).map_err(malformed)? {
             at = param.span.end;
             // Two tags, or one without a value, would be read differently by different readers.
@@ -77,6 +87,11 @@ impl<'a> NameAddr<'a> {
     /// The `tag` parameter, of which there is one at most.
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.tag.map(|span| span.of(self.value))
+    }
+
+    /// Where that parameter's value stands.
+    pub fn tag_span(&self) -> Option<Span> {
+        self.tag
     }
 
     /// The header parameters, not those of the URI.
@@ -162,27 +177,11 @@ fn is_display_byte(byte: u8) -> bool {
     is_lws(byte) || is_uri_byte(byte) && !matches!(byte, b':' | b';' | b',' | b'\\')
 }
 
-/// [`is_uri_byte`] by comparison rather than by table.
-#[inline]
-fn is_uri_byte_plain(byte: u8) -> bool {
-    (byte > b' ') & (byte != 0x7f) & (byte != b'<') & (byte != b'>') & (byte != b'"')
-}
-
 fn bracketed(value: &[u8], display: Span, open: usize) -> Result<Address, usize> {
     if value.get(open) != Some(&b'<') {
         return Err(open);
     }
-    let inside = &value[open + 1..];
-    let length = memchr::memchr(b'>', inside).unwrap_or(inside.len());
-    // Without a branch for each byte, so that the compiler takes many at once.
-    let sound = inside[..length]
-        .iter()
-        .fold(true, |sound, byte| sound & is_uri_byte_plain(*byte));
-    let close = if sound {
-        open + 1 + length
-    } else {
-        skip_while(value, open + 1, is_uri_byte)
-    };
+    let close = uri_end(value, open + 1);
     if value.get(close) != Some(&b'>') {
         return Err(close);
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::Span;
-use super::grammar::{is_param_value_byte, is_token_byte, quoted_end, skip_lws, skip_while};
+use super::grammar::{is_token_byte, quoted_end, skip_lws, skip_while};
+use crate::sip::scan::param_value_end;
 
 /// One parameter.
 #[derive(Clone, Copy)]
@@ -116,7 +117,7 @@ pub(super) fn next_param(value: &[u8], at: usize) -> Result<Option<Param<'_>>, u
     let value_start = skip_lws(value, equals + 1);
     let value_end = match value.get(value_start) {
         Some(b'"') => quoted_end(value, value_start).ok_or(value_start)?,
-        _ => skip_while(value, value_start, is_param_value_byte),
+        _ => param_value_end(value, value_start),
     };
     if value_end == value_start {
         return Err(value_start);

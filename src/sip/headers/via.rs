@@ -7,6 +7,7 @@ use super::Span;
 use super::grammar::{host_end, ip, is_token_byte, port, skip_lws, skip_while};
 use super::params::{Param, Params, next_param};
 use crate::sip::Malformed;
+use crate::sip::scan::param_value_end;
 
 /// What a Via says about `rport` (RFC 3581).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,15 @@ impl<'a> Via<'a> {
     pub fn parse(row: &'a [u8]) -> Result<(Via<'a>, &'a [u8]), Malformed> {
         let mut via = parse_sent_by(row).map_err(malformed)?;
         let mut at = via.sent_by_end;
+        // As nearly every sender writes it.
+        if row[at..].starts_with(b";branch=") {
+            let start = at + 8;
+            let end = param_value_end(row, start);
+            if end > start && matches!(row.get(end), None | Some(b';' | b',')) {
+                via.branch = Some(Span::new(start, end));
+                at = end;
+            }
+        }
         while let Some(param) = next_param(row, at).map_err(malformed)? {
             via.note(&param).map_err(malformed)?;
             at = param.span.end;
@@ -113,6 +123,14 @@ impl<'a> Via<'a> {
     //= LOC-002
     pub fn host_ip(&self) -> Option<IpAddr> {
         ip(self.host())
+    }
+
+    pub fn host_span(&self) -> Span {
+        self.host
+    }
+
+    pub fn branch_span(&self) -> Option<Span> {
+        self.branch
     }
 
     pub fn branch(&self) -> Option<&'a [u8]> {
@@ -181,10 +199,14 @@ impl fmt::Debug for Via<'_> {
 /// `SIP / 2.0 / UDP host : port`, without parameters yet.
 fn parse_sent_by(row: &[u8]) -> Result<Via<'_>, usize> {
     let start = skip_lws(row, 0);
-    let name_end = token_end(row, start)?;
-    let version_start = after_slash(row, name_end)?;
-    let version_end = token_end(row, version_start)?;
-    let transport_start = after_slash(row, version_end)?;
+    let transport_start = if row[start..].starts_with(b"SIP/2.0/") {
+        skip_lws(row, start + 8)
+    } else {
+        let name_end = token_end(row, start)?;
+        let version_start = after_slash(row, name_end)?;
+        let version_end = token_end(row, version_start)?;
+        after_slash(row, version_end)?
+    };
     let transport_end = token_end(row, transport_start)?;
     let host_start = skip_lws(row, transport_end);
     if host_start == transport_end {
