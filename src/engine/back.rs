@@ -6,7 +6,7 @@ use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
-use super::{Due, Engine, Now, TIMERS};
+use super::{Due, Engine, Now, TIMERS, locating};
 use crate::pcscf::{Learned, register};
 use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
@@ -110,9 +110,18 @@ impl Engine {
             && let Some(work) = server.work.as_mut().filter(|_| server.client == Some(client))
         {
             work.failure = Failure::Overloaded;
+            let retry_after = message.first(Name::RetryAfter).and_then(locating::retry_after);
+            if let Some(peer) = work.trying {
+                self.avoid_overloaded(now, &peer, retry_after);
+            }
             self.drop(what, Drop::Held);
             let mut notes = if self.observing { Notes::on() } else { Notes::off() };
             return self.try_next(now, id, &mut notes);
+        }
+        if !self.avoided.is_empty()
+            && let Some(peer) = server.work.as_ref().and_then(|work| work.trying)
+        {
+            self.avoided.remove(&peer);
         }
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let draft = Draft::from(message);
@@ -516,6 +525,7 @@ impl Engine {
                 Due::Client(id, timer) => self.client_timer(now, id, timer),
                 Due::Cancel(id, timer) => self.cancel_timer(now, id, timer),
                 Due::TimerC(id) => self.timer_c(now, id),
+                Due::Search(id) => self.search_overdue(now, id),
             }
         }
     }

@@ -77,6 +77,9 @@ impl Engine {
                     loop_part,
                     next_target: 0,
                     addresses: Vec::new(),
+                    trying: None,
+                    later: Vec::new(),
+                    tries_all: false,
                     cancelled: None,
                     failure: Failure::Nothing,
                 };
@@ -445,7 +448,7 @@ impl Engine {
                 arrived,
                 Side {
                     listener: target.listener,
-                    transport: target.transport,
+                    transport: target.likely_transport(),
                 },
             ],
             home: creators_home(draft),

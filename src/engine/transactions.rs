@@ -13,7 +13,7 @@ use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
-use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey};
+use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, client, invite_client};
 use crate::trust::{Destination, Hop, Origin};
 use std::sync::Arc;
 
@@ -96,6 +96,12 @@ pub struct Work {
     pub next_target: usize,
     /// Addresses of the current target not tried yet, last first.
     pub addresses: Vec<Destination>,
+    /// Where the branch under way was sent.
+    pub trying: Option<Destination>,
+    /// Peers that failed of late, left for the end.
+    pub later: Vec<Destination>,
+    /// The end has come: they are tried, too.
+    pub tries_all: bool,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.
@@ -129,6 +135,16 @@ pub struct ClientTransaction {
     pub cancel_wanted: bool,
     /// When Timer C runs out.
     pub timer_c: std::time::Duration,
+}
+
+impl ClientTransaction {
+    /// Whether nothing came back yet.
+    pub fn is_silent(&self) -> bool {
+        match self.machine {
+            ClientMachine::Invite(machine) => machine.state() == invite_client::State::Calling,
+            ClientMachine::Other(machine) => machine.state() == client::State::Trying,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
