@@ -7,6 +7,9 @@ mod asking;
 mod failing;
 mod hostile;
 mod keeping;
+#[allow(dead_code, reason = "shared with the tests of the shell")]
+mod name_server;
+mod real;
 pub mod zone;
 
 use std::time::Duration;
