@@ -18,6 +18,7 @@ pub mod pending;
 pub mod reject;
 pub mod remembered;
 pub mod transactions;
+mod way_back;
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -94,6 +95,7 @@ enum Due {
     Cancel(Id, Timer),
     TimerC(Id),
     Search(SearchId),
+    Lingered(Id),
 }
 
 /// Timers of the legs between nodes.
@@ -400,6 +402,7 @@ impl Engine {
             method,
             origin: *origin,
             back,
+            sent_by_port: via.port.unwrap_or(5060),
             policy: Arc::clone(&self.policy),
             tag: self.random.next_u64(),
             nonce,

@@ -3,6 +3,7 @@
 //! The engine runs in virtual time and hears a name server made of lines (`zone.rs`); what a real one says over sockets is
 //! the subject of `src/dns/tests.rs` and `real.rs`.
 
+mod answering;
 mod asking;
 mod failing;
 mod hostile;

@@ -10,7 +10,7 @@ use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::reject::Reject;
-use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, Work};
+use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
@@ -432,7 +432,7 @@ impl Engine {
         if actions.contains(Action::SendRequest)
             && let Some(message) = client.request.clone()
         {
-            let id = SendId(u64::from(id.generation) << 32 | u64::from(id.slot));
+            let id = SendTo::On(id).name();
             self.outputs.push_back(Output::Send { id, message });
         }
         if actions.contains(Action::SendAck)
@@ -444,9 +444,9 @@ impl Engine {
 
     /// What was sent under this id did not arrive.
     pub(super) fn send_failed(&mut self, now: Now, id: SendId) {
-        let id = Id {
-            slot: id.0 as u32,
-            generation: (id.0 >> 32) as u32,
+        let id = match SendTo::named(id) {
+            SendTo::On(id) => id,
+            SendTo::Back(id) => return self.response_failed(id),
         };
         self.avoid_peer_of(now, id);
         let actions = self.client_event(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
-use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
+use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
 use crate::pcscf::{Learned, register};
 use crate::privacy::gate::{Answer, Gate, Response};
@@ -356,17 +356,26 @@ impl Engine {
             // A 2xx to an INVITE is repeated by who made it, so it is not kept.
             let repeats = class == ResponseClass::Success && matches!(server.machine, ServerMachine::Invite(_));
             server.last = (!repeats).then(|| message.clone());
-            self.outputs.push_back(Output::Send { id: SendId(0), message });
+            self.outputs.push_back(Output::Send {
+                id: SendTo::Back(id).name(),
+                message,
+            });
         } else if actions.contains(Action::ResendResponse)
             && let Some(message) = server.last.clone()
         {
-            self.outputs.push_back(Output::Send { id: SendId(0), message });
+            self.outputs.push_back(Output::Send {
+                id: SendTo::Back(id).name(),
+                message,
+            });
         }
         if actions.contains(Action::SendTrying) {
             self.send_trying(id);
         }
         if actions.contains(Action::Terminated) {
-            self.transactions.remove_server(id);
+            match actions.contains(Action::SendResponse) {
+                true => self.linger(now, id),
+                false => self.transactions.remove_server(id),
+            }
         }
     }
 
@@ -526,6 +535,7 @@ impl Engine {
                 Due::Cancel(id, timer) => self.cancel_timer(now, id, timer),
                 Due::TimerC(id) => self.timer_c(now, id),
                 Due::Search(id) => self.search_overdue(now, id),
+                Due::Lingered(id) => self.transactions.remove_server(id),
             }
         }
     }

@@ -115,23 +115,16 @@ impl Engine {
     /// The peers of a plan in the order for one request, without those a name must not lead to.
     //= LOC-004
     pub(super) fn peers(&mut self, plan: &Plan, target: &Target) -> Vec<Destination> {
-        let listener = target.listener;
         let fitness = Fitness {
             policy: &self.policy,
             own: &self.own,
-            listener,
+            listener: target.listener,
         };
         let mut peers = plan.order(&mut self.random);
         let found = peers.len();
         peers.retain(|peer| fitness.holds(peer));
         self.counters.addresses_refused += (found - peers.len()) as u64;
-        let destination = |peer: crate::locate::Peer| Destination {
-            listener,
-            transport: peer.transport,
-            remote: peer.address,
-            connection: None,
-        };
-        peers.into_iter().map(destination).collect()
+        peers.into_iter().map(|peer| target.to(peer)).collect()
     }
 
     /// The one to send to when there is only one try.

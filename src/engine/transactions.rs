@@ -17,11 +17,46 @@ use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, 
 use crate::trust::{Destination, Hop, Origin};
 use std::sync::Arc;
 
+use super::output::SendId;
+
 /// Names one transaction: its slot, and which use of the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id {
     pub slot: u32,
     pub generation: u32,
+}
+
+/// Which transaction hears that a sending failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendTo {
+    /// The client transaction whose request it is.
+    On(Id),
+    /// The server transaction whose response it is.
+    Back(Id),
+}
+
+/// Set in the slot of a [`SendTo::Back`]. There are never so many transactions.
+const BACK: u32 = 1 << 31;
+
+impl SendTo {
+    pub fn name(self) -> SendId {
+        let (id, back) = match self {
+            SendTo::On(id) => (id, 0),
+            SendTo::Back(id) => (id, BACK),
+        };
+        SendId(u64::from(id.generation) << 32 | u64::from(id.slot | back))
+    }
+
+    pub fn named(name: SendId) -> SendTo {
+        let (slot, generation) = (name.0 as u32, (name.0 >> 32) as u32);
+        match slot & BACK {
+            0 => SendTo::On(Id { slot, generation }),
+            _ => SendTo::Back(Id {
+                slot: slot & !BACK,
+                generation,
+            }),
+        }
+    }
 }
 
 /// A request this node received.
@@ -33,6 +68,8 @@ pub struct ServerTransaction {
     pub origin: Origin,
     /// The hop its responses go to.
     pub back: Hop,
+    /// Where it listens by its own word, should its connection be gone.
+    pub sent_by_port: u16,
     /// The policy it was received under; it keeps it to the end.
     pub policy: Arc<Policy>,
     /// Our tag, should we answer ourselves.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::HostName;
+use super::{HostName, Peer};
 use crate::policy::ListenerId;
 use crate::sip::Transport;
 use crate::sip::uri::{Scheme, Uri};
@@ -121,10 +121,19 @@ impl Target {
     /// The destination at an address that needs no look-up.
     pub fn at(&self, address: IpAddr) -> Destination {
         let transport = self.likely_transport();
+        let port = self.port.unwrap_or(default_port(transport));
+        self.to(Peer {
+            transport,
+            address: SocketAddr::new(address, port),
+        })
+    }
+
+    /// The destination at one of its peers.
+    pub fn to(&self, peer: Peer) -> Destination {
         Destination {
             listener: self.listener,
-            transport,
-            remote: SocketAddr::new(address, self.port.unwrap_or(default_port(transport))),
+            transport: peer.transport,
+            remote: peer.address,
             connection: self.connection,
         }
     }
