@@ -16,6 +16,8 @@
     reason = "a program: it reads files, measures time and tells"
 )]
 
+#[path = "../tests/mutation/answers.rs"]
+mod answers;
 #[path = "../tests/mutation/dice.rs"]
 mod dice;
 #[path = "../tests/mutation/mutator.rs"]

@@ -1,4 +1,7 @@
-//! Answers the engine's questions about host names, beside the loop and never in it.
+//! Answers the engine's questions to name servers, beside the loop and never in it.
+//!
+//! Knows how a server is asked and how records are read, and nothing of SIP: what is asked, in which order the answers are
+//! used and how long they count is the business of `locate`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -6,127 +9,135 @@
     reason = "shell: asks name servers, within a time"
 )]
 
+mod records;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    net::IpAddr,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use hickory_resolver::{TokioResolver, config::LookupIpStrategy};
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts},
+    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
+};
 use tokio::time::timeout;
 
-/// Questions under way; beyond: answered at once with no address.
+use crate::{
+    locate::{Answer, Question},
+    policy,
+};
+
+/// Questions under way; beyond: answered at once, as failed.
 pub(crate) const QUESTIONS_MAX: usize = 1024;
 
-/// For one question, over all servers and tries.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// Until the next server or try.
-const TRY_TIME: Duration = Duration::from_secs(2);
+/// Tries within the time of one question.
+const TRIES: u32 = 2;
 
 /// The resolver of one worker, with its cache.
 pub(crate) struct Dns {
     resolver: Arc<TokioResolver>,
     questions: Arc<AtomicUsize>,
+    timeout: Duration,
 }
 
 impl Dns {
-    /// Uses the servers of the system. `None`, with a log line: the system names none that can be read.
-    pub fn of_system() -> Option<Self> {
-        let built = TokioResolver::builder_tokio().and_then(|mut builder| {
-            let options = builder.options_mut();
-            options.ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
-            options.timeout = TRY_TIME;
+    /// Asks the servers of the policy, or those of the system. `None`, with a log line: the system names none that can be read.
+    pub fn of(policy: &policy::Dns) -> Option<Self> {
+        let limit = policy.timeout.value;
+        let builder = match policy.servers.value.as_slice() {
+            [] => TokioResolver::builder_tokio(),
+            servers => {
+                let servers = servers.iter().map(|server| name_server(*server)).collect();
+                let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+                Ok(TokioResolver::builder_with_config(
+                    config,
+                    TokioRuntimeProvider::default(),
+                ))
+            }
+        };
+        let built = builder.and_then(|mut builder| {
+            set(builder.options_mut(), limit);
             builder.build()
         });
         match built {
-            Ok(resolver) => Some(Dns::with(resolver)),
+            Ok(resolver) => Some(Dns {
+                resolver: Arc::new(resolver),
+                questions: Arc::default(),
+                timeout: limit,
+            }),
             Err(error) => {
-                tracing::error!(%error, "no host name can be resolved: correct /etc/resolv.conf, then restart");
+                tracing::error!(%error, "no host name can be resolved: write [dns] servers, or correct /etc/resolv.conf and restart");
                 None
             }
         }
     }
 
-    fn with(resolver: TokioResolver) -> Self {
-        Dns {
-            resolver: Arc::new(resolver),
-            questions: Arc::default(),
-        }
-    }
-
-    /// The addresses of a host, to be awaited elsewhere; none when there are none, or not in time. `None`: too many questions
-    /// are under way.
-    pub fn ask(&self, name: String) -> Option<impl Future<Output = Vec<IpAddr>> + Send + 'static> {
-        let question = Question::new(&self.questions)?;
+    /// The answer to a question, to be awaited elsewhere. `None`: too many are under way.
+    //= LOC-007
+    pub fn ask(&self, question: &Question) -> Option<impl Future<Output = Answer> + Send + 'static> {
+        let under_way = UnderWay::new(&self.questions)?;
         let resolver = Arc::clone(&self.resolver);
+        let limit = self.timeout;
+        // Host names of SIP are absolute: the search list of this machine has no say.
+        let name = format!("{}.", question.name.as_str());
+        let kind = records::kind(question.kind);
         Some(async move {
-            let _question = question;
-            // Host names of SIP are absolute: the search list of this machine has no say.
-            let name = if name.ends_with('.') { name } else { name + "." };
-            match timeout(ANSWER_TIME_MAX, resolver.lookup_ip(name)).await {
-                Ok(Ok(answer)) => answer.iter().collect(),
-                Ok(Err(_)) | Err(_) => Vec::new(),
+            let _under_way = under_way;
+            match timeout(limit, resolver.lookup(name, kind)).await {
+                Ok(Ok(found)) => {
+                    let lifetime = found.valid_until().saturating_duration_since(Instant::now());
+                    let records = records::read(found.answers());
+                    Answer::Found { records, lifetime }
+                }
+                Ok(Err(error)) => refused(&error),
+                Err(_) => Answer::Failed,
             }
         })
     }
 }
 
-/// Counts itself among the questions under way until dropped.
-struct Question(Arc<AtomicUsize>);
-
-impl Question {
-    fn new(questions: &Arc<AtomicUsize>) -> Option<Self> {
-        let question = Question(Arc::clone(questions));
-        (questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS_MAX).then_some(question)
+/// What no records means: that there are none, or that nobody knows.
+fn refused(error: &NetError) -> Answer {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) if records::says_nothing(none.response_code) => {
+            let lifetime = none.negative_ttl.map(u64::from).map(Duration::from_secs);
+            Answer::Nothing { lifetime }
+        }
+        _ => Answer::Failed,
     }
 }
 
-impl Drop for Question {
+fn name_server(address: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+fn set(options: &mut ResolverOpts, limit: Duration) {
+    options.timeout = limit / TRIES;
+    options.attempts = TRIES as usize;
+    options.preserve_intermediates = true;
+    options.max_active_requests = QUESTIONS_MAX;
+}
+
+/// Counts itself among the questions under way until dropped.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(questions: &Arc<AtomicUsize>) -> Option<Self> {
+        let under_way = UnderWay(Arc::clone(questions));
+        (questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS_MAX).then_some(under_way)
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-
-    use hickory_resolver::{
-        config::{ConnectionConfig, NameServerConfig, ResolverConfig},
-        net::runtime::TokioRuntimeProvider,
-    };
-
-    use super::*;
-
-    /// Answers nobody, because nothing reads the server's socket.
-    fn against_silence(silent: &UdpSocket) -> Dns {
-        let address = silent.local_addr().unwrap();
-        let mut connection = ConnectionConfig::udp();
-        connection.port = address.port();
-        let server = NameServerConfig::new(address.ip(), true, vec![connection]);
-        let config = ResolverConfig::from_name_servers(vec![server]);
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        Dns::with(builder.build().unwrap())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn silence_is_an_empty_answer_within_the_time() {
-        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let start = tokio::time::Instant::now();
-        let answer = against_silence(&silent).ask("a.test".to_owned()).unwrap().await;
-        assert!(answer.is_empty());
-        assert!(start.elapsed() <= ANSWER_TIME_MAX + Duration::from_millis(10));
-    }
-
-    #[tokio::test]
-    async fn questions_under_way_are_limited() {
-        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let dns = against_silence(&silent);
-        let mut asked: Vec<_> = (0..QUESTIONS_MAX).map(|_| dns.ask("a.test".to_owned())).collect();
-        assert!(asked.iter().all(Option::is_some));
-        assert!(dns.ask("a.test".to_owned()).is_none());
-        asked.pop();
-        assert!(dns.ask("a.test".to_owned()).is_some());
     }
 }

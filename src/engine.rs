@@ -12,11 +12,13 @@ pub mod decide;
 pub mod event;
 pub mod input;
 pub mod judge;
+mod locating;
 pub mod output;
 pub mod pending;
 pub mod reject;
 pub mod remembered;
 pub mod transactions;
+mod way_back;
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -31,10 +33,11 @@ use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
-use self::pending::Pending;
+use self::pending::{Pending, SearchId};
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
+use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::Policy;
 use crate::privacy::{Notes, PrivacySet, admit};
@@ -63,6 +66,9 @@ pub struct Engine {
     transactions: Transactions,
     deadlines: Deadlines<Due>,
     pending: Pending,
+    /// The servers of names, as long as DNS says.
+    plans: Expiring<Wish, Arc<Plan>, Keyed>,
+    avoided: Avoided<Keyed>,
     remembered: Remembered,
     bindings: Bindings,
     outputs: VecDeque<Output>,
@@ -88,6 +94,8 @@ enum Due {
     Client(Id, Timer),
     Cancel(Id, Timer),
     TimerC(Id),
+    Search(SearchId),
+    Lingered(Id),
 }
 
 /// Timers of the legs between nodes.
@@ -109,7 +117,13 @@ impl Engine {
             limits: parse_limits(&policy),
             transactions: Transactions::new(keyed.clone()),
             deadlines: Deadlines::new(),
-            pending: Pending::new(policy.limits.pending_max as usize),
+            pending: Pending::new(
+                keyed.clone(),
+                policy.limits.pending_max as usize,
+                policy.limits.questions_max as usize,
+            ),
+            plans: Expiring::new(keyed.clone(), policy.limits.plans_max as usize),
+            avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
             outputs: VecDeque::new(),
@@ -131,7 +145,7 @@ impl Engine {
             Input::Packet { flow, bytes } => self.receive(now, flow, bytes, carrier(&flow)),
             Input::Unframed { flow, bytes, .. } => self.receive(now, flow, bytes, Carrier::Stream),
             Input::SendFailed(id) => self.send_failed(now, id),
-            Input::Located { id, addresses } => self.located(now, id, &addresses),
+            Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
             Input::Tick => {}
@@ -165,6 +179,9 @@ impl Engine {
             clients: self.transactions.clients(),
             pending: self.pending.len(),
             remembered: self.remembered.len(),
+            questions: self.pending.questions(),
+            plans: self.plans.len(),
+            avoided: self.avoided.len(),
             deadlines: self.deadlines.len(),
         }
     }
@@ -186,6 +203,8 @@ impl Engine {
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
+        // The name servers may be others now.
+        self.plans.clear();
         self.policy = policy;
     }
 
@@ -383,6 +402,7 @@ impl Engine {
             method,
             origin: *origin,
             back,
+            sent_by_port: via.port.unwrap_or(5060),
             policy: Arc::clone(&self.policy),
             tag: self.random.next_u64(),
             nonce,
@@ -455,6 +475,10 @@ impl Engine {
         if self.bindings.learn(flow, learned, now.unix) == Room::Displaced {
             tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
         }
+    }
+
+    fn notes(&self) -> Notes {
+        if self.observing { Notes::on() } else { Notes::off() }
     }
 
     fn drop(&mut self, what: What, why: Drop) {

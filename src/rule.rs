@@ -72,6 +72,7 @@ impl Rule {
         PROXY_004 = "PROXY-004", "RFC 5393 section 4.2";
         PROXY_010 = "PROXY-010", "RFC 3261 section 16.4, TS 33.203 annex J";
         PROXY_011 = "PROXY-011", "RFC 3261 section 16.5";
+        PROXY_017 = "PROXY-017", "RFC 3261 section 16.6, section 26.2.2";
         PROXY_018 = "PROXY-018", "RFC 3261 section 16.6";
         PROXY_024 = "PROXY-024", "RFC 3261 section 16.7";
         PROXY_027 = "PROXY-027", "RFC 3261 section 9.2";

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sipveil::engine::{Input, LocateId, Output};
+use sipveil::locate::{Answer, Data, HostName, Record};
 use sipveil::sip::parse::{Carrier, ParseLimits, parse};
 use sipveil::sip::{Draft, Essentials, Transport};
 use sipveil::trust::{Destination, Hop, Origin};
@@ -179,7 +181,13 @@ fn what_is_held_shows_nobody_when_it_is_printed() {
     write!(shown, "{input:?}").unwrap();
     let located = Input::Located {
         id: LocateId(1),
-        addresses: vec!["192.0.2.99".parse().unwrap()],
+        answer: Answer::Found {
+            records: vec![Record {
+                owner: HostName::parse(b"rabbithole.example").unwrap(),
+                data: Data::Address("192.0.2.99".parse().unwrap()),
+            }],
+            lifetime: Duration::from_secs(60),
+        },
     };
     write!(shown, "{located:?}").unwrap();
     let now = world.now;

@@ -21,6 +21,7 @@ mod layers;
 mod leaks;
 mod legs;
 mod lengths;
+mod locating;
 mod logs;
 mod messages;
 mod mutation;

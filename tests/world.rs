@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sipveil::engine::event::Event;
 use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup};
 use sipveil::policy::{ListenerId, Policy};
+use sipveil::privacy::Outgoing;
 use sipveil::seal::Keys;
 use sipveil::sip::Transport;
 use sipveil::trust::{ConnectionId, Flow};
@@ -191,6 +192,30 @@ impl World {
         }
     }
 
+    /// The same with one more address, of a transport whatever the policy can write.
+    pub fn bound_also(text: &str, listener: &str, transport: Transport, address: &str) -> World {
+        let mut world = World::new(text);
+        let id = world
+            .policy
+            .listeners
+            .iter()
+            .position(|own| own.name.value == listener)
+            .unwrap();
+        world.bound.push(Bound {
+            listener: ListenerId(id as u16),
+            transport,
+            address: address.parse().unwrap(),
+        });
+        let setup = Setup {
+            policy: Arc::clone(&world.policy),
+            bound: world.bound.clone(),
+            seed: [1; 32],
+            keys: keys(),
+        };
+        world.engine = Engine::new(setup, world.now);
+        world
+    }
+
     /// A datagram from an address to the listener of this name.
     pub fn packet(&mut self, listener: &str, from: &str, text: &str) -> Vec<Sent> {
         self.packet_bytes(listener, from, Bytes::copy_from_slice(text.as_bytes()))
@@ -267,21 +292,25 @@ impl World {
         let mut sent = Vec::new();
         while let Some(output) = self.engine.poll_output() {
             if let Output::Send { id, message } = output {
-                let destination = message.destination();
-                sent.push(Sent {
-                    id,
-                    to: destination.remote,
-                    from_listener: self.policy.listeners[destination.listener.0 as usize]
-                        .name
-                        .value
-                        .clone(),
-                    transport: destination.transport,
-                    connection: destination.connection,
-                    bytes: message.bytes().clone(),
-                });
+                sent.push(self.sent(id, &message));
             }
         }
         sent
+    }
+
+    pub fn sent(&self, id: SendId, message: &Outgoing) -> Sent {
+        let destination = message.destination();
+        Sent {
+            id,
+            to: destination.remote,
+            from_listener: self.policy.listeners[destination.listener.0 as usize]
+                .name
+                .value
+                .clone(),
+            transport: destination.transport,
+            connection: destination.connection,
+            bytes: message.bytes().clone(),
+        }
     }
 
     pub fn events(&mut self) -> Vec<Event> {

@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../../tests/mutation/answers.rs"]
+mod answers;
 #[path = "../../tests/mutation/dice.rs"]
 mod dice;
 #[path = "../../tests/mutation/mutator.rs"]

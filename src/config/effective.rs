@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy, Route,
-    SpecT, Stated, StatedBy, Word, spec_t::TokenMeaning,
+    Bind, Dns, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy,
+    Route, SpecT, Stated, StatedBy, Word, spec_t::TokenMeaning,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -25,6 +25,7 @@ pub fn effective(policy: &Policy) -> String {
         evidence,
         routes,
         privacy,
+        dns,
         limits,
         limits_stated,
     } = policy;
@@ -41,6 +42,7 @@ pub fn effective(policy: &Policy) -> String {
         page.route(route, listeners);
     }
     page.privacy(privacy);
+    page.dns(dns);
     page.limits(limits, limits_stated);
     page.text
 }
@@ -250,6 +252,24 @@ impl Page<'_> {
         self.value("max_dialog_age", &duration(max_dialog_age));
     }
 
+    fn dns(&mut self, dns: &Dns) {
+        let Dns {
+            servers,
+            timeout,
+            avoid_time,
+            local_addresses,
+        } = dns;
+        let servers_text = match servers.value.as_slice() {
+            [] => NOTHING.to_owned(),
+            some => list(some.iter().map(|server| quoted(&server.to_string()))),
+        };
+        self.title("[dns]");
+        self.value("servers", &(servers_text, servers.by));
+        self.value("timeout", &duration(timeout));
+        self.value("avoid_time", &duration(avoid_time));
+        self.value("local_addresses", &word(local_addresses));
+    }
+
     fn limits(&mut self, limits: &Limits, limits_stated: &[(&'static str, StatedBy)]) {
         let by = |name: &str| {
             let stated = limits_stated.iter().find(|(stated, _)| *stated == name);
@@ -275,6 +295,9 @@ impl Page<'_> {
             transactions_max,
             pending_max,
             remembered_max,
+            questions_max,
+            plans_max,
+            avoided_max,
             registrations_max,
             connections_max,
             connections_per_source_max,

@@ -15,7 +15,6 @@ const TABLES: &[(&str, &[&str])] = &[
     ),
     ("topology_hiding", &["key_file"]),
     ("p2p", &["domain"]),
-    ("dns", &["servers"]),
 ];
 
 /// The tables above, and `[store]`.

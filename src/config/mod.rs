@@ -10,6 +10,7 @@
 )]
 
 pub mod diagnostic;
+mod dns;
 pub mod effective;
 mod grammar;
 pub mod key_file;
@@ -94,6 +95,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let evidence = node::evidence(top.table("evidence"));
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
+    let dns = dns::dns(top.table("dns"));
     let (limits, limits_stated) = node::limits(top.table("limits"));
     later::unless(top, "dedicated_untrusted", "false");
     later::tables(top);
@@ -109,6 +111,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         evidence,
         routes,
         privacy,
+        dns,
         limits,
         limits_stated,
     }

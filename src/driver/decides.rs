@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     engine::{Engine, Input, LocateId, Now, Output, SendId},
+    locate::Question,
     net::Cleared,
     pcscf::Learned,
     privacy::Outgoing,
@@ -22,7 +23,7 @@ pub(super) trait Decides: 'static {
 /// [`Output`], for any message.
 pub(super) enum Asked<M> {
     Send { id: SendId, message: M },
-    Locate { id: LocateId, name: String },
+    Locate { id: LocateId, question: Question },
     Learned { flow: Flow, learned: Learned },
 }
 
@@ -37,7 +38,7 @@ impl Decides for Engine {
         Engine::poll_output(self).map(|output| match output {
             Output::Send { id, message } => Asked::Send { id, message },
             Output::Learned { flow, learned } => Asked::Learned { flow, learned },
-            Output::Locate { id, name } => Asked::Locate { id, name },
+            Output::Locate { id, question } => Asked::Locate { id, question },
         })
     }
 

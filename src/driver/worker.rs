@@ -6,7 +6,6 @@ mod send;
 use std::{
     future::poll_fn,
     io, mem,
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -31,6 +30,7 @@ use super::{
 use crate::{
     dns::Dns,
     engine::{Bound, Input, LocateId, Now, SendId},
+    locate::Answer,
     net::{
         Cleared,
         flows::{Flows, Sources},
@@ -74,7 +74,7 @@ pub(super) struct Post<M> {
 /// What reaches the worker besides messages.
 enum Word {
     Orders(Orders),
-    Located { id: LocateId, addresses: Vec<IpAddr> },
+    Located { id: LocateId, answer: Answer },
 }
 
 pub(super) struct Worker<D: Decides> {
@@ -124,6 +124,7 @@ impl<D: Decides> Worker<D> {
         let clock = Clock::new();
         let policy = Arc::clone(&post.orders.borrow().policy);
         let engine = make(&policy, &post.bound, clock.now())?;
+        let dns = Dns::of(&policy.dns);
         let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
         let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
         let datagrams = sockets.datagrams.into_iter();
@@ -154,7 +155,7 @@ impl<D: Decides> Worker<D> {
             events: Vec::new(),
             words,
             to_words,
-            dns: Dns::of_system(),
+            dns,
             failed: Vec::new(),
             unasked: Vec::new(),
             orders: post.orders,
@@ -279,11 +280,14 @@ impl<D: Decides> Worker<D> {
 
     fn hear(&mut self, now: Now, word: Word) {
         match word {
-            Word::Located { id, addresses } => self.feed(now, Input::Located { id, addresses }),
+            Word::Located { id, answer } => self.feed(now, Input::Located { id, answer }),
             Word::Orders(orders) => {
                 if !Arc::ptr_eq(&self.policy, &orders.policy) {
-                    self.policy = Arc::clone(&orders.policy);
+                    let policy = std::mem::replace(&mut self.policy, Arc::clone(&orders.policy));
                     self.flows.limit(orders.policy.limits.clone());
+                    if !orders.policy.dns.asks_like(&policy.dns) {
+                        self.dns = Dns::of(&orders.policy.dns);
+                    }
                     self.feed(now, Input::Policy(orders.policy));
                 }
                 if self.stop == Stop::No && orders.stop == Stop::Drain {
@@ -300,7 +304,7 @@ impl<D: Decides> Worker<D> {
         while let Some(asked) = self.engine.poll_output() {
             match asked {
                 Asked::Send { id, message } => self.send(id, message),
-                Asked::Locate { id, name } => self.locate(id, name),
+                Asked::Locate { id, question } => self.locate(id, &question),
                 Asked::Learned { flow, learned } => self.share(flow, &learned),
             }
         }
@@ -332,8 +336,8 @@ impl<D: Decides> Worker<D> {
                 }
             }
             for id in mem::take(&mut self.unasked) {
-                let addresses = Vec::new();
-                self.feed(now, Input::Located { id, addresses });
+                let answer = Answer::Failed;
+                self.feed(now, Input::Located { id, answer });
             }
         }
     }

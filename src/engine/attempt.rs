@@ -1,6 +1,5 @@
 //! Locate, clear, send: one attempt after another until one is answered.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +7,17 @@ use rand_chacha::rand_core::Rng;
 
 use super::decide::Plan;
 use super::event::{self, Drop, Event, Judged, What};
-use super::output::{LocateId, Output, SendId};
+use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::reject::Reject;
-use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, Work};
+use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
 use crate::policy::Policy;
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
-use crate::proxy::targets::ChosenBy;
+use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::{
@@ -44,6 +43,12 @@ impl Engine {
                 return self.give_up(now, id, work);
             }
             if let Some(destination) = work.addresses.pop() {
+                if !work.tries_all && self.avoided.has(&destination, now.at) {
+                    work.later.push(destination);
+                    self.put_back(id, work);
+                    continue;
+                }
+                work.trying = Some(destination);
                 let attempt = self.attempt(now, id, &work, destination, notes);
                 let Some(server) = self.transactions.server(id) else {
                     return;
@@ -57,30 +62,40 @@ impl Engine {
                 return;
             }
             let Some(target) = work.targets.get(work.next_target) else {
-                return self.give_up(now, id, work);
+                if work.later.is_empty() {
+                    return self.give_up(now, id, work);
+                }
+                work.tries_all = true;
+                work.addresses = std::mem::take(&mut work.later);
+                work.addresses.reverse();
+                self.put_back(id, work);
+                continue;
             };
             work.next_target += 1;
-            match &target.place {
-                Place::Address(address) => work.addresses.push(target.at(*address)),
-                Place::Name(name) => {
-                    let name = name.clone();
-                    match self.pending.ask(Waiting::Request(id)) {
-                        Ok(id) => self.outputs.push_back(Output::Locate { id, name }),
-                        Err(_) => {
-                            work.failure = Failure::Refused(Reject::Full);
-                            work.next_target = work.targets.len();
-                            self.put_back(id, work);
-                            continue;
-                        }
-                    }
-                    return self.put_back(id, work);
-                }
+            if let Place::Address(address) = target.place {
+                let destination = target.at(address);
+                work.addresses.push(destination);
+                self.put_back(id, work);
+                continue;
+            }
+            let target = target.clone();
+            if let Some(plan) = self.plan_of(now, &target) {
+                self.take_peers(&mut work, &target, &plan);
+                self.put_back(id, work);
+                continue;
             }
             self.put_back(id, work);
+            if self.ask(now, &target, Waiting::Request(id)).is_ok() {
+                return;
+            }
+            if let Some(work) = self.transactions.server(id).and_then(|server| server.work.as_mut()) {
+                work.failure = Failure::Refused(Reject::Full);
+                work.next_target = work.targets.len();
+            }
         }
     }
 
-    fn put_back(&mut self, id: Id, work: Box<Work>) {
+    pub(super) fn put_back(&mut self, id: Id, work: Box<Work>) {
         if let Some(server) = self.transactions.server(id) {
             server.work = Some(work);
         }
@@ -95,6 +110,10 @@ impl Engine {
             (None, Failure::Refused(reject)) => reject.clone(),
             (None, Failure::NoAnswer) => Reject::NoAnswer,
             (None, Failure::Overloaded) => Reject::Overloaded,
+            //= PROXY-017
+            (None, Failure::Unreachable | Failure::Nothing) if is_secure(&work.draft) => {
+                Reject::NoTarget(NoTarget::NoSecureWay)
+            }
             (None, Failure::Unreachable | Failure::Nothing) => Reject::Unreachable,
         };
         let received_to = self
@@ -275,35 +294,6 @@ impl Engine {
         }
     }
 
-    /// The addresses of a host came, or none did.
-    pub(super) fn located(&mut self, now: Now, id: LocateId, addresses: &[IpAddr]) {
-        match self.pending.answered(id) {
-            None => {}
-            Some(Waiting::Request(id)) => {
-                let Some(server) = self.transactions.server(id) else {
-                    return;
-                };
-                let Some(work) = server.work.as_mut() else { return };
-                if let Some(target) = work.next_target.checked_sub(1).and_then(|at| work.targets.get(at)) {
-                    work.addresses = addresses.iter().rev().map(|address| target.at(*address)).collect();
-                }
-                if addresses.is_empty() {
-                    work.failure = Failure::Unreachable;
-                }
-                let mut notes = if self.observing { Notes::on() } else { Notes::off() };
-                self.try_next(now, id, &mut notes);
-            }
-            Some(Waiting::Ack(ack)) => match addresses.first() {
-                Some(address) => {
-                    let destination = ack.target.at(*address);
-                    let mut notes = if self.observing { Notes::on() } else { Notes::off() };
-                    self.send_ack(*ack, destination, &mut notes);
-                }
-                None => self.drop(What::Request(Method::Ack), Drop::AckNowhere),
-            },
-        }
-    }
-
     /// The ACK of a 2xx: forwarded without a transaction, never answered.
     //= PROXY-029
     pub(super) fn forward_ack(
@@ -336,19 +326,24 @@ impl Engine {
             wanted,
             target,
         };
-        match ack.target.place.clone() {
-            Place::Address(address) => {
-                let destination = ack.target.at(address);
-                self.send_ack(ack, destination, &mut notes);
-            }
-            Place::Name(name) => match self.pending.ask(Waiting::Ack(Box::new(ack))) {
-                Ok(id) => self.outputs.push_back(Output::Locate { id, name }),
-                Err(_) => self.drop(nowhere, Drop::Full),
-            },
+        if let Place::Address(address) = ack.target.place {
+            let destination = ack.target.at(address);
+            return self.send_ack(ack, destination, &mut notes);
+        }
+        let target = ack.target.clone();
+        if let Some(plan) = self.plan_of(now, &target) {
+            let peers = self.peers(&plan, &target);
+            return match self.best(now, &peers) {
+                Some(destination) => self.send_ack(ack, destination, &mut notes),
+                None => self.drop(nowhere, Drop::AckNowhere),
+            };
+        }
+        if self.ask(now, &target, Waiting::Ack(Box::new(ack))).is_err() {
+            self.drop(nowhere, Drop::Full);
         }
     }
 
-    fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
+    pub(super) fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
         let WaitingAck {
             origin,
             knows_dialog,
@@ -437,7 +432,7 @@ impl Engine {
         if actions.contains(Action::SendRequest)
             && let Some(message) = client.request.clone()
         {
-            let id = SendId(u64::from(id.generation) << 32 | u64::from(id.slot));
+            let id = SendTo::On(id).name();
             self.outputs.push_back(Output::Send { id, message });
         }
         if actions.contains(Action::SendAck)
@@ -449,10 +444,11 @@ impl Engine {
 
     /// What was sent under this id did not arrive.
     pub(super) fn send_failed(&mut self, now: Now, id: SendId) {
-        let id = Id {
-            slot: id.0 as u32,
-            generation: (id.0 >> 32) as u32,
+        let id = match SendTo::named(id) {
+            SendTo::On(id) => id,
+            SendTo::Back(id) => return self.response_failed(id),
         };
+        self.avoid_peer_of(now, id);
         let actions = self.client_event(
             now,
             id,
@@ -463,7 +459,11 @@ impl Engine {
     }
 
     pub(super) fn client_timer(&mut self, now: Now, id: Id, timer: Timer) {
+        let is_silent = self.transactions.client(id).is_some_and(|client| client.is_silent());
         let actions = self.client_event(now, id, invite_client::Event::Timer(timer), client::Event::Timer(timer));
+        if is_silent && actions.contains(Action::PassTimeout) {
+            self.avoid_peer_of(now, id);
+        }
         self.after_client(now, id, actions, Failure::NoAnswer);
     }
 

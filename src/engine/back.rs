@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
-use super::transactions::{ClientMachine, Failure, Id, Kept, ServerMachine};
-use super::{Due, Engine, Now, TIMERS};
+use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
+use super::{Due, Engine, Now, TIMERS, locating};
 use crate::pcscf::{Learned, register};
 use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
@@ -110,9 +110,18 @@ impl Engine {
             && let Some(work) = server.work.as_mut().filter(|_| server.client == Some(client))
         {
             work.failure = Failure::Overloaded;
+            let retry_after = message.first(Name::RetryAfter).and_then(locating::retry_after);
+            if let Some(peer) = work.trying {
+                self.avoid_overloaded(now, &peer, retry_after);
+            }
             self.drop(what, Drop::Held);
             let mut notes = if self.observing { Notes::on() } else { Notes::off() };
             return self.try_next(now, id, &mut notes);
+        }
+        if !self.avoided.is_empty()
+            && let Some(peer) = server.work.as_ref().and_then(|work| work.trying)
+        {
+            self.avoided.remove(&peer);
         }
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let draft = Draft::from(message);
@@ -347,17 +356,26 @@ impl Engine {
             // A 2xx to an INVITE is repeated by who made it, so it is not kept.
             let repeats = class == ResponseClass::Success && matches!(server.machine, ServerMachine::Invite(_));
             server.last = (!repeats).then(|| message.clone());
-            self.outputs.push_back(Output::Send { id: SendId(0), message });
+            self.outputs.push_back(Output::Send {
+                id: SendTo::Back(id).name(),
+                message,
+            });
         } else if actions.contains(Action::ResendResponse)
             && let Some(message) = server.last.clone()
         {
-            self.outputs.push_back(Output::Send { id: SendId(0), message });
+            self.outputs.push_back(Output::Send {
+                id: SendTo::Back(id).name(),
+                message,
+            });
         }
         if actions.contains(Action::SendTrying) {
             self.send_trying(id);
         }
         if actions.contains(Action::Terminated) {
-            self.transactions.remove_server(id);
+            match actions.contains(Action::SendResponse) {
+                true => self.linger(now, id),
+                false => self.transactions.remove_server(id),
+            }
         }
     }
 
@@ -516,6 +534,8 @@ impl Engine {
                 Due::Client(id, timer) => self.client_timer(now, id, timer),
                 Due::Cancel(id, timer) => self.cancel_timer(now, id, timer),
                 Due::TimerC(id) => self.timer_c(now, id),
+                Due::Search(id) => self.search_overdue(now, id),
+                Due::Lingered(id) => self.transactions.remove_server(id),
             }
         }
     }

@@ -79,6 +79,9 @@ impl Engine {
                     loop_part,
                     next_target: 0,
                     addresses: SmallVec::new(),
+                    trying: None,
+                    later: SmallVec::new(),
+                    tries_all: false,
                     cancelled: None,
                     failure: Failure::Nothing,
                 };
@@ -449,7 +452,7 @@ impl Engine {
                 arrived,
                 Side {
                     listener: target.listener,
-                    transport: target.transport,
+                    transport: target.likely_transport(),
                 },
             ],
             home: creators_home(draft),

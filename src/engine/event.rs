@@ -180,6 +180,12 @@ pub struct Counters {
     pub retransmissions: u64,
     pub token_failures: u64,
     pub privacy_refusals: u64,
+    /// Asked of name servers.
+    pub questions: u64,
+    /// Names that led nowhere, or not in time.
+    pub lookups_failed: u64,
+    /// Addresses behind names that names must not lead to.
+    pub addresses_refused: u64,
 }
 
 /// How many entries each table of one engine holds.
@@ -191,5 +197,11 @@ pub struct Held {
     pub pending: usize,
     /// Answering parties with remembered privacy.
     pub remembered: usize,
+    /// Questions to name servers under way.
+    pub questions: usize,
+    /// Names whose servers are known.
+    pub plans: usize,
+    /// Peers that failed of late.
+    pub avoided: usize,
     pub deadlines: usize,
 }

@@ -1,11 +1,11 @@
 //! What can happen to an engine.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use super::output::{LocateId, SendId};
-use crate::{pcscf::Learned, policy::Policy, trust::Flow};
+use crate::{locate::Answer, pcscf::Learned, policy::Policy, trust::Flow};
 
 /// The two clocks, read by the shell just before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum Input {
     },
     /// What was sent under this id did not reach its peer: connect, write or ICMP failed.
     SendFailed(SendId),
-    /// The answer to [`super::Output::Locate`], in order of preference; empty: no such name, or no answer.
-    Located { id: LocateId, addresses: Vec<IpAddr> },
+    /// The answer to [`super::Output::Locate`].
+    Located { id: LocateId, answer: Answer },
     /// What another engine of this process learned about a flow.
     Learned { flow: Flow, learned: Learned },
     /// A new policy. What is under way keeps its decisions.
@@ -55,13 +55,11 @@ impl std::fmt::Debug for Input {
                 .field("fault", fault)
                 .finish_non_exhaustive(),
             Input::SendFailed(id) => f.debug_tuple("SendFailed").field(id).finish(),
-            Input::Located { id, addresses } => {
-                let addresses = addresses.len();
-                f.debug_struct("Located")
-                    .field("id", id)
-                    .field("addresses", &addresses)
-                    .finish()
-            }
+            Input::Located { id, answer } => f
+                .debug_struct("Located")
+                .field("id", id)
+                .field("answer", answer)
+                .finish(),
             Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
             Input::Policy(_) => f.write_str("Policy"),
             Input::Tick => f.write_str("Tick"),

@@ -1,6 +1,6 @@
 //! What an engine asks of the shell.
 
-use crate::{pcscf::Learned, privacy::Outgoing, trust::Flow};
+use crate::{locate::Question, pcscf::Learned, privacy::Outgoing, trust::Flow};
 
 /// One thing for the shell to do, in order.
 #[derive(Debug)]
@@ -9,8 +9,8 @@ pub enum Output {
     Send { id: SendId, message: Outgoing },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
-    /// Resolve a host name to addresses and answer with [`super::Input::Located`].
-    Locate { id: LocateId, name: String },
+    /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.
+    Locate { id: LocateId, question: Question },
 }
 
 /// Names one sending, so that its failure finds its transaction. 0: nobody waits for it.

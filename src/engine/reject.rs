@@ -90,6 +90,7 @@ impl Reject {
             Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
             Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
+            Reject::NoTarget(NoTarget::NoSecureWay) => (480, "Temporarily Unavailable", Rule::PROXY_017),
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
             Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),

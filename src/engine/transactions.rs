@@ -14,15 +14,50 @@ use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
-use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey};
+use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, client, invite_client};
 use crate::trust::{Destination, Hop, Origin};
 use std::sync::Arc;
+
+use super::output::SendId;
 
 /// Names one transaction: its slot, and which use of the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id {
     pub slot: u32,
     pub generation: u32,
+}
+
+/// Which transaction hears that a sending failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendTo {
+    /// The client transaction whose request it is.
+    On(Id),
+    /// The server transaction whose response it is.
+    Back(Id),
+}
+
+/// Set in the slot of a [`SendTo::Back`]. There are never so many transactions.
+const BACK: u32 = 1 << 31;
+
+impl SendTo {
+    pub fn name(self) -> SendId {
+        let (id, back) = match self {
+            SendTo::On(id) => (id, 0),
+            SendTo::Back(id) => (id, BACK),
+        };
+        SendId(u64::from(id.generation) << 32 | u64::from(id.slot | back))
+    }
+
+    pub fn named(name: SendId) -> SendTo {
+        let (slot, generation) = (name.0 as u32, (name.0 >> 32) as u32);
+        match slot & BACK {
+            0 => SendTo::On(Id { slot, generation }),
+            _ => SendTo::Back(Id {
+                slot: slot & !BACK,
+                generation,
+            }),
+        }
+    }
 }
 
 /// A request this node received.
@@ -34,6 +69,8 @@ pub struct ServerTransaction {
     pub origin: Origin,
     /// The hop its responses go to.
     pub back: Hop,
+    /// Where it listens by its own word, should its connection be gone.
+    pub sent_by_port: u16,
     /// The policy it was received under; it keeps it to the end.
     pub policy: Arc<Policy>,
     /// Our tag, should we answer ourselves.
@@ -97,6 +134,12 @@ pub struct Work {
     pub next_target: usize,
     /// Addresses of the current target not tried yet, last first.
     pub addresses: SmallVec<[Destination; 1]>,
+    /// Where the branch under way was sent.
+    pub trying: Option<Destination>,
+    /// Peers that failed of late, left for the end.
+    pub later: SmallVec<[Destination; 1]>,
+    /// The end has come: they are tried, too.
+    pub tries_all: bool,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.
@@ -130,6 +173,16 @@ pub struct ClientTransaction {
     pub cancel_wanted: bool,
     /// When Timer C runs out.
     pub timer_c: std::time::Duration,
+}
+
+impl ClientTransaction {
+    /// Whether nothing came back yet.
+    pub fn is_silent(&self) -> bool {
+        match self.machine {
+            ClientMachine::Invite(machine) => machine.state() == invite_client::State::Calling,
+            ClientMachine::Other(machine) => machine.state() == client::State::Trying,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -20,6 +20,12 @@ pub struct Limits {
     pub transactions_max: u32,
     /// Requests of one engine that wait for an answer from outside; beyond: 503.
     pub pending_max: u32,
+    /// Questions of one engine that no name server has answered yet; beyond: as if it had failed.
+    pub questions_max: u32,
+    /// Names of one engine whose servers are known; beyond: the one that is valid least long goes.
+    pub plans_max: u32,
+    /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again.
+    pub avoided_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
     pub remembered_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
@@ -45,6 +51,9 @@ impl Default for Limits {
             route_values_max: 100,
             transactions_max: 1_000_000,
             pending_max: 10_000,
+            questions_max: 1_000,
+            plans_max: 10_000,
+            avoided_max: 1_000,
             remembered_max: 100_000,
             registrations_max: 100_000,
             connections_max: 10_000,

@@ -3,6 +3,7 @@
 //! Promises that a `Policy` in hand is whole: there is no half-checked policy. Knows nothing of TOML (that is
 //! `config`), of sockets or of messages.
 
+pub mod dns;
 pub mod domain;
 pub mod evidence;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod route;
 pub mod spec_t;
 pub mod word;
 
+pub use dns::Dns;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
 pub use limits::Limits;
@@ -42,6 +44,7 @@ pub struct Policy {
     /// First match wins.
     pub routes: Vec<Route>,
     pub privacy: Privacy,
+    pub dns: Dns,
     pub limits: Limits,
     /// The limits that are written in the file, by name, and where; the others are built in.
     pub limits_stated: Vec<(&'static str, StatedBy)>,

@@ -2,6 +2,7 @@
 
 use super::{
     Direction, PeersAre, Profile, Security, Undetermined,
+    dns::LocalAddresses,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
@@ -115,6 +116,10 @@ words!(Unprovidable {
     Forward = "forward",
     Reject500 = "reject-500",
 });
+words!(LocalAddresses {
+    Refuse = "refuse",
+    Accept = "accept",
+});
 words!(RemotePartyId {
     Drop = "drop",
     Pass = "pass",
@@ -144,5 +149,6 @@ mod tests {
         comes_back::<PeersAre>();
         comes_back::<Direction>();
         comes_back::<Provided>();
+        comes_back::<LocalAddresses>();
     }
 }

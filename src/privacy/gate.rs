@@ -55,6 +55,24 @@ impl Outgoing {
         }
     }
 
+    /// The same bytes by another connection to the same machine: as nothing else about it differs, neither does what is known of
+    /// it. `None`: it is another one, or stands elsewhere.
+    pub fn by_another_connection(&self, hop: Hop) -> Option<Outgoing> {
+        let (old, new) = (self.destination(), hop.destination());
+        let is_same = (old.listener, old.transport, old.remote.ip()) == (new.listener, new.transport, new.remote.ip());
+        match (self, hop) {
+            (Outgoing::Trusted(cleared), Hop::Trusted(hop)) if is_same && cleared.hop.peer() == hop.peer() => {
+                let bytes = cleared.bytes.clone();
+                Some(Outgoing::Trusted(Cleared { hop, bytes }))
+            }
+            (Outgoing::Untrusted(cleared), Hop::Untrusted(hop)) if is_same && cleared.hop.kind() == hop.kind() => {
+                let bytes = cleared.bytes.clone();
+                Some(Outgoing::Untrusted(Cleared { hop, bytes }))
+            }
+            _ => None,
+        }
+    }
+
     /// The ACK of a failure response to this INVITE: copied from what was sent, with the response's To.
     //= PRIV-134
     pub fn ack_of_failure(&self, to: &[u8]) -> Option<Outgoing> {

@@ -42,6 +42,9 @@ pub enum NoTarget {
     NotFound,
     #[error("the place to go has no usable address")]
     Unusable,
+    /// The Request-URI is `sips`, and no next hop is reached by TLS.
+    #[error("the request asks for TLS on every hop, and no next hop has it")]
+    NoSecureWay,
 }
 
 /// Chooses the next hops: the Route left, else the dialog's remote target, else the first `[[route]]` that matches, else
@@ -49,6 +52,25 @@ pub enum NoTarget {
 //= PROXY-010
 //= PROXY-011
 pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+    let Targets { list, by } = chosen(policy, own, draft, arrival)?;
+    if !is_secure(draft) {
+        return Ok(Targets { list, by });
+    }
+    //= PROXY-017
+    let list: Vec<Target> = list.into_iter().filter_map(Target::secured).collect();
+    match list.is_empty() {
+        true => Err(NoTarget::NoSecureWay),
+        false => Ok(Targets { list, by }),
+    }
+}
+
+/// Whether the Request-URI asks for TLS on every hop.
+pub fn is_secure(draft: &Draft) -> bool {
+    let scheme = draft.request_uri().get(..5);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+}
+
+fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
     if let Some(route) = draft.first(Name::Route) {
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
@@ -111,7 +133,17 @@ fn is_host(uri: &Uri<'_>, host: &str) -> bool {
 }
 
 /// Whether a Route a stranger brought leads to a domain of ours or to a member of T.
+//= LOC-002
 fn leads_inside(policy: &Policy, uri: &Uri<'_>) -> bool {
+    if let Some(maddr) = uri.maddr() {
+        // It goes there and nowhere else, whatever the host says.
+        let place = [b"sip:", maddr].concat();
+        return Uri::parse(&place).is_ok_and(|uri| uri.maddr().is_none() && is_inside(policy, &uri));
+    }
+    is_inside(policy, uri)
+}
+
+fn is_inside(policy: &Policy, uri: &Uri<'_>) -> bool {
     let domain = policy
         .domain
         .admin_domains

@@ -1,6 +1,7 @@
 //! Damaged messages, a fixed number with a fixed seed. `examples/mutate.rs` runs as many as one likes.
 
-mod dice;
+pub mod answers;
+pub mod dice;
 mod mutator;
 pub mod reading;
 mod rows;

@@ -5,7 +5,7 @@
 //! that do not empty when nothing comes any more.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sipveil::engine::event::Event;
 use sipveil::engine::{Bound, Engine, Input, LocateId, Now, Output, SendId, Setup};
+use sipveil::locate::Question;
 use sipveil::policy::{ListenerId, Policy};
 use sipveil::privacy::Outgoing;
 use sipveil::seal::Keys;
@@ -20,6 +21,7 @@ use sipveil::sip::Transport;
 use sipveil::sip::framing::{Frame, Framer, FramingLimits};
 use sipveil::trust::{ConnectionId, Destination, Flow};
 
+use super::answers;
 use super::dice::Dice;
 use super::mutator::mutate;
 use super::reading::{self, Read};
@@ -102,6 +104,9 @@ via = "core"
 [limits]
 transactions_max = 3000
 pending_max = 200
+questions_max = 50
+plans_max = 3
+avoided_max = 3
 remembered_max = 200
 "#;
 
@@ -132,7 +137,7 @@ pub struct Storm {
     sent: VecDeque<(SendId, Destination, Bytes)>,
     /// What came in, newest last.
     came: VecDeque<(usize, Vec<u8>)>,
-    asked: VecDeque<LocateId>,
+    asked: VecDeque<(LocateId, Question)>,
     pub tally: Tally,
 }
 
@@ -246,8 +251,13 @@ impl Storm {
         self.pass(QUIET)?;
         self.tally.quiets += 1;
         let held = self.engine.held();
-        let left = held.servers + held.clients + held.pending + held.deadlines;
-        if left > 0 || held.remembered > 200 || self.engine.poll_output().is_some() {
+        let left = held.servers + held.clients + held.pending + held.questions + held.deadlines;
+        if left > 0
+            || held.remembered > 200
+            || held.plans > 3
+            || held.avoided > 3
+            || self.engine.poll_output().is_some()
+        {
             return Err(finding(
                 format!("tables are not empty after {QUIET:?}: {held:?}"),
                 b"",
@@ -283,15 +293,15 @@ impl Storm {
         self.now.at = at;
     }
 
-    /// Answers a question about a host, with nothing, one address or several.
+    /// Answers a question to a name server, or leaves it without an answer.
     fn answer_one(&mut self) -> bool {
-        let Some(id) = self.asked.pop_front() else {
+        let Some((id, question)) = self.asked.pop_front() else {
             return false;
         };
-        let known: [IpAddr; 3] = [[192, 0, 2, 9].into(), [192, 0, 2, 70].into(), [10, 20, 0, 9].into()];
-        let count = self.dice.below(known.len() + 1);
-        let addresses = known[..count].to_vec();
-        self.engine.handle(self.now, Input::Located { id, addresses });
+        if !self.dice.one_in(20) {
+            let answer = answers::answer(&question, &mut |end| self.dice.below(end));
+            self.engine.handle(self.now, Input::Located { id, answer });
+        }
         true
     }
 
@@ -570,8 +580,8 @@ impl Storm {
         let mut left = 0;
         while let Some(output) = self.engine.poll_output() {
             let (id, message) = match output {
-                Output::Locate { id, .. } => {
-                    self.asked.push_back(id);
+                Output::Locate { id, question } => {
+                    self.asked.push_back((id, question));
                     continue;
                 }
                 Output::Send { id, message } => (id, message),

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use sipveil::engine::{Input, LocateId, Output};
+use sipveil::engine::Input;
+use sipveil::locate::Answer;
 
 use super::{CORE, NET, after, request, seconds, starts, to, wide, world};
+use crate::locating::zone::Zone;
 use crate::world::{Sent, World, respond};
 
 const SECOND: &str = "192.0.2.10:5060";
@@ -183,68 +185,46 @@ fn a_response_that_cannot_be_delivered_ends_nothing() {
     assert_eq!(world.packet("net", NET, &respond(&out, "200 OK", "b", "")).len(), 1);
 }
 
+//= LOC-004 type=test
 #[test]
 fn names_are_looked_up_and_every_address_is_tried() {
     let mut world = world();
-    let text = request("INVITE", "named.example", "a", "");
-    let ask = |world: &mut World, text: &str| {
-        let flow = world.flow("core", sipveil::sip::Transport::Udp, CORE, None);
-        let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
-        world.engine.handle(world.now, Input::Packet { flow, bytes });
-        let mut asked: Vec<(LocateId, String)> = Vec::new();
-        while let Some(output) = world.engine.poll_output() {
-            if let Output::Locate { id, name } = output {
-                asked.push((id, name));
-            }
-        }
-        asked
-    };
-    let asked = ask(&mut world, &text);
-    assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0].1, "edge.net.example");
-    // While it waits, the same request is absorbed and a CANCEL ends it.
-    assert!(ask(&mut world, &text).is_empty());
-    let addresses = vec!["192.0.2.50".parse().unwrap(), "192.0.2.51".parse().unwrap()];
-    let sent = world.input(Input::Located {
-        id: asked[0].0,
-        addresses,
-    });
+    let mut zone = Zone::new("edge.net.example A 192.0.2.50\nedge.net.example A 192.0.2.51\n");
+    let sent = zone.packet(&mut world, "core", CORE, &request("INVITE", "named.example", "a", ""));
+    assert_eq!(zone.questions(), ["edge.net.example Aaaa", "edge.net.example A"]);
     let first = to(&sent, "192.0.2.50:5070")[0].clone();
-    let sent = world.input(Input::SendFailed(first.id));
+    let sent = zone.input(&mut world, Input::SendFailed(first.id));
     let second = to(&sent, "192.0.2.51:5070")[0].clone();
-    let sent = world.input(Input::SendFailed(second.id));
+    let sent = zone.input(&mut world, Input::SendFailed(second.id));
     assert_eq!(to(&sent, SECOND).len(), 1, "then the next target");
-    // No such name: the next target at once. An answer nobody waits for does nothing.
-    let asked = ask(&mut world, &request("INVITE", "named.example", "b", ""));
-    let sent = world.input(Input::Located {
-        id: asked[0].0,
-        addresses: Vec::new(),
-    });
+    // No such name: the next target at once.
+    let mut world = super::world();
+    let sent = Zone::new("").packet(&mut world, "core", CORE, &request("INVITE", "named.example", "b", ""));
     assert_eq!(to(&sent, SECOND).len(), 1);
-    let addresses = vec!["192.0.2.50".parse().unwrap()];
-    assert!(
-        world
-            .input(Input::Located {
-                id: asked[0].0,
-                addresses
-            })
-            .is_empty()
+}
+
+#[test]
+fn who_waits_for_a_name_server_is_absorbed_and_may_give_up() {
+    let mut world = world();
+    let mut zone = Zone::new("edge.net.example SILENT\n");
+    let text = request("INVITE", "named.example", "a", "");
+    assert_eq!(
+        starts(&zone.packet(&mut world, "core", CORE, &text)),
+        ["SIP/2.0 100 Trying"]
     );
-    // Cancelled before the answer.
-    let asked = ask(&mut world, &request("INVITE", "named.example", "c", ""));
-    let sent = world.packet("core", CORE, &request("CANCEL", "named.example", "c", ""));
+    let asked = zone.asked.clone();
+    assert_eq!(asked.len(), 2);
+    // While it waits, the same request is absorbed and a CANCEL ends it.
+    let again = zone.packet(&mut world, "core", CORE, &text);
+    assert_eq!((starts(&again), zone.asked.len()), (vec!["SIP/2.0 100 Trying"], 2));
+    let sent = world.packet("core", CORE, &request("CANCEL", "named.example", "a", ""));
     let mut begun = starts(&sent);
     begun.sort_unstable();
     assert_eq!(begun, ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
-    let addresses = vec!["192.0.2.50".parse().unwrap()];
-    assert!(
-        world
-            .input(Input::Located {
-                id: asked[0].0,
-                addresses
-            })
-            .is_empty()
-    );
+    for (id, _) in asked.iter().chain(&asked) {
+        let (id, answer) = (*id, Answer::Failed);
+        assert!(world.input(Input::Located { id, answer }).is_empty());
+    }
 }
 
 //= SEC-009 type=test

@@ -173,7 +173,7 @@ fn a_name_is_looked_up_beside_the_loop() {
     peer().send_to(b"LOCATE x", running.bound[0].address).unwrap();
     let located = std::iter::from_fn(|| heard.recv_timeout(PATIENCE).ok());
     let addresses = located.filter_map(|heard| match heard {
-        Heard::Located { addresses } => Some(addresses),
+        Heard::Located { records } => Some(records),
         _ => None,
     });
     assert_ne!(addresses.take(1).sum::<usize>(), 0, "localhost has an address");

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     policy::{
-        Bind, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy, SpecT, Stated, StatedBy,
-        Undetermined,
+        Bind, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy, SpecT, Stated,
+        StatedBy, Undetermined,
         privacy::{DialogDowngrade, RemotePartyId, Unprovidable},
         spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
     },
@@ -36,6 +36,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         routes: Vec::new(),
         privacy: privacy(),
         limits: Limits::default(),
+        dns: Dns::default(),
         limits_stated: Vec::new(),
     }
 }

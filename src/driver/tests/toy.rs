@@ -21,6 +21,7 @@ use crate::{
         start_with,
     },
     engine::{Input, Now, SendId},
+    locate::{Answer, HostName, Kind, Question},
     net::Cleared,
     policy::{ListenerId, Policy},
     sip::Transport,
@@ -37,7 +38,7 @@ pub enum Heard {
     Failed { worker: usize, id: u64 },
     Unframed,
     Policy,
-    Located { addresses: usize },
+    Located { records: usize },
 }
 
 pub struct Message {
@@ -158,10 +159,11 @@ impl Toy {
             ["LATER", ..] => self.later = Some((now.at + Duration::from_millis(30), flow)),
             ["LOCATE", ..] => {
                 let id = crate::engine::LocateId(1);
-                self.asked.push_back(Asked::Locate {
-                    id,
-                    name: "localhost".to_owned(),
-                });
+                let question = Question {
+                    name: HostName::parse(b"localhost").unwrap(),
+                    kind: Kind::A,
+                };
+                self.asked.push_back(Asked::Locate { id, question });
             }
             _ => {}
         }
@@ -223,8 +225,11 @@ impl Decides for Toy {
             Input::SendFailed(SendId(id)) => Heard::Failed { worker, id },
             Input::Learned { .. } => return,
             Input::Policy(_) => Heard::Policy,
-            Input::Located { addresses, .. } => Heard::Located {
-                addresses: addresses.len(),
+            Input::Located { answer, .. } => Heard::Located {
+                records: match answer {
+                    Answer::Found { records, .. } => records.len(),
+                    _ => 0,
+                },
             },
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();

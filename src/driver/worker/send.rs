@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use super::{Decides, Word, Worker};
 use crate::{
     engine::{Bound, LocateId, SendId},
+    locate::Question,
     net::{
         Cleared,
         flows::{Ends, Flows, NotQueued, Way},
@@ -114,13 +115,13 @@ impl<D: Decides> Worker<D> {
         tokio::spawn(tcp::run(ends, origin, self.policy.limits.clone(), report));
     }
 
-    pub(super) fn locate(&mut self, id: LocateId, name: String) {
-        match self.dns.as_ref().and_then(|dns| dns.ask(name)) {
+    pub(super) fn locate(&mut self, id: LocateId, question: &Question) {
+        match self.dns.as_ref().and_then(|dns| dns.ask(question)) {
             Some(answer) => {
                 let words = self.to_words.clone();
                 tokio::spawn(async move {
-                    let addresses = answer.await;
-                    let _ = words.send(Word::Located { id, addresses }).await;
+                    let answer = answer.await;
+                    let _ = words.send(Word::Located { id, answer }).await;
                 });
             }
             None => {
