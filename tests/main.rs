@@ -31,6 +31,7 @@ mod properties;
 mod proxying;
 mod replay;
 mod requirements;
+mod simulation;
 mod table_a;
 mod table_b;
 mod table_c;
