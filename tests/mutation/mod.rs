@@ -3,7 +3,7 @@
 mod dice;
 mod mutator;
 pub mod reading;
-mod rows;
+pub mod rows;
 mod seeds;
 mod storm;
 
