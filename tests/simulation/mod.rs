@@ -14,6 +14,7 @@ mod oracle;
 mod person;
 mod phone;
 mod run;
+mod streams;
 mod weather;
 mod wire;
 

@@ -10,7 +10,7 @@ use sipveil::engine::{Bound, Engine, Input, Now, Output, Setup};
 use sipveil::policy::{ListenerId, Policy};
 use sipveil::seal::Keys;
 use sipveil::sip::Transport;
-use sipveil::trust::Flow;
+use sipveil::trust::{ConnectionId, Flow};
 
 use super::dice::Dice;
 
@@ -41,7 +41,7 @@ default_privacy = { to_ue = "keep", to_untrusted = "keep" }
 const EDGE: &str = r#"
 [[listener]]
 name = "core"
-bind = ["udp://10.20.0.N:5060"]
+bind = ["udp://10.20.0.N:5060", "tcp://10.20.0.N:5060"]
 peers = "trusted"
 secured_by = "physical"
 [[listener]]
@@ -76,7 +76,7 @@ via = "core"
 const BEHIND: &str = r#"
 [[listener]]
 name = "core"
-bind = ["udp://10.20.0.N:5060"]
+bind = ["udp://10.20.0.N:5060", "tcp://10.20.0.N:5060"]
 peers = "trusted"
 secured_by = "physical"
 [[route]]
@@ -95,20 +95,32 @@ next_hop = ["sip:10.20.0.9:5060"]
 via = "core"
 "#;
 
+/// How the nodes speak to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Between {
+    Datagrams,
+    Streams,
+}
+
 /// The policies, read once for all runs.
-pub struct Policies([Arc<Policy>; 3]);
+pub struct Policies([[Arc<Policy>; 3]; 2]);
 
 impl Policies {
     pub fn read() -> Policies {
-        let policy = |node: usize| {
+        let policy = |node: usize, between: Between| {
             let sides = if node == INNER { BEHIND } else { EDGE };
             let sides = sides.replace(".N:", &format!(".{}:", NUMBERS[node]));
+            let sides = match between {
+                Between::Datagrams => sides,
+                Between::Streams => sides.replace(".home1.example:5060", ".home1.example:5060;transport=tcp"),
+            };
             match sipveil::config::read(&format!("{DOMAIN}{sides}"), NODES[node]) {
                 Ok((policy, _)) => Arc::new(policy),
                 Err(diagnostics) => panic!("{diagnostics:?}"),
             }
         };
-        Policies([policy(0), policy(1), policy(2)])
+        let all = |between| [policy(0, between), policy(1, between), policy(2, between)];
+        Policies([all(Between::Datagrams), all(Between::Streams)])
     }
 }
 
@@ -122,13 +134,15 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(policies: &Policies, place: usize) -> Node {
-        let policy = Arc::clone(&policies.0[place]);
+    pub fn new(policies: &Policies, place: usize, between: Between) -> Node {
+        let policy = Arc::clone(&policies.0[usize::from(between == Between::Streams)][place]);
         let listeners = policy.listeners.iter().enumerate();
-        let bound = listeners.map(|(id, listener)| Bound {
-            listener: ListenerId(id as u16),
-            transport: Transport::Udp,
-            address: listener.bind[0].value.address,
+        let bound = listeners.flat_map(|(id, listener)| {
+            listener.bind.iter().map(move |bind| Bound {
+                listener: ListenerId(id as u16),
+                transport: bind.value.transport,
+                address: bind.value.address,
+            })
         });
         Node {
             bound: bound.collect(),
@@ -173,19 +187,32 @@ impl Node {
         Some(self.engine.as_ref()?.held())
     }
 
-    /// A datagram arrives at one of its addresses. Nothing happens to a dead node.
-    pub fn datagram(&mut self, at: Duration, from: SocketAddr, to: SocketAddr, bytes: Bytes) -> Vec<Output> {
+    /// A message arrives at one of its addresses. Nothing happens to a dead node.
+    pub fn receive(
+        &mut self,
+        at: Duration,
+        from: SocketAddr,
+        to: SocketAddr,
+        connection: Option<ConnectionId>,
+        bytes: Bytes,
+    ) -> Vec<Output> {
         let Some(bound) = self.bound.iter().find(|bound| bound.address == to) else {
             return Vec::new();
         };
         let flow = Flow {
             listener: bound.listener,
-            transport: Transport::Udp,
+            transport: connection.map_or(Transport::Udp, |_| Transport::Tcp),
             local: to,
             remote: from,
-            connection: None,
+            connection,
         };
         self.handle(at, Input::Packet { flow, bytes })
+    }
+
+    /// The same policy once more, as after a reload.
+    pub fn reload(&mut self, at: Duration) -> Vec<Output> {
+        let policy = Arc::clone(&self.policy);
+        self.handle(at, Input::Policy(policy))
     }
 
     /// The address that what leaves by a listener comes from.

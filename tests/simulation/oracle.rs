@@ -169,7 +169,9 @@ fn show_no_secret(to: SocketAddr, bytes: &[u8], phones: &[Phone], tally: &mut Ta
 }
 
 /// What holds for the phones when all is over.
-pub fn over(phones: &[Phone], weather: &Weather, tally: &mut Tally) -> Result<(), String> {
+///
+/// `hopeless`: some name led nowhere.
+pub fn over(phones: &[Phone], weather: &Weather, hopeless: bool, tally: &mut Tally) -> Result<(), String> {
     let mut answers: BTreeMap<&RequestName, u16> = BTreeMap::new();
     for phone in phones {
         answers.extend(phone.answers.iter().map(|(name, status)| (name, *status)));
@@ -177,7 +179,8 @@ pub fn over(phones: &[Phone], weather: &Weather, tally: &mut Tally) -> Result<()
     for phone in phones {
         for client in phone.clients.values() {
             tally.requests += 1;
-            request_over(phone, client, answers.get(&client.name).copied(), weather, tally)
+            let answer = answers.get(&client.name).copied();
+            request_over(phone, client, answer, weather, hopeless, tally)
                 .map_err(|what| format!("{what} ({} of {} at {:?})", client.name.3, phone.name, client.begun))?;
         }
     }
@@ -189,6 +192,7 @@ fn request_over(
     client: &Client,
     answer: Option<u16>,
     weather: &Weather,
+    hopeless: bool,
     tally: &mut Tally,
 ) -> Result<(), String> {
     let Some((ended, outcome)) = client.outcome else {
@@ -199,12 +203,14 @@ fn request_over(
         Outcome::TimedOut => tally.timed_out += 1,
     }
     let method = &*client.name.3;
-    if method == "CANCEL" || !weather.is_fair() || !weather.all_alive(client.begun, ended) {
+    // An INVITE waits until the next address is tried; other requests end when the first is given up.
+    let found = !weather.names_fail || client.in_dialog || (method == "INVITE" && !hopeless);
+    if method == "CANCEL" || !found || !weather.is_calm() || !weather.all_alive(client.begun, ended) {
         return Ok(());
     }
-    // The edge that forgot its registrations wants one first.
+    // The edge that forgot its registrations, or never had one, wants one first.
     let crashed = weather.crashes.iter().any(|crash| crash.at <= ended);
-    if phone.place == Place::Access && crashed && outcome == Outcome::Answered(403) {
+    if phone.place == Place::Access && (crashed || weather.names_fail) && outcome == Outcome::Answered(403) {
         return Ok(());
     }
     tally.fair += 1;

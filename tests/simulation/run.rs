@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sipveil::engine::{Input, LocateId, Output, SendId};
+use sipveil::trust::Destination;
 
 use super::dice::Dice;
 use super::names::{NOBODY, resolve};
@@ -14,6 +15,7 @@ use super::node::{NODES, Node, Policies};
 use super::oracle::{self, Oracle, Tally};
 use super::person::{Person, Place};
 use super::phone::{Alarm, Out, Phone, Story};
+use super::streams::{Streams, Way};
 use super::weather::Weather;
 use super::wire::Wire;
 
@@ -29,6 +31,10 @@ enum Happening {
     Datagram {
         from: SocketAddr,
         to: SocketAddr,
+        bytes: Bytes,
+    },
+    Framed {
+        way: Way,
         bytes: Bytes,
     },
     /// The network says that what an engine sent reached nobody.
@@ -53,6 +59,7 @@ enum Happening {
     },
     Crash(usize),
     Restart(usize),
+    Reload(usize),
 }
 
 struct Run {
@@ -61,12 +68,15 @@ struct Run {
     weather: Weather,
     nodes: Vec<Node>,
     phones: Vec<Phone>,
+    streams: Streams,
     /// By time, and in order of entry.
     queue: BTreeMap<(Duration, u64), Happening>,
     entered: u64,
     oracle: Oracle,
     tally: Tally,
     second_answers: Vec<String>,
+    /// A name led nowhere.
+    hopeless: bool,
     digest: DefaultHasher,
     tells: bool,
 }
@@ -89,15 +99,18 @@ impl Run {
             phone("net2", "192.0.2.30:5060", Place::Net),
             phone("ue", "10.30.0.9:5060", Place::Access),
         ];
+        let nodes = (0..NODES.len()).map(|place| Node::new(policies, place, weather.between));
         let mut run = Run {
             now: Duration::from_secs(1),
-            nodes: (0..NODES.len()).map(|place| Node::new(policies, place)).collect(),
+            nodes: nodes.collect(),
+            streams: Streams::default(),
             phones,
             queue: BTreeMap::new(),
             entered: 0,
             oracle: Oracle::default(),
             tally: Tally::default(),
             second_answers: Vec::new(),
+            hopeless: false,
             digest: DefaultHasher::new(),
             dice,
             weather,
@@ -114,6 +127,9 @@ impl Run {
         for crash in self.weather.crashes.clone() {
             self.enter(crash.at - self.now, Happening::Crash(crash.node));
             self.enter(crash.back - self.now, Happening::Restart(crash.node));
+        }
+        for (node, at) in self.weather.reloads.clone() {
+            self.enter(at - self.now, Happening::Reload(node));
         }
         for turn in 0..6 {
             let story = Story {
@@ -207,7 +223,20 @@ impl Run {
                 self.tell(|| format!("{} crashes", NODES[node]));
                 self.tally.crashes += 1;
                 self.nodes[node].crash();
+                self.streams.close(node);
                 Ok(())
+            }
+            Happening::Framed { way, bytes } => {
+                let Some((to, from)) = self.streams.arrived(&way) else {
+                    return Ok(());
+                };
+                let connection = Some(way.connection);
+                let outputs = self.nodes[to.node].receive(self.now, from.seen, to.own, connection, bytes);
+                self.carry_out(to.node, outputs)
+            }
+            Happening::Reload(node) => {
+                let outputs = self.nodes[node].reload(self.now);
+                self.carry_out(node, outputs)
             }
             Happening::Restart(node) => {
                 if !self.nodes[node].is_alive() {
@@ -221,7 +250,7 @@ impl Run {
 
     fn arrives(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) -> Result<(), String> {
         if let Some(node) = self.nodes.iter().position(|node| node.has(to)) {
-            let outputs = self.nodes[node].datagram(self.now, from, to, bytes);
+            let outputs = self.nodes[node].receive(self.now, from, to, None, bytes);
             return self.carry_out(node, outputs);
         }
         if let Some(phone) = self.phones.iter().position(|phone| phone.address == to)
@@ -251,6 +280,10 @@ impl Run {
                     let Some(from) = self.nodes[node].source(destination.listener) else {
                         return Err("a message leaves by no listener".to_owned());
                     };
+                    if destination.transport.is_reliable() {
+                        self.on_stream(node, from, &destination, id, bytes);
+                        continue;
+                    }
                     if id != SendId(0) && self.is_gone(to)? && self.dice.one_in(2) {
                         self.enter(Duration::from_millis(3), Happening::Unreachable { node, life, id });
                     }
@@ -258,6 +291,7 @@ impl Run {
                 }
                 Output::Locate { id, name } => {
                     let (after, addresses) = resolve(&name, self.weather.names_fail, &mut self.dice);
+                    self.hopeless |= addresses.iter().all(|address| *address == NOBODY);
                     self.enter(
                         after,
                         Happening::Located {
@@ -286,23 +320,29 @@ impl Run {
         Err(format!("a request goes to {to}, where nobody ever was"))
     }
 
+    fn on_stream(&mut self, node: usize, from: SocketAddr, to: &Destination, id: SendId, bytes: Bytes) {
+        self.tally.datagrams += 1;
+        (self.now, from, to.remote, &bytes).hash(&mut self.digest);
+        let soonest = self.now + self.weather.delay(&mut self.dice);
+        let way = self.streams.send(&self.nodes, node, from, to, soonest);
+        self.tell(|| line(from, to.remote, &bytes, usize::from(way.is_some())));
+        match way {
+            Some(way) => self.enter(way.arrives - self.now, Happening::Framed { way, bytes }),
+            None if id == SendId(0) => {}
+            None => {
+                let life = self.nodes[node].life;
+                self.enter(Duration::from_millis(3), Happening::Unreachable { node, life, id });
+            }
+        }
+    }
+
     fn transmit(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         let arrivals = self.weather.arrivals(&mut self.dice);
         self.tally.datagrams += 1;
         self.tally.lost += u64::from(arrivals.is_empty());
         self.tally.repeated += u64::from(arrivals.len() > 1);
         (self.now, from, to, &bytes).hash(&mut self.digest);
-        self.tell(|| {
-            let wire = Wire::read(&bytes);
-            let (start, cseq) = wire
-                .as_ref()
-                .map_or(("?", "?"), |wire| (&*wire.start, wire.first("cseq")));
-            format!(
-                "{from} -> {to} {} [{cseq}] x{}",
-                start.chars().take(70).collect::<String>(),
-                arrivals.len()
-            )
-        });
+        self.tell(|| line(from, to, &bytes, arrivals.len()));
         for after in arrivals {
             let bytes = bytes.clone();
             self.enter(after, Happening::Datagram { from, to, bytes });
@@ -354,11 +394,21 @@ impl Run {
         if let Some(second) = self.second_answers.first().filter(|_| self.weather.crashes.is_empty()) {
             return Err(second.clone());
         }
-        oracle::over(&self.phones, &self.weather, &mut self.tally)?;
+        oracle::over(&self.phones, &self.weather, self.hopeless, &mut self.tally)?;
         self.tally.runs = 1;
         self.tally.digest = self.digest.finish();
         Ok(self.tally)
     }
+}
+
+/// One message on its way, for the eye.
+fn line(from: SocketAddr, to: SocketAddr, bytes: &[u8], copies: usize) -> String {
+    let wire = Wire::read(bytes);
+    let (start, cseq) = wire
+        .as_ref()
+        .map_or(("?", "?"), |wire| (&*wire.start, wire.first("cseq")));
+    let start: String = start.chars().take(70).collect();
+    format!("{from} -> {to} {start} [{cseq}] x{copies}")
 }
 
 fn address(text: &str) -> SocketAddr {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::node::NODES;
+use super::node::{Between, NODES};
 
 /// The faults of one run, drawn once from its seed.
 #[derive(Debug, Clone)]
@@ -17,6 +17,9 @@ pub struct Weather {
     /// Whether DNS fails, knows dead addresses, or answers late.
     pub names_fail: bool,
     pub crashes: Vec<Crash>,
+    /// When a node is given its policy anew.
+    pub reloads: Vec<(usize, Duration)>,
+    pub between: Between,
 }
 
 /// A node that dies and comes back without its memory.
@@ -37,15 +40,24 @@ impl Weather {
         };
         let mut percent = |most: usize| if rough { dice.below(most) } else { 0 };
         let (lost, twice, late) = (percent(31), percent(16), percent(16));
-        let names_fail = rough && dice.one_in(2);
+        let names_fail = dice.one_in(if rough { 2 } else { 4 });
         let count = if crashing { 1 + dice.below(3) } else { 0 };
         let crashes = (0..count).map(|_| crash(dice)).collect();
+        let count = dice.below(3);
+        let reloads = (0..count).map(|_| (dice.below(NODES.len()), moment(dice))).collect();
+        let between = if dice.one_in(3) {
+            Between::Streams
+        } else {
+            Between::Datagrams
+        };
         Weather {
             lost,
             twice,
             late,
             names_fail,
             crashes,
+            reloads,
+            between,
         }
     }
 
@@ -58,15 +70,15 @@ impl Weather {
         (0..copies).map(|_| self.delay(dice)).collect()
     }
 
-    fn delay(&self, dice: &mut Dice) -> Duration {
+    pub fn delay(&self, dice: &mut Dice) -> Duration {
         let late = dice.below(100) < self.late;
         let most = if late { 4_000_000 } else { 12_000 };
         Duration::from_micros(1_000 + dice.below(most) as u64)
     }
 
     /// Nothing is lost, repeated or late.
-    pub fn is_fair(&self) -> bool {
-        self.lost + self.twice + self.late == 0 && !self.names_fail
+    pub fn is_calm(&self) -> bool {
+        self.lost + self.twice + self.late == 0
     }
 
     /// Whether every node lived from `begin` to `end`, and a little before and after.
@@ -78,7 +90,7 @@ impl Weather {
 }
 
 fn crash(dice: &mut Dice) -> Crash {
-    let at = Duration::from_millis(1_000 + dice.below(90_000) as u64);
+    let at = moment(dice);
     // Now and then longer than any transaction lives.
     let most = if dice.one_in(4) { 60_000 } else { 6_000 };
     let away = Duration::from_millis(dice.below(most) as u64);
@@ -87,4 +99,9 @@ fn crash(dice: &mut Dice) -> Crash {
         at,
         back: at + away,
     }
+}
+
+/// Some time while there is something going on.
+fn moment(dice: &mut Dice) -> Duration {
+    Duration::from_millis(1_000 + dice.below(90_000) as u64)
 }
