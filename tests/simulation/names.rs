@@ -12,8 +12,18 @@ const EDGE1: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 1));
 const EDGE2: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 3));
 const INNER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 2));
 
+/// How DNS fails in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    Sound,
+    /// An address where nobody is may stand first; the others hold.
+    DeadFirst,
+    /// Nothing, nothing but dead addresses, or late.
+    Anything,
+}
+
 /// The addresses of a name, and after what time they come.
-pub fn resolve(name: &str, fails: bool, dice: &mut Dice) -> (Duration, Vec<IpAddr>) {
+pub fn resolve(name: &str, names: Names, dice: &mut Dice) -> (Duration, Vec<IpAddr>) {
     let mut addresses = match name {
         "inside.home1.example" => vec![INNER],
         // Where the UE is registered.
@@ -23,14 +33,13 @@ pub fn resolve(name: &str, fails: bool, dice: &mut Dice) -> (Duration, Vec<IpAdd
         _ => Vec::new(),
     };
     let mut most = 20;
-    if fails {
-        match dice.below(8) {
-            0 => addresses.clear(),
-            1 => addresses.insert(0, NOBODY),
-            2 => addresses = vec![NOBODY],
-            3 => most = 9_000,
-            _ => {}
-        }
+    match (names, dice.below(8)) {
+        (Names::Sound, _) => {}
+        (_, 0 | 1) => addresses.insert(0, NOBODY),
+        (Names::Anything, 2) => addresses = vec![NOBODY],
+        (Names::Anything, 3) => addresses.clear(),
+        (Names::Anything, 4) => most = 9_000,
+        _ => {}
     }
     (Duration::from_millis(1 + dice.below(most) as u64), addresses)
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::names::Names;
 use super::person::{FORGED, Place};
 use super::phone::{Client, Outcome, Phone, RequestName};
 use super::weather::Weather;
@@ -204,13 +205,13 @@ fn request_over(
     }
     let method = &*client.name.3;
     // An INVITE waits until the next address is tried; other requests end when the first is given up.
-    let found = !weather.names_fail || client.in_dialog || (method == "INVITE" && !hopeless);
+    let found = weather.names == Names::Sound || client.in_dialog || (method == "INVITE" && !hopeless);
     if method == "CANCEL" || !found || !weather.is_calm() || !weather.all_alive(client.begun, ended) {
         return Ok(());
     }
     // The edge that forgot its registrations, or never had one, wants one first.
     let crashed = weather.crashes.iter().any(|crash| crash.at <= ended);
-    if phone.place == Place::Access && (crashed || weather.names_fail) && outcome == Outcome::Answered(403) {
+    if phone.place == Place::Access && (crashed || weather.names != Names::Sound) && outcome == Outcome::Answered(403) {
         return Ok(());
     }
     tally.fair += 1;

@@ -290,7 +290,7 @@ impl Run {
                     self.transmit(from, to, bytes);
                 }
                 Output::Locate { id, name } => {
-                    let (after, addresses) = resolve(&name, self.weather.names_fail, &mut self.dice);
+                    let (after, addresses) = resolve(&name, self.weather.names, &mut self.dice);
                     self.hopeless |= addresses.iter().all(|address| *address == NOBODY);
                     self.enter(
                         after,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
+use super::names::Names;
 use super::node::{Between, NODES};
 
 /// The faults of one run, drawn once from its seed.
@@ -14,8 +15,7 @@ pub struct Weather {
     twice: usize,
     /// Datagrams that are overtaken by many, in a hundred.
     late: usize,
-    /// Whether DNS fails, knows dead addresses, or answers late.
-    pub names_fail: bool,
+    pub names: Names,
     pub crashes: Vec<Crash>,
     /// When a node is given its policy anew.
     pub reloads: Vec<(usize, Duration)>,
@@ -40,7 +40,12 @@ impl Weather {
         };
         let mut percent = |most: usize| if rough { dice.below(most) } else { 0 };
         let (lost, twice, late) = (percent(31), percent(16), percent(16));
-        let names_fail = dice.one_in(if rough { 2 } else { 4 });
+        let names = match dice.below(8) {
+            0 => Names::DeadFirst,
+            1 => Names::Anything,
+            2 | 3 if rough => Names::Anything,
+            _ => Names::Sound,
+        };
         let count = if crashing { 1 + dice.below(3) } else { 0 };
         let crashes = (0..count).map(|_| crash(dice)).collect();
         let count = dice.below(3);
@@ -54,7 +59,7 @@ impl Weather {
             lost,
             twice,
             late,
-            names_fail,
+            names,
             crashes,
             reloads,
             between,
