@@ -142,7 +142,7 @@ impl Phone {
         let to = if registers { from.clone() } else { format!("<{target}>") };
         let rows = match registers {
             true => String::from("Expires: 600\r\n"),
-            false => self.person.rows(Of::Request, true),
+            false => self.person.rows(Of::Request, true) + usage_rows(method),
         };
         let head = Head {
             method,
@@ -176,7 +176,7 @@ impl Phone {
         } = head;
         let routes: String = head.routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
         let contact = match *method {
-            "INVITE" | "UPDATE" | "REGISTER" => self.person.contact(&self.address.to_string()),
+            "INVITE" | "UPDATE" | "SUBSCRIBE" | "NOTIFY" | "REGISTER" => self.person.contact(&self.address.to_string()),
             _ => String::new(),
         };
         let rport = if rport { ";rport" } else { "" };
@@ -187,6 +187,15 @@ impl Phone {
             self.address
         );
         (branch, text)
+    }
+}
+
+/// The rows of a subscription.
+fn usage_rows(method: &str) -> &'static str {
+    match method {
+        "SUBSCRIBE" => "Event: presence\r\nExpires: 600\r\n",
+        "NOTIFY" => "Event: presence\r\nSubscription-State: active\r\n",
+        _ => "",
     }
 }
 

@@ -156,7 +156,15 @@ impl Run {
             "net2" => (&["home1.example", "ue.example", "net.example"], edge),
             _ => (&["home1.example", "net.example"], "10.30.0.1:5060"),
         };
-        let method = *self.dice.pick(&["INVITE", "INVITE", "INVITE", "MESSAGE", "OPTIONS"]);
+        let method = *self.dice.pick(&[
+            "INVITE",
+            "INVITE",
+            "INVITE",
+            "INVITE",
+            "MESSAGE",
+            "OPTIONS",
+            "SUBSCRIBE",
+        ]);
         let cancels = method == "INVITE" && self.dice.one_in(4);
         let cancel_after = Duration::from_millis(self.dice.below(8_000) as u64);
         Story {

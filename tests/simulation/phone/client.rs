@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::wire::{Wire, tag};
+use super::dialog::Usage;
 use super::{Alarm, ClientKey, Head, LONG, Out, Phone, RequestName, T1, T2};
 
 /// How long a caller lets it ring.
@@ -169,7 +170,9 @@ impl Phone {
             let (name, to, text) = (client.name.clone(), client.to, client.text.clone());
             let regret = client.cancelled;
             self.ended(&name, Outcome::Answered(status));
-            if invite && status < 300 {
+            if key.1 == "SUBSCRIBE" && status < 300 {
+                self.entered(wire, &name, false, Usage::Subscriber, out);
+            } else if invite && status < 300 {
                 let ack = self.established(wire, &name, regret, out);
                 self.acked(&key, wire, ack, out);
             } else if invite {

@@ -5,9 +5,38 @@ use std::time::Duration;
 
 use super::super::person::Of;
 use super::super::wire::{Wire, uri};
-use super::{Alarm, Head, Out, Outcome, Phone, RequestName};
+use super::{Alarm, Head, Out, Outcome, Phone, RequestName, usage_rows};
+
+/// What a dialog is for, and what one says in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    Call,
+    /// This phone wants to be told.
+    Subscriber,
+    /// This phone tells.
+    Notifier,
+}
+
+impl Usage {
+    fn talk(self) -> &'static [&'static str] {
+        match self {
+            Usage::Call => &["INVITE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS"],
+            Usage::Subscriber => &["SUBSCRIBE"],
+            Usage::Notifier => &["NOTIFY"],
+        }
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Usage::Call => "BYE",
+            Usage::Subscriber => "SUBSCRIBE",
+            Usage::Notifier => "NOTIFY",
+        }
+    }
+}
 
 pub struct Dialog {
+    usage: Usage,
     local: String,
     remote: String,
     target: String,
@@ -36,42 +65,52 @@ impl Phone {
         regret: bool,
         out: &mut Out<'_>,
     ) -> Option<(SocketAddr, String)> {
-        let (call_id, _, sequence, _) = name;
-        if !self.dialogs.contains_key(call_id) {
-            let mut routes = wire.values("record-route");
-            routes.reverse();
-            let dialog = Dialog {
-                local: wire.first("from").to_owned(),
-                remote: wire.first("to").to_owned(),
-                target: uri(wire.first("contact")).to_owned(),
-                routes,
-                sequence: *sequence,
-                remote_sequence: 0,
-                inviting: false,
-                over: false,
-                wish_is_known: true,
-                talk: if regret { 0 } else { out.dice.below(TALK) },
-                hangs_up: true,
-            };
-            self.dialogs.insert(call_id.clone(), dialog);
-            let most = if regret { 1 } else { 15_000 };
-            let after = Duration::from_millis(300) + out.millis(most);
-            out.remind(after, Alarm::Talk(call_id.clone()));
-        } else if let Some(dialog) = self.dialogs.get_mut(call_id) {
-            // A re-INVITE refreshes the target.
-            dialog.target = uri(wire.first("contact")).to_owned();
-        }
-        self.write_within(call_id, "ACK", *sequence, out)
+        self.entered(wire, name, regret, Usage::Call, out);
+        self.write_within(&name.0, "ACK", name.2, out)
     }
 
-    /// A 2xx of ours to an INVITE.
+    /// A 2xx to a request of ours that opens a dialog, or refreshes one.
+    pub(super) fn entered(&mut self, wire: &Wire, name: &RequestName, regret: bool, usage: Usage, out: &mut Out<'_>) {
+        let (call_id, _, sequence, _) = name;
+        if let Some(dialog) = self.dialogs.get_mut(call_id) {
+            uri(wire.first("contact")).clone_into(&mut dialog.target);
+            return;
+        }
+        let mut routes = wire.values("record-route");
+        routes.reverse();
+        let dialog = Dialog {
+            usage,
+            local: wire.first("from").to_owned(),
+            remote: wire.first("to").to_owned(),
+            target: uri(wire.first("contact")).to_owned(),
+            routes,
+            sequence: *sequence,
+            remote_sequence: 0,
+            inviting: false,
+            over: false,
+            wish_is_known: true,
+            talk: if regret { 0 } else { out.dice.below(TALK) },
+            hangs_up: true,
+        };
+        self.dialogs.insert(call_id.clone(), dialog);
+        let most = if regret { 1 } else { 15_000 };
+        let after = Duration::from_millis(300) + out.millis(most);
+        out.remind(after, Alarm::Talk(call_id.clone()));
+    }
+
+    /// A 2xx of ours to a request that opens a dialog, or refreshes one.
     pub(super) fn accepted(&mut self, request: &Wire, to_tag: &str) {
         let call_id = request.call_id().to_owned();
         if let Some(dialog) = self.dialogs.get_mut(&call_id) {
             dialog.target = uri(request.first("contact")).to_owned();
             return;
         }
+        let usage = match request.method() {
+            "SUBSCRIBE" => Usage::Notifier,
+            _ => Usage::Call,
+        };
         let dialog = Dialog {
+            usage,
             local: format!("{};tag={to_tag}", request.first("to")),
             remote: request.first("from").to_owned(),
             target: uri(request.first("contact")).to_owned(),
@@ -102,9 +141,7 @@ impl Phone {
             return;
         }
         dialog.talk -= 1;
-        let method = *out
-            .dice
-            .pick(&["INVITE", "INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS"]);
+        let method = *out.dice.pick(dialog.usage.talk());
         dialog.inviting = method == "INVITE";
         self.say(call_id, method, out);
         let after = Duration::from_millis(500) + out.millis(15_000);
@@ -116,7 +153,8 @@ impl Phone {
             return;
         };
         dialog.over = true;
-        self.say(call_id, "BYE", out);
+        let method = dialog.usage.end();
+        self.say(call_id, method, out);
     }
 
     /// How a request of ours within a dialog ended.
@@ -140,7 +178,7 @@ impl Phone {
         dialog.sequence += 1;
         let parts = Parts::of(dialog);
         let with_wish = !dialog.wish_is_known || out.dice.one_in(2);
-        let rows = self.person.rows(Of::Request, with_wish);
+        let rows = self.person.rows(Of::Request, with_wish) + usage_rows(method);
         let Some(to) = parts.next_hop() else { return };
         self.send_request(&parts.head(method, call_id, &rows), to, out);
     }

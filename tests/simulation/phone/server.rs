@@ -133,9 +133,14 @@ impl Phone {
         let busy = self.servers.iter().any(|(other, server)| {
             other != key && server.is_pending_invite() && server.request.call_id() == wire.call_id()
         });
+        let subscribed = method == "NOTIFY" && self.clients.values().any(|client| client.name.0 == wire.call_id());
         let Some(dialog) = self.dialogs.get_mut(wire.call_id()).filter(|dialog| !dialog.over) else {
-            return self.answer(key, Step::Final(481), out);
+            // The first NOTIFY may overtake the 200.
+            let status = if subscribed { 200 } else { 481 };
+            return self.answer(key, Step::Final(status), out);
         };
+        // Who speaks within the dialog has had our answer, and our wish with it.
+        dialog.wish_is_known = true;
         let status = match method {
             _ if wire.sequence() <= dialog.remote_sequence => 500,
             "INVITE" if busy => 500,
@@ -169,7 +174,7 @@ impl Phone {
             Step::Ring => 180,
             Step::Final(status) => status,
         };
-        if matches!(&*method, "INVITE" | "UPDATE") && status < 300 {
+        if matches!(&*method, "INVITE" | "UPDATE" | "SUBSCRIBE" | "NOTIFY") && status < 300 {
             rows += &self.person.contact(&self.address.to_string());
         }
         if method == "REGISTER" {
@@ -188,7 +193,12 @@ impl Phone {
         server.status = Some(status);
         let name = server.name();
         self.answers.entry(name).or_insert(status);
-        if method == "INVITE" {
+        if method == "SUBSCRIBE" && first && status < 300 {
+            let (request, to_tag) = (server.request.clone(), server.to_tag.clone());
+            self.accepted(&request, &to_tag);
+            let after = out.millis(500);
+            out.remind(after, Alarm::Talk(request.call_id().to_owned()));
+        } else if method == "INVITE" {
             out.remind(T1, Alarm::AnswerAgain(key.clone()));
             out.remind(LONG, Alarm::NoAck(key.clone()));
             let (request, to_tag) = (server.request.clone(), server.to_tag.clone());
