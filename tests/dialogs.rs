@@ -540,9 +540,20 @@ fn what_the_called_party_asked_outlives_the_process_too() {
         let asked = call.bob_sends("INVITE", 2, "");
         let answer = call.al_answers(&asked, "200 OK", PAI);
         assert!(!privacy_known || !has_pai(&answer));
-        // Al's was not: what is not known counts as id.
-        let sent = call.al_sends("BYE", 2, PAI);
-        assert!(!has_pai(&sent), "{}", sent.text());
+        // Al's was not: what is not known counts as user and id.
+        for method in ["INVITE", "BYE"] {
+            let sent = call.al_sends(method, 2, &telling(""));
+            assert!(!has_pai(&sent), "{}", sent.text());
+            tells_none_of(&sent, &["Al Secret", "15550001", "al-secret"]);
+            // Bob finds Al all the same, and Al sees what Al sent.
+            if method == "INVITE" {
+                let answer = call.bob_answers(&sent, "200 OK", &format!("Contact: {BOB_CONTACT}\r\n"));
+                assert_eq!(answer.row("From"), Some(&*call.al.local));
+                call.bob.target = contact_uri(sent.row("Contact").unwrap()).to_owned();
+                let asked = call.bob_sends("UPDATE", 3, "");
+                assert!(asked.start().contains(" sip:al-secret@10.20.0.9 "), "{}", asked.start());
+            }
+        }
     }
 }
 

@@ -32,6 +32,8 @@ mod properties;
 mod proxying;
 mod replay;
 mod requirements;
+mod simulation;
+mod smuggling;
 mod table_a;
 mod table_b;
 mod table_c;

@@ -2,13 +2,17 @@
 //!
 //! Our token in the answering party's route set was made before it answered, so it cannot hold this; it is kept here, for
 //! parties that asked for something. What is not known here, of a dialog another run of the process opened or one forgotten
-//! for lack of room, counts as `id`: private rather than shown.
+//! for lack of room, counts as all that a party may ask of us: private rather than shown.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::transactions::Keyed;
 use crate::privacy::{DialogMemory, PrivacySet};
 use std::hash::{BuildHasher, Hash};
+
+/// What a party counts as having asked for when nobody knows any more. `id` alone would show the Contact and the texts of one
+/// that asked for `user`; both readings leave a call that works.
+const NOT_KNOWN: PrivacySet = PrivacySet::ID.union(PrivacySet::USER);
 
 /// Sets of answering parties, oldest first out.
 pub struct Remembered {
@@ -58,7 +62,7 @@ impl Remembered {
             return *set;
         }
         let known = memory.instance == instance && u64::from(memory.created) >= self.forgotten_until;
-        if known { PrivacySet::EMPTY } else { PrivacySet::ID }
+        if known { PrivacySet::EMPTY } else { NOT_KNOWN }
     }
 
     /// What this party is known to have given; nothing is concluded from not knowing it.
@@ -124,7 +128,7 @@ mod tests {
     fn what_is_not_known_is_private() {
         let mut remembered = Remembered::new(Keyed::new((1, 2)), 2);
         assert_eq!(remembered.of(b"c", b"t", &memory(100, 7), 7), PrivacySet::EMPTY);
-        assert_eq!(remembered.of(b"c", b"t", &memory(100, 8), 7), PrivacySet::ID);
+        assert_eq!(remembered.of(b"c", b"t", &memory(100, 8), 7), NOT_KNOWN);
         remembered.keep(b"c", b"t", PrivacySet::USER, 100);
         assert_eq!(remembered.of(b"c", b"t", &memory(100, 7), 7), PrivacySet::USER);
         assert_eq!(remembered.of(b"c", b"u", &memory(100, 7), 7), PrivacySet::EMPTY);
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(remembered.of(b"1", b"t", &memory(100, 7), 7), PrivacySet::NONE);
         remembered.keep(b"3", b"t", PrivacySet::USER, 300);
         assert_eq!(remembered.len(), 2);
-        assert_eq!(remembered.of(b"1", b"t", &memory(100, 7), 7), PrivacySet::ID);
+        assert_eq!(remembered.of(b"1", b"t", &memory(100, 7), 7), NOT_KNOWN);
         assert_eq!(remembered.of(b"9", b"t", &memory(300, 7), 7), PrivacySet::EMPTY);
         remembered.expire(250);
         assert_eq!(remembered.len(), 1);

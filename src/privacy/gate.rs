@@ -611,7 +611,7 @@ fn leaving(draft: &Draft, destination: &Destination) -> Bytes {
     if destination.transport.is_reliable() {
         draft.to_stream_bytes()
     } else {
-        draft.to_bytes()
+        draft.to_datagram_bytes()
     }
 }
 

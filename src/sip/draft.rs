@@ -343,6 +343,13 @@ impl Draft {
         Bytes::from(out)
     }
 
+    /// The message as it would leave now in a datagram, with CRLF behind every line of its head: some readers end no line at a
+    /// bare LF, and would take the row behind it for a part of the one before.
+    //= SEC-001
+    pub fn to_datagram_bytes(&self) -> Bytes {
+        with_line_ends(self.to_bytes(), self.body().len())
+    }
+
     /// The message as it would leave now on a stream, where nothing but this tells its reader the end of it: with a
     /// Content-Length, and CRLF behind every line of its head.
     //= MSG-005
@@ -378,10 +385,12 @@ impl Draft {
 /// Makes every line end of the head a CRLF. A datagram may have come with a bare LF, which ends no line on a stream.
 fn with_line_ends(message: Bytes, body_length: usize) -> Bytes {
     let (head, body) = message.split_at(message.len() - body_length);
-    let is_bare = |at: usize| at == 0 || head[at - 1] != b'\r';
-    if !memchr::memchr_iter(b'\n', head).any(is_bare) {
+    let count = |byte| memchr::memchr_iter(byte, head).count();
+    // The parser lets no CR stand alone: as many of both, and each LF has its own.
+    if count(b'\n') == count(b'\r') {
         return message;
     }
+    let is_bare = |at: usize| at == 0 || head[at - 1] != b'\r';
     let mut out = Vec::with_capacity(message.len() + 64);
     let mut done = 0;
     for at in memchr::memchr_iter(b'\n', head).filter(|at| is_bare(*at)) {
@@ -492,6 +501,7 @@ mod tests {
         let bare = "MESSAGE sip:b@x SIP/2.0\nTo: a\n b\r\nl: 3\n\na\nb";
         let whole = "MESSAGE sip:b@x SIP/2.0\r\nTo: a\r\n b\r\nl: 3\r\n\r\na\nb";
         assert_eq!(draft(bare).to_stream_bytes(), whole.as_bytes());
+        assert_eq!(draft(bare).to_datagram_bytes(), whole.as_bytes());
         assert_eq!(draft(bare).to_bytes(), bare.as_bytes());
     }
 

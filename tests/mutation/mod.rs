@@ -4,7 +4,7 @@ pub mod answers;
 pub mod dice;
 mod mutator;
 pub mod reading;
-mod rows;
+pub mod rows;
 mod seeds;
 mod storm;
 
