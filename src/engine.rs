@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod deadlines;
 pub mod decide;
 pub mod event;
+pub mod hosts;
 pub mod input;
 pub mod judge;
 pub mod output;
@@ -29,6 +30,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
+use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::Pending;
@@ -36,7 +38,7 @@ use self::reject::Reject;
 use self::remembered::Remembered;
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::pcscf::{Bindings, Learned, Room};
-use crate::policy::Policy;
+use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::seal::Keys;
@@ -65,6 +67,7 @@ pub struct Engine {
     pending: Pending,
     remembered: Remembered,
     bindings: Bindings,
+    hosts: Hosts,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -112,6 +115,7 @@ impl Engine {
             pending: Pending::new(policy.limits.pending_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
+            hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             observing: false,
@@ -146,6 +150,12 @@ impl Engine {
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.next()
+    }
+
+    /// The host that a connection must prove to be, for a message that [`Engine::poll_output`] gave. `None`: it is an address,
+    /// or too long ago.
+    pub fn host(&self, certified: CertifiedName) -> Option<&str> {
+        self.hosts.name(certified)
     }
 
     /// Live server transactions, those included that only absorb what is sent again.
@@ -445,6 +455,7 @@ impl Engine {
             transport: flow.transport,
             remote,
             connection: flow.connection,
+            certified: flow.certified,
         };
         Hop::back(&self.policy, origin, destination)
     }

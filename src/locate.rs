@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::policy::ListenerId;
+use crate::policy::{CertifiedName, ListenerId};
 use crate::sip::Transport;
 use crate::sip::uri::{Scheme, Uri};
 use crate::trust::{ConnectionId, Destination};
@@ -81,7 +81,18 @@ impl Target {
             transport: self.transport,
             remote: SocketAddr::new(address, port),
             connection: self.connection,
+            certified: self.certified(),
         }
+    }
+
+    /// The name a certificate must prove there: the host that was asked for, whatever DNS made of it.
+    //= TRUST-029
+    fn certified(&self) -> Option<CertifiedName> {
+        let connects = self.transport.is_tls() && self.connection.is_none();
+        connects.then(|| match &self.place {
+            Place::Name(name) => CertifiedName::of(name),
+            Place::Address(address) => CertifiedName::of(&address.to_string()),
+        })
     }
 }
 

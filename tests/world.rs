@@ -233,6 +233,7 @@ impl World {
             local: local.unwrap().address,
             remote,
             connection,
+            certified: None,
         }
     }
 

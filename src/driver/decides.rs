@@ -6,6 +6,7 @@ use crate::{
     engine::{Engine, Input, LocateId, Now, Output, SendId},
     net::Cleared,
     pcscf::Learned,
+    policy::CertifiedName,
     privacy::Outgoing,
     trust::Flow,
 };
@@ -17,6 +18,9 @@ pub(super) trait Decides: 'static {
     fn poll_output(&mut self) -> Option<Asked<Self::Message>>;
     fn next_deadline(&self) -> Option<Duration>;
     fn transactions(&self) -> usize;
+
+    /// The host behind the name that the destination of a message must prove.
+    fn host(&self, certified: CertifiedName) -> Option<String>;
 }
 
 /// [`Output`], for any message.
@@ -47,5 +51,9 @@ impl Decides for Engine {
 
     fn transactions(&self) -> usize {
         Engine::unanswered(self)
+    }
+
+    fn host(&self, certified: CertifiedName) -> Option<String> {
+        Engine::host(self, certified).map(str::to_owned)
     }
 }

@@ -36,6 +36,7 @@ use crate::{
         flows::{Flows, Sources},
         handover::{Event, Handover},
         listen::Sockets,
+        tls::Certificates,
         udp::{Datagram, Landing, Sender, Socket},
     },
     pcscf::Learned,
@@ -69,6 +70,7 @@ pub(super) struct Post<M> {
     pub live: Arc<[AtomicU64]>,
     pub counters: Arc<Counters>,
     pub sources: Arc<Sources>,
+    pub certificates: Arc<Certificates>,
 }
 
 /// What reaches the worker besides messages.
@@ -91,6 +93,7 @@ pub(super) struct Worker<D: Decides> {
 
     streams: Vec<Bound>,
     flows: Flows<D::Message>,
+    certificates: Arc<Certificates>,
 
     tasks: mpsc::Receiver<Event<D::Message>>,
     to_tasks: mpsc::Sender<Event<D::Message>>,
@@ -136,6 +139,7 @@ impl<D: Decides> Worker<D> {
         Ok(Worker {
             index: post.index,
             flows: Flows::new(post.index, policy.limits.clone(), post.sources),
+            certificates: post.certificates,
             engine,
             policy,
             alarm: Alarm::new(clock),
@@ -226,6 +230,7 @@ impl<D: Decides> Worker<D> {
                 local: bound.address,
                 remote,
                 connection: None,
+                certified: None,
             };
             let worker = self.handover.worker_of(&bytes);
             if worker == self.index {

@@ -60,6 +60,7 @@ impl Engine {
                 return self.give_up(now, id, work);
             };
             work.next_target += 1;
+            self.hosts.remember(target);
             match &target.place {
                 Place::Address(address) => work.addresses.push(target.at(*address)),
                 Place::Name(name) => {
@@ -336,6 +337,7 @@ impl Engine {
             wanted,
             target,
         };
+        self.hosts.remember(&ack.target);
         match ack.target.place.clone() {
             Place::Address(address) => {
                 let destination = ack.target.at(address);

@@ -12,8 +12,10 @@
 
 pub(crate) mod flows;
 pub(crate) mod handover;
+pub(crate) mod handshake;
 pub mod listen;
 pub(crate) mod tcp;
+pub(crate) mod tls;
 pub(crate) mod udp;
 
 use bytes::Bytes;

@@ -357,6 +357,7 @@ mod tests {
             transport: Transport::Udp,
             remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             connection: None,
+            certified: None,
         };
         Message(Bytes::from_static(b"m"), destination)
     }

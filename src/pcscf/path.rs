@@ -92,6 +92,7 @@ impl SealedFlow {
             transport: self.transport,
             remote: self.remote,
             connection: self.connection,
+            certified: None,
         })
     }
 
@@ -182,6 +183,7 @@ mod tests {
             local: "127.0.0.1:5060".parse().unwrap(),
             remote: remote.parse().unwrap(),
             connection: connection.map(ConnectionId),
+            certified: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Limits {
     pub remembered_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
     pub registrations_max: u32,
+    /// Hosts of one engine whose names are kept for TLS; beyond: the oldest goes, and a new connection to it fails.
+    pub hosts_max: u32,
     /// Open stream connections of one worker; beyond: a new one is closed.
     pub connections_max: u32,
     /// Open stream connections from one address; beyond: a new one is closed.
@@ -47,6 +49,7 @@ impl Default for Limits {
             pending_max: 10_000,
             remembered_max: 100_000,
             registrations_max: 100_000,
+            hosts_max: 10_000,
             connections_max: 10_000,
             connections_per_source_max: 1_000,
             connection_queue_bytes_max: 1024 * 1024,

@@ -3,6 +3,7 @@
 //! Promises that a `Policy` in hand is whole: there is no half-checked policy. Knows nothing of TOML (that is
 //! `config`), of sockets or of messages.
 
+pub mod certified;
 pub mod domain;
 pub mod evidence;
 pub mod limits;
@@ -12,8 +13,10 @@ pub mod privacy;
 pub mod proxy;
 pub mod route;
 pub mod spec_t;
+pub mod tls;
 pub mod word;
 
+pub use certified::CertifiedName;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
 pub use limits::Limits;
@@ -23,6 +26,7 @@ pub use privacy::Privacy;
 pub use proxy::Proxy;
 pub use route::Route;
 pub use spec_t::{IdHandling, SpecT};
+pub use tls::{ClientCertificate, Tls};
 pub use word::Word;
 
 /// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.

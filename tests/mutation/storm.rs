@@ -562,6 +562,7 @@ impl Storm {
             local: address(local),
             remote: address(remote),
             connection: stream.then_some(ConnectionId(sender as u64)),
+            certified: None,
         }
     }
 

@@ -64,6 +64,7 @@ fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
         secured_by: None,
         implicit_member: stated(false),
         advertise: None,
+        tls: None,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     },
     engine::{Input, Now, SendId},
     net::Cleared,
-    policy::{ListenerId, Policy},
+    policy::{CertifiedName, ListenerId, Policy},
     sip::Transport,
     trust::{ConnectionId, Flow, evidence::Destination},
 };
@@ -99,6 +99,7 @@ impl Toy {
                 transport,
                 remote,
                 connection,
+                certified: None,
             };
             let message = Message {
                 bytes: message.clone(),
@@ -194,6 +195,7 @@ impl Toy {
             transport,
             remote: remote.parse().unwrap(),
             connection,
+            certified: None,
         };
         let bytes = Bytes::from(bytes);
         self.sent += 1;
@@ -244,6 +246,10 @@ impl Decides for Toy {
 
     fn transactions(&self) -> usize {
         self.transactions
+    }
+
+    fn host(&self, _certified: CertifiedName) -> Option<String> {
+        None
     }
 }
 
