@@ -1,8 +1,10 @@
 //! The built binary between real sockets: few tests, which show that the wiring holds.
 
+pub mod authority;
 pub mod node;
 pub mod phone;
 mod sipp;
+mod tls;
 
 use std::net::{SocketAddr, UdpSocket};
 
