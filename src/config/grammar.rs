@@ -320,7 +320,6 @@ mod tests {
             "udp://localhost:5060",
             "udp://127.0.0.1",
             "udp://::1:5060x",
-            "tls://127.0.0.1:5061",
             "upd://1.2.3.4:5",
         ] {
             assert!(bind(wrong, Transport::Udp).is_err(), "{wrong}");

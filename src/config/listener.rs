@@ -78,11 +78,7 @@ pub(super) fn name<'r>(table: &Table<'r>, names: &mut HashMap<&'r str, u32>) -> 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
 
-fn binds(
-    table: &Table<'_>,
-    listener: &str,
-    taken: &mut HashMap<Socket, String>,
-) -> Vec<Stated<Bind>> {
+fn binds(table: &Table<'_>, listener: &str, taken: &mut HashMap<Socket, String>) -> Vec<Stated<Bind>> {
     table.require("bind", "[\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\"]");
     let transport = table.parsed("transport", grammar::transport);
     let unwritten = transport.as_ref().map_or(Transport::Udp, |transport| transport.value);

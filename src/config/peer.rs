@@ -122,7 +122,10 @@ fn security_holds(table: &Table<'_>, security: &Written<Security>, spec_t: &Spec
 fn certificate_holds(table: &Table<'_>, security: &Written<Security>, listeners: &[Listener]) {
     let listed = || {
         let listed = |listener: &&Listener| listener.peers.value == PeersAre::Listed;
-        listeners.iter().filter(listed).filter_map(|listener| listener.tls.as_ref())
+        listeners
+            .iter()
+            .filter(listed)
+            .filter_map(|listener| listener.tls.as_ref())
     };
     let (fault, remedy) = if table.raw("names").is_none() {
         (

@@ -122,7 +122,10 @@ fn reachable(
             let name = transport.uri_name();
             let listener = shown(&listener.name.value);
             (
-                format!("`{}` leaves by {name}, and the listener `{listener}` has none", shown(words)),
+                format!(
+                    "`{}` leaves by {name}, and the listener `{listener}` has none",
+                    shown(words)
+                ),
                 format!("write \"{name}://…\" into its `bind`, or name another in `via`"),
             )
         }

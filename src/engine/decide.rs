@@ -295,7 +295,8 @@ impl Engine {
         let accepted = policy.spec_t.ue_security.value.iter().any(|security| match security {
             UeSecurity::Physical => physical,
             UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
-            UeSecurity::Ipsec3gpp | UeSecurity::Tls => false,
+            UeSecurity::Tls => origin.flow().transport.is_tls(),
+            UeSecurity::Ipsec3gpp => false,
         });
         let ue = self
             .bindings

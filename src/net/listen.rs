@@ -121,8 +121,7 @@ fn places(policy: &Policy) -> Vec<Place> {
 /// Whether something else than the TCP that UDP brings is spoken on connections to this very address.
 fn is_taken(policy: &Policy, address: SocketAddr) -> bool {
     let mut binds = policy.listeners.iter().flat_map(|listener| &listener.bind);
-    address.port() != 0
-        && binds.any(|bind| bind.value.transport != Transport::Udp && bind.value.address == address)
+    address.port() != 0 && binds.any(|bind| bind.value.transport != Transport::Udp && bind.value.address == address)
 }
 
 fn open(place: Place, listening: &mut Listening) -> Result<(), (Transport, io::Error)> {

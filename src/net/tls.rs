@@ -122,10 +122,7 @@ fn side(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Side, TlsError> {
     let server = match client_ca {
         Some(anchors) => {
             let believed = Believed::new(anchors, provider);
-            server.with_client_cert_verifier(Arc::new(verify::Clients::new(
-                believed,
-                tls.client_certificate.value,
-            )))
+            server.with_client_cert_verifier(Arc::new(verify::Clients::new(believed, tls.client_certificate.value)))
         }
         None => server.with_no_client_auth(),
     };

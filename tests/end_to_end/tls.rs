@@ -139,7 +139,11 @@ fn a_certificate_with_a_configured_name_is_evidence() {
     let (uri, other_uri) = (format!("sip:{FRIEND}"), "sip:elsewhere.example".to_owned());
     let by_uri = |uri: &str, dns: &[&str]| {
         let uris = &[uri];
-        let wish = Wish { uris, dns, ..Wish::default() };
+        let wish = Wish {
+            uris,
+            dns,
+            ..Wish::default()
+        };
         border.authority.issue(&wish)
     };
     let (right, wrong, user) = (
@@ -152,7 +156,13 @@ fn a_certificate_with_a_configured_name_is_evidence() {
     assert!(!is_believed(&border.asserts(Some(&user))));
     // The common name counts only where nothing else is said.
     let common_name = Some(FRIEND);
-    let by_common_name = |dns| border.authority.issue(&Wish { dns, common_name, ..Wish::default() });
+    let by_common_name = |dns| {
+        border.authority.issue(&Wish {
+            dns,
+            common_name,
+            ..Wish::default()
+        })
+    };
     let (alone, beside) = (by_common_name(&[]), by_common_name(&["elsewhere.example"]));
     assert!(is_believed(&border.asserts(Some(&alone))));
     assert!(!is_believed(&border.asserts(Some(&beside))));
@@ -185,7 +195,10 @@ fn a_certificate_with_another_name_is_no_evidence() {
 fn who_shows_no_good_certificate_does_not_come_in() {
     let border = Border::new();
     let rogue = Authority::new().issue(&dns(&[FRIEND]));
-    let expired = border.authority.issue(&Wish { expired: true, ..dns(&[FRIEND]) });
+    let expired = border.authority.issue(&Wish {
+        expired: true,
+        ..dns(&[FRIEND])
+    });
     let own = Identity::self_signed(&dns(&[FRIEND]));
     for (what, shows) in [
         ("of a rogue authority", Some(&rogue)),
@@ -217,7 +230,10 @@ fn where_a_certificate_is_only_requested_one_without_is_a_stranger() {
 fn a_listed_certificate_is_believed_itself_and_is_no_issuer() {
     let mut border = Border::new();
     let listed = Identity::self_signed(&dns(&[FRIEND]));
-    let expired = Identity::self_signed(&Wish { expired: true, ..dns(&[FRIEND]) });
+    let expired = Identity::self_signed(&Wish {
+        expired: true,
+        ..dns(&[FRIEND])
+    });
     let file = [border.authority.pem().as_str(), listed.pem(), expired.pem()].concat();
     std::fs::write(border.folder.path().join("ca.pem"), file).unwrap();
     border.node.signal("HUP");
@@ -252,9 +268,7 @@ fn client_hello([major, minor]: [u8; 2]) -> Vec<u8> {
     // No session; TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA and TLS_RSA_WITH_AES_128_CBC_SHA; no compression.
     body.extend([0, 0, 4, 0xc0, 0x09, 0x00, 0x2f, 1, 0]);
     // supported_groups: secp256r1; ec_point_formats: uncompressed; signature_algorithms: ecdsa_secp256r1_sha256.
-    let extensions = [
-        0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 3,
-    ];
+    let extensions = [0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 3];
     body.extend([0, extensions.len() as u8]);
     body.extend(extensions);
     let mut hello = vec![22, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8];
@@ -286,14 +300,22 @@ fn from_core(border: &Border) -> Phone {
 fn who_we_call_is_trusted_by_the_name_in_its_certificate() {
     let callee = Callee::new();
     // The host name comes from the policy; `localhost` is one of the friend's names.
-    let border = Border::with("127.0.0.1:0", &format!("sip:localhost:{};transport=tls", callee.port), CLIENTS);
+    let border = Border::with(
+        "127.0.0.1:0",
+        &format!("sip:localhost:{};transport=tls", callee.port),
+        CLIENTS,
+    );
     let shown = border.authority.issue(&dns(&["localhost"]));
     let mut caller = from_core(&border);
     caller.send(&message(&caller, "out"));
     // It asks for our certificate and gets it.
     let mut called = Phone::accepts(&callee.listener, shown.server(Some(&border.authority))).unwrap();
     let seen = called.receive_only("MESSAGE");
-    assert!(is_believed(&seen), "asked for `id`, and still shown to a member of T: {}", seen.text());
+    assert!(
+        is_believed(&seen),
+        "asked for `id`, and still shown to a member of T: {}",
+        seen.text()
+    );
     assert!(seen.row("Via").unwrap().starts_with("SIP/2.0/TLS "));
     called.send(&respond(&seen, "200 OK", "b", ""));
     caller.receive_only("SIP/2.0 200");
@@ -324,19 +346,33 @@ fn a_stranger_by_address_is_called_over_tls_and_sees_no_identity() {
 #[test]
 fn who_cannot_prove_its_name_gets_nothing() {
     let callee = Callee::new();
-    let border = Border::with("127.0.0.1:0", &format!("sip:localhost:{};transport=tls", callee.port), CLIENTS);
+    let border = Border::with(
+        "127.0.0.1:0",
+        &format!("sip:localhost:{};transport=tls", callee.port),
+        CLIENTS,
+    );
     let wrong = border.authority.issue(&dns(&["other.example"]));
     let wildcard = border.authority.issue(&dns(&["*"]));
     let rogue = Authority::new().issue(&dns(&["localhost"]));
-    let expired = border.authority.issue(&Wish { expired: true, ..dns(&["localhost"]) });
+    let expired = border.authority.issue(&Wish {
+        expired: true,
+        ..dns(&["localhost"])
+    });
     let mut caller = from_core(&border);
     for (number, shown) in [wrong, wildcard, rogue, expired].iter().enumerate() {
         caller.send(&message(&caller, &format!("out-{number}")));
         // IPv6 comes first where localhost has it; nobody listens there.
         let called = Phone::accepts(&callee.listener, shown.server(None));
-        assert!(called.is_err() || called.is_ok_and(|mut called| called.is_closed()), "{number}");
+        assert!(
+            called.is_err() || called.is_ok_and(|mut called| called.is_closed()),
+            "{number}"
+        );
         let refused = caller.receive();
-        assert!(refused.start().starts_with("SIP/2.0 500"), "{number}: {}", refused.text());
+        assert!(
+            refused.start().starts_with("SIP/2.0 500"),
+            "{number}: {}",
+            refused.text()
+        );
     }
     border.node.stop();
 }
@@ -345,7 +381,11 @@ fn who_cannot_prove_its_name_gets_nothing() {
 #[test]
 fn without_ca_only_our_own_certificate_is_believed() {
     let callee = Callee::new();
-    let border = Border::with("127.0.0.1:0", &format!("sip:127.0.0.1:{};transport=tls", callee.port), "");
+    let border = Border::with(
+        "127.0.0.1:0",
+        &format!("sip:127.0.0.1:{};transport=tls", callee.port),
+        "",
+    );
     let mut caller = from_core(&border);
     let other = border.authority.issue(&dns(&["127.0.0.1"]));
     caller.send(&message(&caller, "other"));
@@ -416,7 +456,9 @@ fn exchanging_certificates_under_load_loses_no_call() {
     let mut old = border.outside(Some(&friend));
     for round in 0..6 {
         if round % 2 == 1 {
-            let fresh = border.authority.issue(&dns(&["edge.example", &format!("round-{round}.example")]));
+            let fresh = border
+                .authority
+                .issue(&dns(&["edge.example", &format!("round-{round}.example")]));
             fresh.put(border.folder.path(), "edge");
             border.node.signal("HUP");
             border.node.waits_for("the new policy is in force");

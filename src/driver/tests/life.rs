@@ -2,7 +2,7 @@ use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use super::{
     datagrams::{answer, peer},
-    policy::{listening, one},
+    policy::{listening, one, tls},
     toy::{Heard, PATIENCE, Peer, start},
 };
 use crate::{
@@ -47,13 +47,18 @@ fn two_proxies_do_not_share_a_port() {
     assert!(matches!(start(Arc::new(second)), Err(StartError::Bind(_))));
 }
 
+//= SEC-002 type=test
 #[test]
-fn a_transport_this_build_lacks_is_refused() {
-    let policy = listening(1, &[("access", &[(Transport::Tls, "127.0.0.1:0")])]);
-    let Err(StartError::Bind(error)) = start(Arc::new(policy)) else {
+fn without_its_certificate_nothing_opens() {
+    let mut policy = listening(1, &[("access", &[(Transport::Tls, "127.0.0.1:0")])]);
+    policy.listeners[0].tls = Some(tls("/nowhere/edge.pem"));
+    let Err(StartError::Tls(error)) = start(Arc::new(policy)) else {
         panic!("started");
     };
-    assert!(error.to_string().contains("tls://127.0.0.1:0"), "{error}");
+    assert!(
+        error.to_string().starts_with("/nowhere/edge.pem: cannot be read"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -83,7 +83,9 @@ pub(super) fn is_issuer(certificate: &[u8]) -> bool {
 
 /// Whether a certificate is in its time, in seconds since 1970.
 pub(super) fn is_valid_at(certificate: &[u8], unix: u64) -> bool {
-    let time = i64::try_from(unix).ok().and_then(|unix| ASN1Time::from_timestamp(unix).ok());
+    let time = i64::try_from(unix)
+        .ok()
+        .and_then(|unix| ASN1Time::from_timestamp(unix).ok());
     let read = X509Certificate::from_der(certificate).ok();
     time.zip(read)
         .is_some_and(|(time, (_, certificate))| certificate.validity().is_valid_at(time))
