@@ -45,7 +45,7 @@ use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
-use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
 use crate::transaction::{
     Action, ClientBranch, InviteServer, Reliability, RequestParts, Rfc2543Parts, Server, ServerKey, Timer,
     TimerSettings, invite_server, server,
@@ -483,10 +483,12 @@ enum KeyOf {
 }
 
 fn carrier(flow: &Flow) -> Carrier {
-    if flow.connection.is_some() {
-        Carrier::Stream
-    } else {
-        Carrier::Datagram
+    match flow.transport {
+        // A message of its own frame, as long as that frame.
+        //= TPT-010
+        Transport::Ws | Transport::Wss => Carrier::Datagram,
+        _ if flow.connection.is_some() => Carrier::Stream,
+        _ => Carrier::Datagram,
     }
 }
 

@@ -91,22 +91,15 @@ pub(super) fn bind(text: &str, unwritten: Transport) -> Result<Bind, Fault> {
     }
 }
 
-/// A transport this version has sockets for.
+/// The transport of this name.
 pub(super) fn transport(text: &str) -> Result<Transport, Fault> {
-    match Transport::from_name(text.as_bytes()) {
-        Some(transport @ (Transport::Udp | Transport::Tcp | Transport::Tls)) => Ok(transport),
-        Some(_) => Err(Fault {
-            fault: format!("`{}` is not provided by this version", shown(text)),
-            remedy: "this version provides udp, tcp and tls".to_owned(),
-        }),
-        None => Err(Fault {
-            fault: format!("unknown transport `{}`", shown(text)),
-            remedy: match nearest(text, ["udp", "tcp", "tls"].into_iter()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "one of: udp, tcp, tls".to_owned(),
-            },
-        }),
-    }
+    Transport::from_name(text.as_bytes()).ok_or_else(|| Fault {
+        fault: format!("unknown transport `{}`", shown(text)),
+        remedy: match nearest(text, ["udp", "tcp", "tls", "ws", "wss"].into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "one of: udp, tcp, tls, ws, wss".to_owned(),
+        },
+    })
 }
 
 /// `192.0.2.32/28`, or one address; bits behind the prefix are an error, because they hide a slip.

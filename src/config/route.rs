@@ -117,6 +117,11 @@ fn reachable(
     listener: &Listener,
 ) {
     let (fault, remedy) = match named {
+        //= TPT-010
+        Ok(Transport::Ws | Transport::Wss) => (
+            "a WebSocket is only ever opened by the other side".to_owned(),
+            "name another transport: udp, tcp or tls".to_owned(),
+        ),
         Ok(transport) if listener.bind.iter().any(|bind| bind.value.transport == transport) => return,
         Ok(transport) => {
             let name = transport.uri_name();

@@ -17,6 +17,7 @@ pub mod listen;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod udp;
+pub(crate) mod ws;
 
 use bytes::Bytes;
 

@@ -24,7 +24,8 @@ use super::{
     Cleared,
     flows::{Backlog, Ends, Queued, Way},
     handover::{Event, Handover, Sending},
-    handshake::{Handshake, Secured},
+    handshake::{Established, Handshake},
+    ws,
 };
 use crate::{
     policy::Limits,
@@ -75,16 +76,20 @@ pub(crate) async fn run<M: Cleared>(
     report: Report<M>,
 ) {
     let mut batch = VecDeque::new();
-    if let Some((secured, local)) = establish(&mut ends, origin, handshake).await {
-        match secured {
-            Secured::Plain(mut stream) => {
-                let (read, write) = stream.split();
-                serve((read, write), local, &mut ends, &mut batch, &limits, &report).await;
+    if let Some((stream, local)) = establish(&mut ends, origin, handshake, &limits).await {
+        let reader = Reader {
+            flow: flow(&ends, local),
+            own: ends.own.clone(),
+            backlog: ends.backlog.clone(),
+            report: &report,
+        };
+        match stream {
+            Established::Plain(mut stream) => serve(stream.split(), reader, &mut ends, &mut batch, &limits).await,
+            Established::Tls(stream) => {
+                serve(streams::split(stream), reader, &mut ends, &mut batch, &limits).await;
             }
-            Secured::Tls(stream) => {
-                let halves = streams::split(stream);
-                serve(halves, local, &mut ends, &mut batch, &limits, &report).await;
-            }
+            Established::Ws(socket) => ws::serve(*socket, reader, &mut ends, &mut batch).await,
+            Established::Wss(socket) => ws::serve(*socket, reader, &mut ends, &mut batch).await,
         }
     }
     let unsent = unsent(&mut ends.queue, batch);
@@ -93,7 +98,12 @@ pub(crate) async fn run<M: Cleared>(
 }
 
 /// A stream that can be read from and written to, its other end known as well as it will ever be.
-async fn establish<M>(ends: &mut Ends<M>, origin: Origin, handshake: Handshake) -> Option<(Secured, SocketAddr)> {
+async fn establish<M>(
+    ends: &mut Ends<M>,
+    origin: Origin,
+    handshake: Handshake,
+    limits: &Limits,
+) -> Option<(Established, SocketAddr)> {
     let (origin, time_max) = match origin {
         Origin::Accepted(stream) => (Ok(stream), ACCEPT_TIME_MAX),
         Origin::Ours(from) => (connect(from, ends.way.remote).await, CONNECT_TIME_MAX),
@@ -103,16 +113,16 @@ async fn establish<M>(ends: &mut Ends<M>, origin: Origin, handshake: Handshake) 
     // Messages are whole when written: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let mut kill = pin!(killed(&mut ends.kill));
-    let secured = tokio::select! {
+    let established = tokio::select! {
         biased;
         () = &mut kill => None,
-        secured = timeout(time_max, handshake.carry_out(stream)) => secured.ok(),
+        established = timeout(time_max, handshake.carry_out(stream, limits)) => established.ok(),
     };
-    let (secured, proved) = secured?.ok()?;
+    let (established, proved) = established?.ok()?;
     if let Some(name) = proved {
         let _ = ends.proved.set(name);
     }
-    Some((secured, local))
+    Some((established, local))
 }
 
 /// What exceeds the limits of a message is answered and the connection stays; what exceeds these ends it.
@@ -137,21 +147,14 @@ async fn connect(from: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> 
 
 async fn serve<M: Cleared, R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (read, write): (R, W),
-    local: SocketAddr,
+    reader: Reader<'_, M>,
     ends: &mut Ends<M>,
     batch: &mut VecDeque<Queued<M>>,
     limits: &Limits,
-    report: &Report<M>,
 ) {
-    let reader = Reader {
-        flow: flow(ends, local),
-        framer: Framer::new(framing(limits)),
-        own: ends.own.clone(),
-        backlog: ends.backlog.clone(),
-        report,
-    };
+    let framer = Framer::new(framing(limits));
     let mut kill = pin!(killed(&mut ends.kill));
-    let mut reads = pin!(reader.run(read));
+    let mut reads = pin!(reader.run(read, framer));
     let mut writes = pin!(write_queue(write, &mut ends.queue, batch, &ends.backlog));
     tokio::select! {
         // First of all: nothing is written to a peer given up.
@@ -173,7 +176,7 @@ async fn serve<M: Cleared, R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 
 /// As everything that comes in on this connection came in.
 //= TRUST-014
-pub(super) fn flow<M>(ends: &Ends<M>, local: SocketAddr) -> Flow {
+fn flow<M>(ends: &Ends<M>, local: SocketAddr) -> Flow {
     let Way {
         listener,
         transport,
@@ -190,7 +193,7 @@ pub(super) fn flow<M>(ends: &Ends<M>, local: SocketAddr) -> Flow {
     }
 }
 
-async fn killed(kill: &mut tokio::sync::oneshot::Receiver<()>) {
+pub(super) async fn killed(kill: &mut tokio::sync::oneshot::Receiver<()>) {
     if kill.await.is_err() {
         pending().await
     }
@@ -215,23 +218,23 @@ enum ReadEnd {
     Fault,
 }
 
-struct Reader<'a, M> {
+/// Where what is read goes to.
+pub(super) struct Reader<'a, M> {
     flow: Flow,
-    framer: Framer,
     own: mpsc::WeakUnboundedSender<Queued<M>>,
     backlog: Backlog,
     report: &'a Report<M>,
 }
 
 impl<M: Cleared> Reader<'_, M> {
-    async fn run(mut self, mut read: impl AsyncRead + Unpin) -> ReadEnd {
+    async fn run(self, mut read: impl AsyncRead + Unpin, mut framer: Framer) -> ReadEnd {
         let mut idle_at = Instant::now() + IDLE_MAX;
         let mut message_at = None;
         // Armed for the earliest of the two; one that fires early is armed again.
         let mut alarm = pin!(sleep_until(idle_at));
         loop {
             tokio::select! {
-                length = read_some(&mut read, &mut self.framer) => {
+                length = read_some(&mut read, &mut framer) => {
                     if !length.is_ok_and(|length| length > 0) {
                         return ReadEnd::Closed;
                     }
@@ -246,7 +249,7 @@ impl<M: Cleared> Reader<'_, M> {
                 }
             }
             let mut message_ended = false;
-            while let Some(frame) = self.framer.next() {
+            while let Some(frame) = framer.next() {
                 message_ended = true;
                 match frame {
                     Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
@@ -270,7 +273,7 @@ impl<M: Cleared> Reader<'_, M> {
             let now = Instant::now();
             idle_at = now + IDLE_MAX;
             message_at = match message_at {
-                _ if !self.framer.is_mid_message() => None,
+                _ if !framer.is_mid_message() => None,
                 Some(at) if !message_ended => Some(at),
                 _ => Some(now + MESSAGE_TIME_MAX),
             };
@@ -281,7 +284,7 @@ impl<M: Cleared> Reader<'_, M> {
     }
 
     /// To the worker of its call. Waits while that worker is busy: the peer feels it as a closed window.
-    async fn hand_on(&self, bytes: bytes::Bytes) {
+    pub(super) async fn hand_on(&self, bytes: bytes::Bytes) {
         let worker = self.report.handover.worker_of(&bytes);
         let packet = Event::Packet { flow: self.flow, bytes };
         let inbox = match self.report.handover.inbox(worker) {
@@ -292,7 +295,7 @@ impl<M: Cleared> Reader<'_, M> {
     }
 
     //= TPT-006
-    fn answer_keep_alive(&self) -> bool {
+    pub(super) fn answer_keep_alive(&self) -> bool {
         // No queue: the connection is about to end, nobody needs to be kept alive.
         let Some(queue) = self.own.upgrade() else {
             return true;
@@ -370,7 +373,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{net::flows::Flows, policy::ListenerId, privacy::Outgoing, sip::Transport};
+    use crate::{net::{flows::Flows, handshake::Security}, policy::ListenerId, privacy::Outgoing, sip::Transport};
 
     //= TPT-005 type=test
     #[test]
@@ -423,8 +426,12 @@ mod tests {
                 tasks,
             };
             let start = Instant::now();
+            let handshake = Handshake {
+                security: Security::None,
+                web_socket: false,
+            };
             let origin = Origin::Accepted(TcpStream::from_std(stream).unwrap());
-            let connection = tokio::spawn(run(ends, origin, Handshake::None, limits, report));
+            let connection = tokio::spawn(run(ends, origin, handshake, limits, report));
             for (at, text) in says {
                 sleep_until(start + Duration::from_secs(*at)).await;
                 peer.write_all(text.as_bytes()).unwrap();

@@ -11,7 +11,7 @@ use crate::{
         Cleared,
         flows::{Ends, Flows, NotQueued, Way},
         handover::{Event, Sending},
-        handshake::Handshake,
+        handshake::{Handshake, Security},
         tcp::{self, Origin, Report},
         tls::server_name,
     },
@@ -96,12 +96,12 @@ impl<D: Decides> Worker<D> {
     //= TPT-010
     fn towards(&self, way: &Way) -> Option<Handshake> {
         match way.transport {
-            Transport::Tcp => Some(Handshake::None),
+            Transport::Tcp => Some(plainly(Security::None)),
             Transport::Tls => {
                 let side = self.certificates.of(way.listener)?;
                 let host = |name| self.engine.host(name);
                 let name = server_name(way.certified?, way.remote.ip(), host)?;
-                Some(Handshake::Connect(side.client, name))
+                Some(plainly(Security::Connect(side.client, name)))
             }
             Transport::Udp | Transport::Ws | Transport::Wss => None,
         }
@@ -118,10 +118,14 @@ impl<D: Decides> Worker<D> {
             remote,
             certified: None,
         };
-        let handshake = match (bound.transport.is_tls(), self.certificates.of(bound.listener)) {
-            (false, _) => Handshake::None,
-            (true, Some(side)) => Handshake::Accept(side.server, Arc::clone(&self.policy)),
+        let security = match (bound.transport.is_tls(), self.certificates.of(bound.listener)) {
+            (false, _) => Security::None,
+            (true, Some(side)) => Security::Accept(side.server, Arc::clone(&self.policy)),
             (true, None) => return self.counters.connections_refused.add(1),
+        };
+        let handshake = Handshake {
+            security,
+            web_socket: matches!(bound.transport, Transport::Ws | Transport::Wss),
         };
         match self.flows.accept(way) {
             Ok(ends) => self.spawn(ends, Origin::Accepted(stream), handshake),
@@ -167,4 +171,9 @@ impl<D: Decides> Worker<D> {
         let inbox = self.handover.inbox(worker).ok_or(())?;
         inbox.try_send(event).map_err(|_| ())
     }
+}
+
+fn plainly(security: Security) -> Handshake {
+    let web_socket = false;
+    Handshake { security, web_socket }
 }
