@@ -5,6 +5,7 @@ pub mod node;
 pub mod phone;
 mod sipp;
 mod tls;
+mod ws;
 
 use std::net::{SocketAddr, UdpSocket};
 

@@ -373,7 +373,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::{net::{flows::Flows, handshake::Security}, policy::ListenerId, privacy::Outgoing, sip::Transport};
+    use crate::{
+        net::{flows::Flows, handshake::Security},
+        policy::ListenerId,
+        privacy::Outgoing,
+        sip::Transport,
+    };
 
     //= TPT-005 type=test
     #[test]

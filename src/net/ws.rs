@@ -142,7 +142,9 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
             under_way.end();
             return Poll::Ready(message.and_then(Result::ok));
         }
-        let due = under_way.since().map_or(idle_at, |since| idle_at.min(since + MESSAGE_TIME_MAX));
+        let due = under_way
+            .since()
+            .map_or(idle_at, |since| idle_at.min(since + MESSAGE_TIME_MAX));
         if alarm.deadline() != due {
             alarm.as_mut().reset(due);
         }

@@ -48,6 +48,20 @@ pub struct Destination {
     pub certified: Option<CertifiedName>,
 }
 
+impl From<&Destination> for Flow {
+    /// What would come back from there.
+    fn from(destination: &Destination) -> Flow {
+        Flow {
+            listener: destination.listener,
+            transport: destination.transport,
+            local: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+            remote: destination.remote,
+            connection: destination.connection,
+            certified: destination.certified,
+        }
+    }
+}
+
 impl std::fmt::Debug for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Destination")
