@@ -15,8 +15,10 @@ pub mod input;
 pub mod judge;
 pub mod output;
 pub mod pending;
+pub mod rate;
 pub mod reject;
 pub mod remembered;
+pub mod shed;
 pub mod transactions;
 
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::Pending;
+use self::rate::Rate;
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
@@ -68,6 +71,7 @@ pub struct Engine {
     remembered: Remembered,
     bindings: Bindings,
     hosts: Hosts,
+    options: Rate,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -115,6 +119,7 @@ impl Engine {
             pending: Pending::new(policy.limits.pending_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
+            options: Rate::new(policy.limits.options_per_second_max),
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -196,6 +201,7 @@ impl Engine {
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
+        self.options.limit(policy.limits.options_per_second_max);
         self.policy = policy;
     }
 
@@ -256,8 +262,13 @@ impl Engine {
             (None, Method::Cancel) => return self.cancel_received(now, &origin, draft, &essentials, key),
             (None, _) => {}
         }
-        if self.transactions.len() >= self.policy.limits.transactions_max as usize {
+        let in_dialog = essentials.to_tag.is_some();
+        let room = shed::room_for(method, in_dialog, self.policy.limits.transactions_max);
+        if self.transactions.len() >= room {
             return self.answer_alone(flow, draft, &Reject::Full);
+        }
+        if method == Method::Options && self.asks_too_often(now, &origin) {
+            return self.drop(what, Drop::TooOften);
         }
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let id = self.open_server(now, &origin, &essentials.via, method, key);
@@ -458,6 +469,13 @@ impl Engine {
             certified: flow.certified,
         };
         Hop::back(&self.policy, origin, destination)
+    }
+
+    /// A stranger that asks again and again gets silence: each answer could be for somebody else.
+    //= SEC-009
+    fn asks_too_often(&mut self, now: Now, origin: &Origin) -> bool {
+        let place = self.keyed.hash_one(origin.flow().remote.ip());
+        !origin.is_trusted() && !self.options.allows(now.at, place)
     }
 
     /// Enters what the answer to a REGISTER taught.

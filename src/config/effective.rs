@@ -293,6 +293,7 @@ impl Page<'_> {
             body_bytes_max,
             route_values_max,
             transactions_max,
+            options_per_second_max,
             pending_max,
             remembered_max,
             registrations_max,

@@ -5,8 +5,9 @@ mod send;
 
 use std::{
     future::poll_fn,
+    hash::{BuildHasher, RandomState},
     io, mem,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,12 +31,13 @@ use super::{
 };
 use crate::{
     dns::Dns,
-    engine::{Bound, Input, LocateId, Now, SendId},
+    engine::{Bound, Input, LocateId, Now, SendId, rate::Rate},
     net::{
         Cleared,
         flows::{Flows, Sources},
         handover::{Event, Handover},
         listen::Sockets,
+        stun,
         tls::Certificates,
         udp::{Datagram, Landing, Sender, Socket},
     },
@@ -90,6 +92,8 @@ pub(super) struct Worker<D: Decides> {
     landing: Landing,
     sender: Sender,
     datagrams: Vec<Datagram>,
+    stun: Rate,
+    stun_key: RandomState,
 
     streams: Vec<Bound>,
     flows: Flows<D::Message>,
@@ -141,13 +145,15 @@ impl<D: Decides> Worker<D> {
             flows: Flows::new(post.index, policy.limits.clone(), post.sources),
             certificates: post.certificates,
             engine,
-            policy,
             alarm: Alarm::new(clock),
             clock,
             sockets: opened,
             landing: Landing::new(),
             sender: Sender::new()?,
             datagrams: Vec::new(),
+            stun: Rate::new(policy.limits.options_per_second_max),
+            stun_key: RandomState::new(),
+            policy,
             streams,
             tasks,
             to_tasks,
@@ -221,6 +227,7 @@ impl<D: Decides> Worker<D> {
         let mut datagrams = mem::take(&mut self.datagrams);
         for Datagram { socket, remote, bytes } in datagrams.drain(..) {
             if !is_message(&bytes) {
+                self.keep_alive(now, socket, remote, &bytes);
                 continue;
             }
             let bound = self.sockets[socket].bound;
@@ -240,6 +247,18 @@ impl<D: Decides> Worker<D> {
             }
         }
         self.datagrams = datagrams;
+    }
+
+    /// Blank lines want no answer, STUN does; a source that asks too often gets none.
+    //= TPT-006
+    //= SEC-009
+    fn keep_alive(&mut self, now: Now, socket: usize, remote: SocketAddr, bytes: &[u8]) {
+        let Some(answer) = stun::answer(bytes, remote) else {
+            return;
+        };
+        if self.stun.allows(now.at, self.stun_key.hash_one(remote.ip())) {
+            self.sockets[socket].answer(remote, &answer);
+        }
     }
 
     fn feed_events(&mut self, now: Now) {
@@ -276,6 +295,7 @@ impl<D: Decides> Worker<D> {
                 if !Arc::ptr_eq(&self.policy, &orders.policy) {
                     self.policy = Arc::clone(&orders.policy);
                     self.flows.limit(orders.policy.limits.clone());
+                    self.stun.limit(orders.policy.limits.options_per_second_max);
                     self.feed(now, Input::Policy(orders.policy));
                 }
                 if self.stop == Stop::No && orders.stop == Stop::Drain {

@@ -85,7 +85,7 @@ fn in_dialog(call_id: &[u8], owner: u8) -> Vec<u8> {
 
 /// The Path value: `<sip:token@host:port;transport=tcp;lr>`. `own` is our address towards the network.
 ///
-/// Without `ob`: it would promise the keep-alives of RFC 5626, which over UDP are STUN, and no listener answers that.
+/// Without `ob`: it would promise all of RFC 5626, of which this is the keep-alives and the flow.
 //= PCSCF-001
 pub fn path_value(own: &Own, token: &[u8]) -> Vec<u8> {
     value(&own.host_port, own.bound.transport, token)

@@ -16,8 +16,12 @@ pub struct Limits {
     pub body_bytes_max: u32,
     /// Via or Record-Route values; beyond: 513.
     pub route_values_max: u32,
-    /// Server transactions of one engine; beyond: 503 (an ACK is dropped).
+    /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
+    /// sixteenths earlier.
     pub transactions_max: u32,
+    /// OPTIONS of one source outside T, a second and engine, and STUN requests of one source, a second and worker; beyond:
+    /// silence.
+    pub options_per_second_max: u32,
     /// Requests of one engine that wait for an answer from outside; beyond: 503.
     pub pending_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
@@ -46,6 +50,7 @@ impl Default for Limits {
             body_bytes_max: 256 * 1024,
             route_values_max: 100,
             transactions_max: 1_000_000,
+            options_per_second_max: 100,
             pending_max: 10_000,
             remembered_max: 100_000,
             registrations_max: 100_000,
