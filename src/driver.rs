@@ -26,13 +26,14 @@ use std::{
 
 use tokio::sync::{mpsc, watch};
 
-pub use crate::net::listen::BindError;
+pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
     engine::{Bound, Engine, Now, Setup},
     net::{
         flows::Sources,
         handover::Handover,
         listen::{Sockets, listen},
+        tls::Certificates,
     },
     policy::Policy,
     seal::Keys,
@@ -67,6 +68,8 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
     Worker(#[from] io::Error),
 }
@@ -76,6 +79,7 @@ pub struct Running {
     /// Where it listens, with the ports the system chose; TCP beside each UDP.
     pub bound: Vec<Bound>,
     counters: Arc<Counters>,
+    certificates: Arc<Certificates>,
     orders: watch::Sender<Orders>,
     ended: mpsc::Receiver<()>,
     threads: Vec<JoinHandle<()>>,
@@ -93,14 +97,23 @@ impl Running {
         self.orders.send_modify(|orders| orders.stop = Stop::Now);
     }
 
-    /// Gives every engine a new policy. Refused, with nothing changed, when its listeners are not the ones that are open: a
-    /// listener's place in the policy is how traffic, and with it trust, is told apart.
-    pub fn reload(&self, policy: Arc<Policy>) -> Result<(), ListenersChanged> {
+    /// Gives every engine a new policy, and every handshake from now on the certificates it names. Refused, with nothing
+    /// changed, when its listeners are not the ones that are open (a listener's place in the policy is how traffic, and with
+    /// it trust, is told apart), or when a certificate does not load.
+    pub fn reload(&self, policy: Arc<Policy>) -> Result<(), NotReloaded> {
         if !has_same_listeners(&self.orders.borrow().policy, &policy) {
-            return Err(ListenersChanged);
+            return Err(ListenersChanged.into());
         }
+        self.certificates.renew(&policy)?;
         self.orders.send_modify(|orders| orders.policy = policy);
         Ok(())
+    }
+
+    /// Reads the certificates again if one of their files is another than at the last look; whether it was. Connections go
+    /// on. A failure is told once, and leaves those that hold.
+    pub fn renew_certificates(&self) -> Result<bool, TlsError> {
+        let policy = Arc::clone(&self.orders.borrow().policy);
+        self.certificates.renew_if_changed(&policy)
     }
 
     /// What was dropped, refused or failed so far.
@@ -119,6 +132,15 @@ impl Running {
         let failed = threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
         if failed == 0 { Ok(()) } else { Err(WorkerFailed) }
     }
+}
+
+/// Why the running policy stays.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReloaded {
+    #[error(transparent)]
+    Listeners(#[from] ListenersChanged),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A new policy moves, adds or takes away listeners.
@@ -154,6 +176,7 @@ fn start_with<D: Decides>(
         0 => thread::available_parallelism().map_or(1, usize::from),
         workers => usize::from(workers),
     };
+    let certificates = Arc::new(Certificates::load(&policy)?);
     let listening = listen(&policy, workers)?;
     let inbox_max = (policy.limits.handover_max as usize).max(1);
     let (inboxes, handed): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(inbox_max)).unzip();
@@ -168,6 +191,7 @@ fn start_with<D: Decides>(
     let mut running = Running {
         bound: listening.bound.clone(),
         counters: Arc::clone(&counters),
+        certificates: Arc::clone(&certificates),
         orders,
         ended,
         threads: Vec::with_capacity(workers),
@@ -182,6 +206,7 @@ fn start_with<D: Decides>(
             live: Arc::clone(&live),
             counters: Arc::clone(&counters),
             sources: Arc::clone(&sources),
+            certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));
         let thread = thread::Builder::new().name(format!("worker-{index}"));

@@ -10,13 +10,16 @@ pub mod cancel;
 pub mod deadlines;
 pub mod decide;
 pub mod event;
+pub mod hosts;
 pub mod input;
 pub mod judge;
 mod locating;
 pub mod output;
 pub mod pending;
+pub mod rate;
 pub mod reject;
 pub mod remembered;
+pub mod shed;
 pub mod transactions;
 mod way_back;
 
@@ -31,22 +34,24 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
+use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::{Pending, SearchId};
+use self::rate::Rate;
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
-use crate::policy::Policy;
+use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
-use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
 use crate::transaction::{
     Action, ClientBranch, InviteServer, Reliability, RequestParts, Rfc2543Parts, Server, ServerKey, Timer,
     TimerSettings, invite_server, server,
@@ -71,6 +76,8 @@ pub struct Engine {
     avoided: Avoided<Keyed>,
     remembered: Remembered,
     bindings: Bindings,
+    hosts: Hosts,
+    options: Rate,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -126,6 +133,8 @@ impl Engine {
             avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
+            options: Rate::new(policy.limits.options_per_second_max),
+            hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             observing: false,
@@ -160,6 +169,12 @@ impl Engine {
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.next()
+    }
+
+    /// The host that a connection must prove to be, for a message that [`Engine::poll_output`] gave. `None`: it is an address,
+    /// or too long ago.
+    pub fn host(&self, certified: CertifiedName) -> Option<&str> {
+        self.hosts.name(certified)
     }
 
     /// Live server transactions, those included that only absorb what is sent again.
@@ -205,6 +220,7 @@ impl Engine {
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
         self.plans.clear();
+        self.options.limit(policy.limits.options_per_second_max);
         self.policy = policy;
     }
 
@@ -265,8 +281,13 @@ impl Engine {
             (None, Method::Cancel) => return self.cancel_received(now, &origin, draft, &essentials, key),
             (None, _) => {}
         }
-        if self.transactions.len() >= self.policy.limits.transactions_max as usize {
+        let in_dialog = essentials.to_tag().is_some();
+        let room = shed::room_for(method, in_dialog, self.policy.limits.transactions_max);
+        if self.transactions.len() >= room {
             return self.answer_alone(flow, draft, &Reject::Full);
+        }
+        if method == Method::Options && self.asks_too_often(now, &origin) {
+            return self.drop(what, Drop::TooOften);
         }
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let id = self.open_server(now, &origin, &essentials.via, method, key);
@@ -465,8 +486,16 @@ impl Engine {
             transport: flow.transport,
             remote,
             connection: flow.connection,
+            certified: flow.certified,
         };
         Hop::back(&self.policy, origin, destination)
+    }
+
+    /// A stranger that asks again and again gets silence: each answer could be for somebody else.
+    //= SEC-009
+    fn asks_too_often(&mut self, now: Now, origin: &Origin) -> bool {
+        let place = self.keyed.hash_one(origin.flow().remote.ip());
+        !origin.is_trusted() && !self.options.allows(now.at, place)
     }
 
     /// Enters what the answer to a REGISTER taught.
@@ -496,10 +525,12 @@ enum KeyOf {
 }
 
 fn carrier(flow: &Flow) -> Carrier {
-    if flow.connection.is_some() {
-        Carrier::Stream
-    } else {
-        Carrier::Datagram
+    match flow.transport {
+        // A message of its own frame, as long as that frame.
+        //= TPT-010
+        Transport::Ws | Transport::Wss => Carrier::Datagram,
+        _ if flow.connection.is_some() => Carrier::Stream,
+        _ => Carrier::Datagram,
     }
 }
 

@@ -1,8 +1,11 @@
 //! The built binary between real sockets: few tests, which show that the wiring holds.
 
+pub mod authority;
 pub mod node;
 pub mod phone;
 mod sipp;
+mod tls;
+mod ws;
 
 use std::net::{SocketAddr, UdpSocket};
 

@@ -156,6 +156,7 @@ fn what_is_held_shows_nobody_when_it_is_printed() {
         transport: Transport::Udp,
         remote: "192.0.2.99:5060".parse().unwrap(),
         connection: None,
+        certified: None,
     };
     let message = parse(invite.clone().into(), Carrier::Datagram, &LIMITS).unwrap();
     let refused = parse(invite.replace("Call-ID:", "Call-ID").into(), Carrier::Datagram, &LIMITS).unwrap_err();

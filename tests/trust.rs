@@ -3,6 +3,8 @@
 //! Seen by what happens to an asserted identity: from a member it is believed, from anybody else it is gone; towards a member
 //! it is shown, towards anybody else not when its owner asks so.
 
+mod certificates;
+
 use sipveil::engine::event::{Drop, Event, Judged, What};
 use sipveil::policy::{PeerId, Policy};
 use sipveil::sip::Method;

@@ -258,6 +258,7 @@ impl World {
             local: local.unwrap().address,
             remote,
             connection,
+            certified: None,
         }
     }
 

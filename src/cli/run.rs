@@ -9,11 +9,13 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
+    time::interval,
 };
 
 use tracing_subscriber::EnvFilter;
@@ -27,6 +29,9 @@ use crate::{
     seal::Keys,
     sip::{Transport, uri::Uri},
 };
+
+/// How often the certificates' files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The proxy could not start, or a defect ended it.
 const FAILED: u8 = Exit::CouldNotStart as u8;
@@ -125,6 +130,7 @@ async fn steer(
     reload: impl Fn() -> Option<Arc<Policy>>,
 ) -> Result<(), driver::WorkerFailed> {
     let mut stops = 0;
+    let mut look = interval(LOOK_EVERY);
     loop {
         tokio::select! {
             ended = running.worker_ended() => {
@@ -139,6 +145,10 @@ async fn steer(
             }
             _ = signals.terminate.recv() => stops += 1,
             _ = signals.interrupt.recv() => stops += 1,
+            _ = look.tick() => {
+                renew(&running);
+                continue;
+            }
             _ = signals.hang_up.recv() => {
                 take_over(&running, reload());
                 continue;
@@ -150,6 +160,15 @@ async fn steer(
         } else {
             running.stop_now();
         }
+    }
+}
+
+/// Certificates are exchanged by putting new files in the place of the old.
+fn renew(running: &Running) {
+    match running.renew_certificates() {
+        Ok(true) => tracing::info!("the new certificates are in force"),
+        Ok(false) => {}
+        Err(error) => tracing::error!("the certificates in force stay: {error}"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
     Bind, Dns, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy,
-    Route, SpecT, Stated, StatedBy, Word, spec_t::TokenMeaning,
+    Route, SpecT, Stated, StatedBy, Tls, Word, spec_t::TokenMeaning,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -137,6 +137,7 @@ impl Page<'_> {
             secured_by,
             implicit_member,
             advertise,
+            tls,
         } = listener;
         self.title("[[listener]]");
         self.value("name", &text(name));
@@ -147,12 +148,31 @@ impl Page<'_> {
         self.value("secured_by", &optional(secured_by.as_ref().map(word)));
         self.value("implicit_member", &plain(implicit_member));
         self.value("advertise", &optional(advertise.as_ref().map(text)));
+        if let Some(tls) = tls {
+            self.tls(tls);
+        }
+    }
+
+    fn tls(&mut self, tls: &Tls) {
+        let Tls {
+            certificate,
+            key,
+            client_ca,
+            client_certificate,
+            ca,
+        } = tls;
+        self.value("tls.certificate", &text(certificate));
+        self.value("tls.key", &text(key));
+        self.value("tls.client_ca", &optional(client_ca.as_ref().map(text)));
+        self.value("tls.client_certificate", &word(client_certificate));
+        self.value("tls.ca", &optional(ca.as_ref().map(text)));
     }
 
     fn peer(&mut self, peer: &Peer) {
         let Peer {
             name,
             names,
+            certified: _,
             prefixes,
             secured_by,
             direction,
@@ -293,12 +313,14 @@ impl Page<'_> {
             body_bytes_max,
             route_values_max,
             transactions_max,
+            options_per_second_max,
             pending_max,
             remembered_max,
             questions_max,
             plans_max,
             avoided_max,
             registrations_max,
+            hosts_max,
             connections_max,
             connections_per_source_max,
             connection_queue_bytes_max,

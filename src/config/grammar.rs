@@ -91,22 +91,15 @@ pub(super) fn bind(text: &str, unwritten: Transport) -> Result<Bind, Fault> {
     }
 }
 
-/// A transport this version has sockets for.
+/// The transport of this name.
 pub(super) fn transport(text: &str) -> Result<Transport, Fault> {
-    match Transport::from_name(text.as_bytes()) {
-        Some(transport @ (Transport::Udp | Transport::Tcp)) => Ok(transport),
-        Some(_) => Err(Fault {
-            fault: format!("`{}` is not provided by this version", shown(text)),
-            remedy: "this version provides udp and tcp".to_owned(),
-        }),
-        None => Err(Fault {
-            fault: format!("unknown transport `{}`", shown(text)),
-            remedy: match nearest(text, ["udp", "tcp"].into_iter()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "one of: udp, tcp".to_owned(),
-            },
-        }),
-    }
+    Transport::from_name(text.as_bytes()).ok_or_else(|| Fault {
+        fault: format!("unknown transport `{}`", shown(text)),
+        remedy: match nearest(text, ["udp", "tcp", "tls", "ws", "wss"].into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "one of: udp, tcp, tls, ws, wss".to_owned(),
+        },
+    })
 }
 
 /// `192.0.2.32/28`, or one address; bits behind the prefix are an error, because they hide a slip.
@@ -225,17 +218,19 @@ pub(super) fn next_hop(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// What this version cannot do about a valid next hop: no socket it has would reach it.
-pub(super) fn unreachable(next_hop: &str) -> Option<String> {
+/// The transport a valid next hop names, and the words that name it; `None` when it is left to DNS and defaults.
+pub(super) fn transport_named(next_hop: &str) -> Option<(Result<Transport, Fault>, &str)> {
     let (scheme, rest) = next_hop.split_once(':')?;
-    if scheme.eq_ignore_ascii_case("sips") {
-        return Some("sips".to_owned());
+    let parameter = rest.split(';').find(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        parameter.contains('=') && name.eq_ignore_ascii_case("transport")
+    });
+    match parameter.and_then(|parameter| Some((parameter, parameter.split_once('=')?.1))) {
+        Some((parameter, value)) => Some((transport(value), parameter)),
+        None => scheme
+            .eq_ignore_ascii_case("sips")
+            .then_some((Ok(Transport::Tls), "sips")),
     }
-    rest.split(';')
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.eq_ignore_ascii_case("transport"))
-        .filter(|(_, value)| transport(value).is_err())
-        .map(|(_, value)| format!("transport={}", shown(value)))
 }
 
 fn is_host_port(text: &str) -> bool {
@@ -318,7 +313,6 @@ mod tests {
             "udp://localhost:5060",
             "udp://127.0.0.1",
             "udp://::1:5060x",
-            "tls://127.0.0.1:5061",
             "upd://1.2.3.4:5",
         ] {
             assert!(bind(wrong, Transport::Udp).is_err(), "{wrong}");
@@ -354,9 +348,18 @@ mod tests {
         ] {
             assert!(next_hop(wrong).is_err(), "{wrong}");
         }
-        assert!(unreachable("sips:edge.example").is_some());
-        assert!(unreachable("sip:edge.example;transport=TLS").is_some());
-        assert!(unreachable("sip:edge.example;transport=TCP;lr").is_none());
+        let named = |hop| transport_named(hop).map(|(named, words)| (named.ok(), words));
+        assert_eq!(named("sips:edge.example"), Some((Some(Transport::Tls), "sips")));
+        assert_eq!(
+            named("sip:edge.example;transport=TLS"),
+            Some((Some(Transport::Tls), "transport=TLS"))
+        );
+        assert_eq!(
+            named("sip:edge.example;transport=TCP;lr"),
+            Some((Some(Transport::Tcp), "transport=TCP"))
+        );
+        assert_eq!(named("sip:edge.example;transport=x"), Some((None, "transport=x")));
+        assert_eq!(named("sip:edge.example;lr"), None);
     }
 
     #[test]

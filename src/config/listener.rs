@@ -16,6 +16,13 @@ use crate::{
 /// Listeners of one policy.
 pub(super) const LISTENERS_MAX: usize = 256;
 
+/// What only one bind can have: datagrams of an address, or connections to it, whatever is spoken on them.
+type Socket = (bool, std::net::SocketAddr);
+
+fn socket(bind: Bind) -> Socket {
+    (bind.transport == Transport::Udp, bind.address)
+}
+
 /// Sockets of one listener.
 const BINDS_MAX: usize = 64;
 
@@ -28,7 +35,7 @@ pub(super) fn listeners(top: &Table<'_>, spec_t: &SpecT, places: &Places, proxy:
         );
     }
     let mut names: HashMap<&str, u32> = HashMap::new();
-    let mut taken: HashMap<(Transport, std::net::SocketAddr), String> = HashMap::new();
+    let mut taken: HashMap<Socket, String> = HashMap::new();
     let mut listeners = Vec::new();
     for table in tables {
         let reader = table.reader;
@@ -71,11 +78,7 @@ pub(super) fn name<'r>(table: &Table<'r>, names: &mut HashMap<&'r str, u32>) -> 
 /// Characters of a name.
 const NAME_MAX: usize = 64;
 
-fn binds(
-    table: &Table<'_>,
-    listener: &str,
-    taken: &mut HashMap<(Transport, std::net::SocketAddr), String>,
-) -> Vec<Stated<Bind>> {
+fn binds(table: &Table<'_>, listener: &str, taken: &mut HashMap<Socket, String>) -> Vec<Stated<Bind>> {
     table.require("bind", "[\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\"]");
     let transport = table.parsed("transport", grammar::transport);
     let unwritten = transport.as_ref().map_or(Transport::Udp, |transport| transport.value);
@@ -114,7 +117,7 @@ fn binds(
         if address.port() == 0 {
             continue;
         }
-        if let Some(other) = taken.insert((transport, address), listener.to_owned()) {
+        if let Some(other) = taken.insert(socket(bind.value), listener.to_owned()) {
             let name = transport.uri_name();
             let fault = format!(
                 "`{name}://{address}` is already bound by the listener `{}`",
@@ -128,7 +131,7 @@ fn binds(
 
 /// RFC 3261 section 18: who takes SIP over UDP takes it over TCP at the same port too.
 //= TPT-001
-fn add_implied_tcp(listener: &mut Listener, taken: &HashMap<(Transport, std::net::SocketAddr), String>) {
+fn add_implied_tcp(listener: &mut Listener, taken: &HashMap<Socket, String>) {
     let implied: Vec<Stated<Bind>> = listener
         .bind
         .iter()
@@ -140,7 +143,7 @@ fn add_implied_tcp(listener: &mut Listener, taken: &HashMap<(Transport, std::net
             },
             by: bind.by,
         })
-        .filter(|tcp| !taken.contains_key(&(Transport::Tcp, tcp.value.address)))
+        .filter(|tcp| !taken.contains_key(&socket(tcp.value)))
         .collect();
     for tcp in implied {
         if !listener.bind.iter().any(|bind| bind.value == tcp.value) {
@@ -161,14 +164,7 @@ fn listener(
     let secured_by: Option<Written<Security>> = table.word("secured_by");
     let implicit_member: Option<Written<bool>> = table.bool("implicit_member");
     let advertise = table.parsed("advertise", grammar::host_port);
-    if let Some((at, _)) = table.raw("tls") {
-        super::later::not_provided(
-            &table,
-            "a listener's `tls`",
-            at,
-            "this version provides udp and tcp; take it out",
-        );
-    }
+    let tls = super::tls::tls(&table, &bind);
     let kind = peers.as_ref().map_or(PeersAre::Listed, |peers| peers.value);
     let unspecified = bind.iter().any(|bind| bind.value.address.ip().is_unspecified());
     let check = Check {
@@ -178,6 +174,7 @@ fn listener(
         peers_at: peers.as_ref().map(|peers| peers.at.clone()),
         secured_by: secured_by.as_ref(),
         implicit_member: implicit_member.as_ref(),
+        has_tls: tls.is_some(),
     };
     check.security(spec_t);
     check.membership();
@@ -205,6 +202,7 @@ fn listener(
         secured_by: secured_by.map(Written::stated),
         implicit_member,
         advertise: advertise.map(Written::stated),
+        tls,
     }
 }
 
@@ -216,6 +214,7 @@ struct Check<'l> {
     peers_at: Option<Range<usize>>,
     secured_by: Option<&'l Written<Security>>,
     implicit_member: Option<&'l Written<bool>>,
+    has_tls: bool,
 }
 
 impl Check<'_> {
@@ -307,12 +306,13 @@ impl Check<'_> {
             );
         }
         let physical = self.secured_by.is_some() && allowed.contains(&UeSecurity::Physical);
-        if !unprotected && !physical {
+        let tls = self.has_tls && allowed.contains(&UeSecurity::Tls);
+        if !unprotected && !physical && !tls {
             let fault = "no UE can be served here: nothing in `ue_security` holds on this listener";
             self.reader.warn(
                 self.peers_at.clone().unwrap_or_else(|| self.at.clone()),
                 fault,
-                "this version provides \"physical\", with `secured_by = \"physical\"` here, and \"none\"",
+                "this version provides \"physical\", with `secured_by = \"physical\"` here, \"tls\", with a `tls://` bind, and \"none\"",
             );
         }
     }

@@ -22,6 +22,7 @@ mod read;
 mod route;
 mod spec_t;
 mod table;
+mod tls;
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 

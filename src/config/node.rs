@@ -161,12 +161,14 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         body_bytes_max: limit("body_bytes_max", built_in.body_bytes_max),
         route_values_max: limit("route_values_max", built_in.route_values_max),
         transactions_max: limit("transactions_max", built_in.transactions_max),
+        options_per_second_max: limit("options_per_second_max", built_in.options_per_second_max),
         pending_max: limit("pending_max", built_in.pending_max),
         questions_max: limit("questions_max", built_in.questions_max),
         plans_max: limit("plans_max", built_in.plans_max),
         avoided_max: limit("avoided_max", built_in.avoided_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
         registrations_max: limit("registrations_max", built_in.registrations_max),
+        hosts_max: limit("hosts_max", built_in.hosts_max),
         connections_max: limit("connections_max", built_in.connections_max),
         connections_per_source_max: limit("connections_per_source_max", built_in.connections_per_source_max),
         connection_queue_bytes_max: limit("connection_queue_bytes_max", built_in.connection_queue_bytes_max),
@@ -181,7 +183,7 @@ pub(super) fn values<T>(list: Written<Vec<Written<T>>>) -> Written<Vec<T>> {
     list.map(|list| list.into_iter().map(|one| one.value).collect())
 }
 
-fn file(text: &str) -> Result<String, Fault> {
+pub(super) fn file(text: &str) -> Result<String, Fault> {
     match text.is_empty() || text.contains('\0') {
         false => Ok(text.to_owned()),
         true => Err(Fault {

@@ -12,7 +12,7 @@ use super::{
     spec_t::{list, meanings},
     table::Table,
 };
-use crate::policy::{Direction, Listener, Peer, PeersAre, Security, SpecT, Stated, Word};
+use crate::policy::{CertifiedName, Direction, Listener, Peer, PeersAre, Security, SpecT, Stated, Word};
 
 /// Peers of one policy.
 pub(super) const PEERS_MAX: usize = 10_000;
@@ -77,6 +77,7 @@ fn peer(table: Table<'_>, name: Stated<String>, spec_t: &SpecT, listeners: &[Lis
     };
     let peer = Peer {
         name,
+        certified: names.iter().map(|name| CertifiedName::of(&name.value)).collect(),
         names: names.into_iter().map(Written::stated).collect(),
         prefixes: prefixes.into_iter().map(Written::stated).collect(),
         secured_by: secured_by.map(Written::stated),
@@ -101,12 +102,7 @@ fn security_holds(table: &Table<'_>, security: &Written<Security>, spec_t: &Spec
         return;
     }
     if security.value == Security::MutualTls {
-        table.reader.warn(
-            security.at.clone(),
-            "this peer never counts as a member of T: this version has no listener with TLS, so `mutual-tls` never holds",
-            "secure it by zb-ipsec, za-seg or physical, or leave it as a stranger",
-        );
-        return;
+        return certificate_holds(table, security, listeners);
     }
     let holds = |listener: &Listener| {
         matches!(listener.peers.value, PeersAre::Listed | PeersAre::Trusted)
@@ -119,6 +115,37 @@ fn security_holds(table: &Table<'_>, security: &Written<Security>, spec_t: &Spec
         let remedy = format!("write `secured_by = \"{word}\"` at the listener it comes to");
         table.reader.warn(security.at.clone(), fault, remedy);
     }
+}
+
+/// A certificate counts only where TLS is, and only for a peer that has a name for it.
+//= TRUST-020
+fn certificate_holds(table: &Table<'_>, security: &Written<Security>, listeners: &[Listener]) {
+    let listed = || {
+        let listed = |listener: &&Listener| listener.peers.value == PeersAre::Listed;
+        listeners
+            .iter()
+            .filter(listed)
+            .filter_map(|listener| listener.tls.as_ref())
+    };
+    let (fault, remedy) = if table.raw("names").is_none() {
+        (
+            "this peer never counts as a member of T: `mutual-tls` goes by the name in its certificate, and it has no `names`",
+            "add `names = [\"ibcf.home2.example\"]`",
+        )
+    } else if listed().next().is_none() {
+        (
+            "this peer never counts as a member of T: no listener where [[peer]] decides binds tls://",
+            "write \"tls://127.0.0.1:5061\" into the `bind` of the listener it comes to, with `tls`",
+        )
+    } else if listed().all(|tls| tls.client_ca.is_none()) {
+        (
+            "this peer counts as a member of T only when we call it: no listener asks for its certificate",
+            "add `client_ca` to the `tls` of the listener it comes to",
+        )
+    } else {
+        return;
+    };
+    table.reader.warn(security.at.clone(), fault, remedy);
 }
 
 /// Which peer an address or a name is, so that nobody is member and stranger at once.

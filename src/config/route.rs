@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use super::{
     grammar,
     listener::by_name,
-    read::{Written, shown},
+    read::{Fault, Written, shown},
     table::Table,
 };
-use crate::policy::{Listener, ListenerId, Route};
+use crate::{
+    policy::{Listener, ListenerId, Route},
+    sip::Transport,
+};
 
 /// Routes of one policy.
 pub(super) const ROUTES_MAX: usize = 10_000;
@@ -40,7 +43,8 @@ fn route(table: Table<'_>, listeners: &[Listener], everything: &mut HashMap<List
     let via = listener(&table, "via", listeners);
     let method = stated_each(table.parsed_each("method", grammar::method));
     let domain = stated_each(table.parsed_each("domain", grammar::host));
-    let next_hop = next_hops(&table);
+    let leaves_by = via.as_ref().and_then(|via| listeners.get(usize::from(via.value.0)));
+    let next_hop = next_hops(&table, leaves_by);
     if let (Some(from), Some(at)) = (&from, table.at()) {
         let line = table.reader.line(&at);
         if let Some(earlier) = everything.get(&from.value) {
@@ -76,7 +80,7 @@ fn listener(table: &Table<'_>, key: &'static str, listeners: &[Listener]) -> Opt
     }
 }
 
-fn next_hops(table: &Table<'_>) -> Vec<crate::policy::Stated<String>> {
+fn next_hops(table: &Table<'_>, leaves_by: Option<&Listener>) -> Vec<crate::policy::Stated<String>> {
     let Some(written) = table.parsed_each("next_hop", grammar::next_hop) else {
         return Vec::new();
     };
@@ -97,17 +101,43 @@ fn next_hops(table: &Table<'_>) -> Vec<crate::policy::Stated<String>> {
         );
     }
     for hop in &written.value {
-        if let Some(what) = grammar::unreachable(&hop.value) {
-            let fault = format!(
-                "this next hop is never reached: `{}` is not provided by this version",
-                shown(&what)
-            );
-            table
-                .reader
-                .warn(hop.at.clone(), fault, "this version provides udp and tcp");
+        if let (Some((named, words)), Some(listener)) = (grammar::transport_named(&hop.value), leaves_by) {
+            reachable(table, hop, named, words, listener);
         }
     }
     stated_each(Some(written))
+}
+
+/// Warns of a next hop that no socket of the listener reaches.
+fn reachable(
+    table: &Table<'_>,
+    hop: &Written<String>,
+    named: Result<Transport, Fault>,
+    words: &str,
+    listener: &Listener,
+) {
+    let (fault, remedy) = match named {
+        //= TPT-010
+        Ok(Transport::Ws | Transport::Wss) => (
+            "a WebSocket is only ever opened by the other side".to_owned(),
+            "name another transport: udp, tcp or tls".to_owned(),
+        ),
+        Ok(transport) if listener.bind.iter().any(|bind| bind.value.transport == transport) => return,
+        Ok(transport) => {
+            let name = transport.uri_name();
+            let listener = shown(&listener.name.value);
+            (
+                format!(
+                    "`{}` leaves by {name}, and the listener `{listener}` has none",
+                    shown(words)
+                ),
+                format!("write \"{name}://…\" into its `bind`, or name another in `via`"),
+            )
+        }
+        Err(fault) => (fault.fault, fault.remedy),
+    };
+    let fault = format!("this next hop is never reached: {fault}");
+    table.reader.warn(hop.at.clone(), fault, &remedy);
 }
 
 fn stated_each<T>(list: Option<Written<Vec<Written<T>>>>) -> Vec<crate::policy::Stated<T>> {

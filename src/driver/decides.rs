@@ -7,6 +7,7 @@ use crate::{
     locate::Question,
     net::Cleared,
     pcscf::Learned,
+    policy::CertifiedName,
     privacy::Outgoing,
     trust::Flow,
 };
@@ -18,6 +19,9 @@ pub(super) trait Decides: 'static {
     fn poll_output(&mut self) -> Option<Asked<Self::Message>>;
     fn next_deadline(&self) -> Option<Duration>;
     fn transactions(&self) -> usize;
+
+    /// The host behind the name that the destination of a message must prove.
+    fn host(&self, certified: CertifiedName) -> Option<String>;
 }
 
 /// [`Output`], for any message.
@@ -48,5 +52,9 @@ impl Decides for Engine {
 
     fn transactions(&self) -> usize {
         Engine::unanswered(self)
+    }
+
+    fn host(&self, certified: CertifiedName) -> Option<String> {
+        Engine::host(self, certified).map(str::to_owned)
     }
 }

@@ -5,7 +5,9 @@ mod send;
 
 use std::{
     future::poll_fn,
+    hash::{BuildHasher, RandomState},
     io, mem,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -29,13 +31,15 @@ use super::{
 };
 use crate::{
     dns::Dns,
-    engine::{Bound, Input, LocateId, Now, SendId},
+    engine::{Bound, Input, LocateId, Now, SendId, rate::Rate},
     locate::Answer,
     net::{
         Cleared,
         flows::{Flows, Sources},
         handover::{Event, Handover},
         listen::Sockets,
+        stun,
+        tls::Certificates,
         udp::{Datagram, Landing, Sender, Socket},
     },
     pcscf::Learned,
@@ -69,6 +73,7 @@ pub(super) struct Post<M> {
     pub live: Arc<[AtomicU64]>,
     pub counters: Arc<Counters>,
     pub sources: Arc<Sources>,
+    pub certificates: Arc<Certificates>,
 }
 
 /// What reaches the worker besides messages.
@@ -88,9 +93,12 @@ pub(super) struct Worker<D: Decides> {
     landing: Landing,
     sender: Sender,
     datagrams: Vec<Datagram>,
+    stun: Rate,
+    stun_key: RandomState,
 
     streams: Vec<Bound>,
     flows: Flows<D::Message>,
+    certificates: Arc<Certificates>,
 
     tasks: mpsc::Receiver<Event<D::Message>>,
     to_tasks: mpsc::Sender<Event<D::Message>>,
@@ -139,14 +147,17 @@ impl<D: Decides> Worker<D> {
         Ok(Worker {
             index: post.index,
             flows: Flows::new(post.index, policy.limits.clone(), post.sources),
+            certificates: post.certificates,
             engine,
-            policy,
             alarm: Alarm::new(clock),
             clock,
             sockets: opened,
             landing: Landing::new(),
             sender: Sender::new()?,
             datagrams: Vec::new(),
+            stun: Rate::new(policy.limits.options_per_second_max),
+            stun_key: RandomState::new(),
+            policy,
             streams,
             tasks,
             to_tasks,
@@ -231,6 +242,7 @@ impl<D: Decides> Worker<D> {
         let mut datagrams = mem::take(&mut self.datagrams);
         for Datagram { socket, remote, bytes } in datagrams.drain(..) {
             if !is_message(&bytes) {
+                self.keep_alive(now, socket, remote, &bytes);
                 continue;
             }
             let bound = self.sockets[socket].bound;
@@ -240,6 +252,7 @@ impl<D: Decides> Worker<D> {
                 local: bound.address,
                 remote,
                 connection: None,
+                certified: None,
             };
             let worker = self.handover.worker_of(&bytes);
             if worker == self.index {
@@ -249,6 +262,18 @@ impl<D: Decides> Worker<D> {
             }
         }
         self.datagrams = datagrams;
+    }
+
+    /// Blank lines want no answer, STUN does; a source that asks too often gets none.
+    //= TPT-006
+    //= SEC-009
+    fn keep_alive(&mut self, now: Now, socket: usize, remote: SocketAddr, bytes: &[u8]) {
+        let Some(answer) = stun::answer(bytes, remote) else {
+            return;
+        };
+        if self.stun.allows(now.at, self.stun_key.hash_one(remote.ip())) {
+            self.sockets[socket].answer(remote, &answer);
+        }
     }
 
     fn feed_events(&mut self, now: Now) {
@@ -288,6 +313,7 @@ impl<D: Decides> Worker<D> {
                     if !orders.policy.dns.asks_like(&policy.dns) {
                         self.dns = Dns::of(&orders.policy.dns);
                     }
+                    self.stun.limit(orders.policy.limits.options_per_second_max);
                     self.feed(now, Input::Policy(orders.policy));
                 }
                 if self.stop == Stop::No && orders.stop == Stop::Drain {

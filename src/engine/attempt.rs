@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::decide::Plan;
+use super::decide::{Plan, owner};
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
@@ -23,7 +23,7 @@ use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
+use crate::trust::{Destination, Flow, Hop, Origin, Own, Standing, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
@@ -72,6 +72,7 @@ impl Engine {
                 continue;
             };
             work.next_target += 1;
+            self.hosts.remember(target);
             if let Place::Address(address) = target.place {
                 let destination = target.at(address);
                 work.addresses.push(destination);
@@ -242,6 +243,11 @@ impl Engine {
                     Party::Creator => work.essentials.from_tag(),
                     Party::Other => work.essentials.to_tag().unwrap_or_default(),
                 },
+                ue_flow: if differs {
+                    self.ue_flow(origin, &hop, (work.essentials.call_id(), *party), nonce)
+                } else {
+                    None
+                },
                 other_own: if differs {
                     self.own.at(arrived.listener, arrived.transport, arrived.local)
                 } else {
@@ -270,6 +276,21 @@ impl Engine {
             nonce,
         };
         Ok(gate.request(request, notes)?)
+    }
+
+    /// The connection of a UE on either leg: nobody can connect to it, so what comes later in the dialog goes there.
+    //= TPT-010
+    //= PCSCF-022
+    fn ue_flow(&self, origin: &Origin, hop: &Hop, dialog: (&[u8], Party), nonce: [u8; 12]) -> Option<Vec<u8>> {
+        let (call_id, sender) = dialog;
+        let is_served = |hop: &Hop| matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served);
+        let (flow, party) = if origin.standing() == Standing::Served {
+            (*origin.flow(), sender)
+        } else {
+            (is_served(hop).then(|| Flow::from(hop.destination()))?, sender.other())
+        };
+        flow.connection?;
+        path::seal_in_dialog(&self.keys, &flow, call_id, owner(party), nonce)
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
@@ -326,6 +347,7 @@ impl Engine {
             wanted,
             target,
         };
+        self.hosts.remember(&ack.target);
         if let Place::Address(address) = ack.target.place {
             let destination = ack.target.at(address);
             return self.send_ack(ack, destination, &mut notes);

@@ -77,6 +77,8 @@ pub enum Drop {
     Held,
     /// The engine is full.
     Full,
+    /// Its source asks more often than it may.
+    TooOften,
 }
 
 impl Drop {
@@ -89,6 +91,7 @@ impl Drop {
             Drop::AckNowhere => "an ACK that leads nowhere",
             Drop::Held => "held until the last target answered",
             Drop::Full => "no room",
+            Drop::TooOften => "too many of its source",
         }
     }
 
@@ -96,7 +99,7 @@ impl Drop {
     pub fn rule(self) -> Option<Rule> {
         match self {
             Drop::Unanswerable => Some(Rule::MSG_001),
-            Drop::Full => Some(Rule::SEC_009),
+            Drop::Full | Drop::TooOften => Some(Rule::SEC_009),
             _ => None,
         }
     }

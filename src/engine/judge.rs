@@ -168,6 +168,7 @@ impl Judge<'_> {
                 local: origin.flow().local,
                 remote: to.remote,
                 connection: to.connection,
+                certified: to.certified,
             },
         );
         let hop = Hop::back(self.policy, &asked, to);

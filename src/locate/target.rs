@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{HostName, Peer};
-use crate::policy::ListenerId;
+use crate::policy::{CertifiedName, ListenerId};
 use crate::sip::Transport;
 use crate::sip::uri::{Scheme, Uri};
 use crate::trust::{ConnectionId, Destination, OwnAddresses};
@@ -135,7 +135,18 @@ impl Target {
             transport: peer.transport,
             remote: peer.address,
             connection: self.connection,
+            certified: self.certified(peer.transport),
         }
+    }
+
+    /// The name a certificate must prove there: the host that was asked for, whatever DNS made of it.
+    //= TRUST-029
+    fn certified(&self, transport: Transport) -> Option<CertifiedName> {
+        let connects = transport.is_tls() && self.connection.is_none();
+        connects.then(|| match &self.place {
+            Place::Name(name) => CertifiedName::of(name.as_str()),
+            Place::Address(address) => CertifiedName::of(&address.to_string()),
+        })
     }
 
     /// What has to be looked up to reach it by a name.

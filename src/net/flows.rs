@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Cleared, handover::Sending};
 use crate::{
-    policy::{Limits, ListenerId},
+    policy::{CertifiedName, Limits, ListenerId},
     sip::Transport,
     trust::{ConnectionId, evidence::Destination},
 };
@@ -31,6 +31,14 @@ pub(crate) struct Way {
     pub listener: ListenerId,
     pub transport: Transport,
     pub remote: SocketAddr,
+    /// The name that the other end must prove before anything is written; connections of different names are not shared.
+    pub certified: Option<CertifiedName>,
+}
+
+impl Way {
+    fn same_ends(&self, other: &Way) -> bool {
+        (self.listener, self.transport, self.remote) == (other.listener, other.transport, other.remote)
+    }
 }
 
 impl From<&Destination> for Way {
@@ -39,9 +47,13 @@ impl From<&Destination> for Way {
             listener: destination.listener,
             transport: destination.transport,
             remote: destination.remote,
+            certified: destination.certified,
         }
     }
 }
+
+/// The name that the other end of a connection proved, once it has: written by its task before any message is handed on.
+pub(crate) type Proved = Arc<OnceLock<CertifiedName>>;
 
 /// One thing to write.
 pub(crate) enum Queued<M> {
@@ -86,6 +98,7 @@ impl Backlog {
 pub(crate) struct Ends<M> {
     pub id: ConnectionId,
     pub way: Way,
+    pub proved: Proved,
     pub queue: mpsc::UnboundedReceiver<Queued<M>>,
     /// Weak, so that the queue ends when the table lets go of it.
     pub own: mpsc::WeakUnboundedSender<Queued<M>>,
@@ -125,6 +138,7 @@ pub(crate) struct Flows<M> {
 
 struct Entry<M> {
     way: Way,
+    proved: Proved,
     /// `None`: what is queued still goes out, then it ends.
     queue: Option<mpsc::UnboundedSender<Queued<M>>>,
     backlog: Backlog,
@@ -189,10 +203,16 @@ impl<M: Cleared> Flows<M> {
         self.ours.get(way).copied()
     }
 
-    /// Queues a message on a connection, if that connection runs where the message was cleared for.
+    /// Queues a message on a connection, if that connection runs where the message was cleared for, and its other end is
+    /// (or, before anything is written, will have proved to be) who it was cleared for.
+    //= TRUST-029
     pub fn send(&mut self, connection: ConnectionId, sending: Sending, message: M) -> Result<(), NotQueued> {
         let way = Way::from(message.destination());
-        let Some(entry) = self.open.get_mut(&connection).filter(|entry| entry.way == way) else {
+        let is_for = |entry: &&mut Entry<M>| {
+            let proved = entry.proved.get().copied().or(entry.way.certified);
+            entry.way.same_ends(&way) && (way.certified.is_none() || way.certified == proved)
+        };
+        let Some(entry) = self.open.get_mut(&connection).filter(is_for) else {
             return Err(NotQueued::Gone);
         };
         let Some(queue) = &entry.queue else {
@@ -243,9 +263,11 @@ impl<M: Cleared> Flows<M> {
             bytes: Arc::default(),
             max: self.limits.connection_queue_bytes_max as usize,
         };
+        let proved = Proved::default();
         let ends = Ends {
             id,
             way,
+            proved: Arc::clone(&proved),
             queue,
             own: sender.downgrade(),
             backlog: backlog.clone(),
@@ -253,6 +275,7 @@ impl<M: Cleared> Flows<M> {
         };
         let entry = Entry {
             way,
+            proved,
             queue: Some(sender),
             backlog,
             kill: Some(kill),

@@ -79,9 +79,8 @@ struct Place {
     listener: ListenerId,
     address: SocketAddr,
     datagrams: bool,
-    streams: bool,
-    /// A transport this build cannot serve.
-    unserved: Option<Transport>,
+    /// What is spoken on connections.
+    streams: Option<Transport>,
 }
 
 /// The binds of the policy, UDP and TCP at one address taken together.
@@ -92,21 +91,26 @@ fn places(policy: &Policy) -> Vec<Place> {
         for bind in listener.bind.iter().map(|bind| bind.value) {
             //= TPT-001
             let datagrams = bind.transport == Transport::Udp;
-            let streams =
-                bind.transport == Transport::Tcp || datagrams && !is_taken_by_another(policy, id, bind.address);
-            let served = matches!(bind.transport, Transport::Udp | Transport::Tcp);
-            let same = |place: &&mut Place| place.listener == id && place.address == bind.address && served;
-            match places.iter_mut().find(same) {
+            let implied = || (!is_taken(policy, bind.address)).then_some(Transport::Tcp);
+            let streams = match bind.transport {
+                Transport::Udp => implied(),
+                transport => Some(transport),
+            };
+            let together = |place: &&mut Place| {
+                place.listener == id
+                    && place.address == bind.address
+                    && [place.streams, streams].map(|streams| streams.unwrap_or(Transport::Tcp)) == [Transport::Tcp; 2]
+            };
+            match places.iter_mut().find(together) {
                 Some(place) => {
                     place.datagrams |= datagrams;
-                    place.streams |= streams;
+                    place.streams = place.streams.or(streams);
                 }
                 None => places.push(Place {
                     listener: id,
                     address: bind.address,
                     datagrams,
                     streams,
-                    unserved: (!served).then_some(bind.transport),
                 }),
             }
         }
@@ -114,20 +118,13 @@ fn places(policy: &Policy) -> Vec<Place> {
     places
 }
 
-/// Whether another listener has a stream transport at this very address.
-fn is_taken_by_another(policy: &Policy, listener: ListenerId, address: SocketAddr) -> bool {
-    let others = policy.listeners.iter().enumerate();
-    address.port() != 0
-        && others
-            .filter(|(index, _)| *index != usize::from(listener.0))
-            .flat_map(|(_, other)| &other.bind)
-            .any(|bind| bind.value.transport != Transport::Udp && bind.value.address == address)
+/// Whether something else than the TCP that UDP brings is spoken on connections to this very address.
+fn is_taken(policy: &Policy, address: SocketAddr) -> bool {
+    let mut binds = policy.listeners.iter().flat_map(|listener| &listener.bind);
+    address.port() != 0 && binds.any(|bind| bind.value.transport != Transport::Udp && bind.value.address == address)
 }
 
 fn open(place: Place, listening: &mut Listening) -> Result<(), (Transport, io::Error)> {
-    if let Some(transport) = place.unserved {
-        return Err((transport, io::ErrorKind::Unsupported.into()));
-    }
     let shared = listening.workers.len() > 1;
     if shared && place.address.port() != 0 {
         // Sockets that share a port would also share it with another process that does the same; this one shares with nobody.
@@ -155,8 +152,8 @@ fn open(place: Place, listening: &mut Listening) -> Result<(), (Transport, io::E
             sockets.datagrams.push((bound, socket));
             listening.bound.extend((worker == 0).then_some(bound));
         }
-        if let Some(socket) = streams {
-            let bound = bound(Transport::Tcp, socket.local_addr())?;
+        if let (Some(socket), Some(transport)) = (streams, place.streams) {
+            let bound = bound(transport, socket.local_addr())?;
             address = bound.address;
             sockets.streams.push((bound, socket));
             listening.bound.extend((worker == 0).then_some(bound));
@@ -184,8 +181,8 @@ fn open_both(place: Place, mut address: SocketAddr, shared: bool) -> Result<Pair
         address = socket.local_addr().map_err(|error| (Transport::Udp, error))?;
         pair.0 = Some(socket);
     }
-    if place.streams {
-        pair.1 = Some(open_streams(address, shared).map_err(|error| (Transport::Tcp, error))?);
+    if let Some(transport) = place.streams {
+        pair.1 = Some(open_streams(address, shared).map_err(|error| (transport, error))?);
     }
     Ok(pair)
 }
@@ -233,7 +230,6 @@ fn remedy(error: &io::Error, address: &SocketAddr) -> String {
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or write a higher port in `bind`".to_owned()
         }
-        io::ErrorKind::Unsupported => "this build serves udp and tcp: take the transport out of `bind`".to_owned(),
         _ => "correct `bind` of this listener in the policy".to_owned(),
     }
 }

@@ -12,9 +12,13 @@
 
 pub(crate) mod flows;
 pub(crate) mod handover;
+pub(crate) mod handshake;
 pub mod listen;
+pub(crate) mod stun;
 pub(crate) mod tcp;
+pub(crate) mod tls;
 pub(crate) mod udp;
+pub(crate) mod ws;
 
 use bytes::Bytes;
 

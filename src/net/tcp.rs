@@ -2,21 +2,20 @@
 
 use std::{
     collections::VecDeque,
-    future::pending,
+    future::{pending, poll_fn},
     io::{self, IoSlice},
+    mem::MaybeUninit,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
+    task::ready,
     time::Duration,
 };
 
 use smallvec::SmallVec;
 use tokio::{
-    io::AsyncWriteExt,
-    net::{
-        TcpSocket, TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
+    io::{self as streams, AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::{TcpSocket, TcpStream},
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
@@ -25,11 +24,13 @@ use super::{
     Cleared,
     flows::{Backlog, Ends, Queued, Way},
     handover::{Event, Handover, Sending},
+    handshake::{Established, Handshake},
+    ws,
 };
 use crate::{
     policy::Limits,
     sip::framing::{Frame, Framer, FramingFault, FramingLimits},
-    trust::{ConnectionId, Flow},
+    trust::Flow,
 };
 
 /// A connection on which nothing came for so long is closed.
@@ -40,12 +41,16 @@ pub(crate) const IDLE_MAX: Duration = Duration::from_secs(600);
 //= TPT-005
 pub(crate) const MESSAGE_TIME_MAX: Duration = Duration::from_secs(32);
 
-/// Until a connection of ours stands.
+/// Until a connection of ours stands, and again until it is secured.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(4);
 
 /// Bytes a read; messages a write.
 const READ_BYTES: usize = 8 * 1024;
 const WRITE_BATCH: usize = 32;
+
+/// Until a connection of a peer is secured.
+//= SEC-009
+const ACCEPT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Where the stream comes from.
 pub(crate) enum Origin {
@@ -63,18 +68,61 @@ pub(crate) struct Report<M> {
 }
 
 /// Runs until the connection ends; the last report is [`Event::Closed`] with what did not go out.
-pub(crate) async fn run<M: Cleared>(mut ends: Ends<M>, origin: Origin, limits: Limits, report: Report<M>) {
+pub(crate) async fn run<M: Cleared>(
+    mut ends: Ends<M>,
+    origin: Origin,
+    handshake: Handshake,
+    limits: Limits,
+    report: Report<M>,
+) {
     let mut batch = VecDeque::new();
-    let stream = match origin {
-        Origin::Accepted(stream) => Ok(stream),
-        Origin::Ours(from) => connect(from, ends.way.remote).await,
-    };
-    if let Ok(stream) = stream {
-        serve(stream, &mut ends, &mut batch, &limits, &report).await;
+    if let Some((stream, local)) = establish(&mut ends, origin, handshake, &limits).await {
+        let reader = Reader {
+            flow: flow(&ends, local),
+            own: ends.own.clone(),
+            backlog: ends.backlog.clone(),
+            report: &report,
+        };
+        match stream {
+            Established::Plain(mut stream) => serve(stream.split(), reader, &mut ends, &mut batch, &limits).await,
+            Established::Tls(stream) => {
+                serve(streams::split(stream), reader, &mut ends, &mut batch, &limits).await;
+            }
+            Established::Ws(socket) => ws::serve(*socket, reader, &mut ends, &mut batch).await,
+            Established::Wss(socket) => ws::serve(*socket, reader, &mut ends, &mut batch).await,
+        }
     }
     let unsent = unsent(&mut ends.queue, batch);
     let connection = ends.id;
     let _ = report.tasks.send(Event::Closed { connection, unsent }).await;
+}
+
+/// A stream that can be read from and written to, its other end known as well as it will ever be.
+async fn establish<M>(
+    ends: &mut Ends<M>,
+    origin: Origin,
+    handshake: Handshake,
+    limits: &Limits,
+) -> Option<(Established, SocketAddr)> {
+    let (origin, time_max) = match origin {
+        Origin::Accepted(stream) => (Ok(stream), ACCEPT_TIME_MAX),
+        Origin::Ours(from) => (connect(from, ends.way.remote).await, CONNECT_TIME_MAX),
+    };
+    let stream = origin.ok()?;
+    let local = stream.local_addr().ok()?;
+    // Messages are whole when written: waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+    let mut kill = pin!(killed(&mut ends.kill));
+    let established = tokio::select! {
+        biased;
+        () = &mut kill => None,
+        established = timeout(time_max, handshake.carry_out(stream, limits)) => established.ok(),
+    };
+    let (established, proved) = established?.ok()?;
+    if let Some(name) = proved {
+        let _ = ends.proved.set(name);
+    }
+    Some((established, local))
 }
 
 /// What exceeds the limits of a message is answered and the connection stays; what exceeds these ends it.
@@ -97,28 +145,16 @@ async fn connect(from: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> 
     timeout(CONNECT_TIME_MAX, socket.connect(remote)).await?
 }
 
-async fn serve<M: Cleared>(
-    mut stream: TcpStream,
+async fn serve<M: Cleared, R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    (read, write): (R, W),
+    reader: Reader<'_, M>,
     ends: &mut Ends<M>,
     batch: &mut VecDeque<Queued<M>>,
     limits: &Limits,
-    report: &Report<M>,
 ) {
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
-    // Messages are whole when written: waiting for more only delays them.
-    let _ = stream.set_nodelay(true);
-    let (read, write) = stream.split();
-    let reader = Reader {
-        flow: flow(&ends.way, ends.id, local),
-        framer: Framer::new(framing(limits)),
-        own: ends.own.clone(),
-        backlog: ends.backlog.clone(),
-        report,
-    };
+    let framer = Framer::new(framing(limits));
     let mut kill = pin!(killed(&mut ends.kill));
-    let mut reads = pin!(reader.run(read));
+    let mut reads = pin!(reader.run(read, framer));
     let mut writes = pin!(write_queue(write, &mut ends.queue, batch, &ends.backlog));
     tokio::select! {
         // First of all: nothing is written to a peer given up.
@@ -138,17 +174,26 @@ async fn serve<M: Cleared>(
     }
 }
 
-fn flow(way: &Way, connection: ConnectionId, local: SocketAddr) -> Flow {
+/// As everything that comes in on this connection came in.
+//= TRUST-014
+fn flow<M>(ends: &Ends<M>, local: SocketAddr) -> Flow {
+    let Way {
+        listener,
+        transport,
+        remote,
+        certified,
+    } = ends.way;
     Flow {
-        listener: way.listener,
-        transport: way.transport,
+        listener,
+        transport,
         local,
-        remote: way.remote,
-        connection: Some(connection),
+        remote,
+        connection: Some(ends.id),
+        certified: ends.proved.get().copied().or(certified),
     }
 }
 
-async fn killed(kill: &mut tokio::sync::oneshot::Receiver<()>) {
+pub(super) async fn killed(kill: &mut tokio::sync::oneshot::Receiver<()>) {
     if kill.await.is_err() {
         pending().await
     }
@@ -173,29 +218,25 @@ enum ReadEnd {
     Fault,
 }
 
-struct Reader<'a, M> {
+/// Where what is read goes to.
+pub(super) struct Reader<'a, M> {
     flow: Flow,
-    framer: Framer,
     own: mpsc::WeakUnboundedSender<Queued<M>>,
     backlog: Backlog,
     report: &'a Report<M>,
 }
 
 impl<M: Cleared> Reader<'_, M> {
-    async fn run(mut self, read: ReadHalf<'_>) -> ReadEnd {
+    async fn run(self, mut read: impl AsyncRead + Unpin, mut framer: Framer) -> ReadEnd {
         let mut idle_at = Instant::now() + IDLE_MAX;
         let mut message_at = None;
         // Armed for the earliest of the two; one that fires early is armed again.
         let mut alarm = pin!(sleep_until(idle_at));
         loop {
             tokio::select! {
-                readable = read.readable() => {
-                    let mut chunk = [0; READ_BYTES];
-                    match readable.and_then(|()| read.try_read(&mut chunk)) {
-                        Ok(0) => return ReadEnd::Closed,
-                        Ok(length) => self.framer.push(&chunk[..length]),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                        Err(_) => return ReadEnd::Closed,
+                length = read_some(&mut read, &mut framer) => {
+                    if !length.is_ok_and(|length| length > 0) {
+                        return ReadEnd::Closed;
                     }
                 }
                 () = &mut alarm => {
@@ -208,7 +249,7 @@ impl<M: Cleared> Reader<'_, M> {
                 }
             }
             let mut message_ended = false;
-            while let Some(frame) = self.framer.next() {
+            while let Some(frame) = framer.next() {
                 message_ended = true;
                 match frame {
                     Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
@@ -232,7 +273,7 @@ impl<M: Cleared> Reader<'_, M> {
             let now = Instant::now();
             idle_at = now + IDLE_MAX;
             message_at = match message_at {
-                _ if !self.framer.is_mid_message() => None,
+                _ if !framer.is_mid_message() => None,
                 Some(at) if !message_ended => Some(at),
                 _ => Some(now + MESSAGE_TIME_MAX),
             };
@@ -243,7 +284,7 @@ impl<M: Cleared> Reader<'_, M> {
     }
 
     /// To the worker of its call. Waits while that worker is busy: the peer feels it as a closed window.
-    async fn hand_on(&self, bytes: bytes::Bytes) {
+    pub(super) async fn hand_on(&self, bytes: bytes::Bytes) {
         let worker = self.report.handover.worker_of(&bytes);
         let packet = Event::Packet { flow: self.flow, bytes };
         let inbox = match self.report.handover.inbox(worker) {
@@ -254,7 +295,7 @@ impl<M: Cleared> Reader<'_, M> {
     }
 
     //= TPT-006
-    fn answer_keep_alive(&self) -> bool {
+    pub(super) fn answer_keep_alive(&self) -> bool {
         // No queue: the connection is about to end, nobody needs to be kept alive.
         let Some(queue) = self.own.upgrade() else {
             return true;
@@ -264,9 +305,21 @@ impl<M: Cleared> Reader<'_, M> {
     }
 }
 
+/// What is there, into the framer; how much it was. The room for it is on the stack, so an idle connection holds none.
+async fn read_some(read: &mut (impl AsyncRead + Unpin), framer: &mut Framer) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut chunk = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut *read).poll_read(cx, &mut chunk))?;
+        framer.push(chunk.filled());
+        Ok(chunk.filled().len()).into()
+    })
+    .await
+}
+
 /// Writes what is queued, in order. Ends when the queue has ended and all is written, or when the stream breaks.
 async fn write_queue<M: Cleared>(
-    mut write: WriteHalf<'_>,
+    mut write: impl AsyncWrite + Unpin,
     queue: &mut mpsc::UnboundedReceiver<Queued<M>>,
     batch: &mut VecDeque<Queued<M>>,
     backlog: &Backlog,
@@ -298,6 +351,10 @@ async fn write_queue<M: Cleared>(
             Ok(0) | Err(_) => return,
             Ok(taken) => written += taken,
         }
+        // Taken by TLS is not yet taken by the kernel.
+        if write.flush().await.is_err() {
+            return;
+        }
         while let Some(length) = batch.front().map(|queued| queued.bytes().len())
             && written >= length
         {
@@ -316,7 +373,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::{net::flows::Flows, policy::ListenerId, privacy::Outgoing, sip::Transport};
+    use crate::{
+        net::{flows::Flows, handshake::Security},
+        policy::ListenerId,
+        privacy::Outgoing,
+        sip::Transport,
+    };
 
     //= TPT-005 type=test
     #[test]
@@ -358,6 +420,7 @@ mod tests {
                 listener,
                 transport,
                 remote,
+                certified: None,
             }) else {
                 panic!("the first connection is refused");
             };
@@ -368,8 +431,12 @@ mod tests {
                 tasks,
             };
             let start = Instant::now();
+            let handshake = Handshake {
+                security: Security::None,
+                web_socket: false,
+            };
             let origin = Origin::Accepted(TcpStream::from_std(stream).unwrap());
-            let connection = tokio::spawn(run(ends, origin, limits, report));
+            let connection = tokio::spawn(run(ends, origin, handshake, limits, report));
             for (at, text) in says {
                 sleep_until(start + Duration::from_secs(*at)).await;
                 peer.write_all(text.as_bytes()).unwrap();

@@ -167,6 +167,11 @@ impl<M: Cleared> Socket<M> {
         None
     }
 
+    /// Sends what is no message of ours but the answer to a keep-alive; when the kernel has no room, it is lost.
+    pub fn answer(&self, remote: SocketAddr, bytes: &[u8]) {
+        let _ = self.udp.try_send_to(bytes, remote);
+    }
+
     /// Whether a whole batch waits and the kernel may have room for it.
     pub fn has_batch(&self) -> bool {
         self.queue.len() >= BATCH && !self.full
@@ -379,6 +384,7 @@ mod tests {
             transport: Transport::Udp,
             remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             connection: None,
+            certified: None,
         };
         Message(Bytes::from_static(b"m"), destination)
     }

@@ -201,6 +201,7 @@ mod tests {
             local: "127.0.0.1:5060".parse().unwrap(),
             remote: SocketAddr::new([192, 0, 2, 7].into(), port),
             connection: None,
+            certified: None,
         }
     }
 
@@ -208,6 +209,7 @@ mod tests {
         Flow {
             transport: Transport::Tcp,
             connection: Some(ConnectionId(id)),
+            certified: None,
             ..datagrams(40000)
         }
     }

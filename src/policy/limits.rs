@@ -16,8 +16,12 @@ pub struct Limits {
     pub body_bytes_max: u32,
     /// Via or Record-Route values; beyond: 513.
     pub route_values_max: u32,
-    /// Server transactions of one engine; beyond: 503 (an ACK is dropped).
+    /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
+    /// sixteenths earlier.
     pub transactions_max: u32,
+    /// OPTIONS of one source outside T, a second and engine, and STUN requests of one source, a second and worker; beyond:
+    /// silence.
+    pub options_per_second_max: u32,
     /// Requests of one engine that wait for an answer from outside; beyond: 503.
     pub pending_max: u32,
     /// Questions of one engine that no name server has answered yet; beyond: as if it had failed.
@@ -30,6 +34,8 @@ pub struct Limits {
     pub remembered_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
     pub registrations_max: u32,
+    /// Hosts of one engine whose names are kept for TLS; beyond: the oldest goes, and a new connection to it fails.
+    pub hosts_max: u32,
     /// Open stream connections of one worker; beyond: a new one is closed.
     pub connections_max: u32,
     /// Open stream connections from one address; beyond: a new one is closed.
@@ -50,12 +56,14 @@ impl Default for Limits {
             body_bytes_max: 256 * 1024,
             route_values_max: 100,
             transactions_max: 1_000_000,
+            options_per_second_max: 100,
             pending_max: 10_000,
             questions_max: 1_000,
             plans_max: 10_000,
             avoided_max: 1_000,
             remembered_max: 100_000,
             registrations_max: 100_000,
+            hosts_max: 10_000,
             connections_max: 10_000,
             connections_per_source_max: 1_000,
             connection_queue_bytes_max: 1024 * 1024,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Security, Stated};
+use super::{Security, Stated, Tls};
 use crate::sip::Transport;
 
 /// Index into [`super::Policy::listeners`].
@@ -21,6 +21,8 @@ pub struct Listener {
     pub implicit_member: Stated<bool>,
     /// Host[:port] to write into Via and Record-Route instead of the bound address (behind NAT).
     pub advertise: Option<Stated<String>>,
+    /// There when a bind needs it.
+    pub tls: Option<Tls>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! `config`), of sockets or of messages.
 
 pub mod dns;
+pub mod certified;
 pub mod domain;
 pub mod evidence;
 pub mod limits;
@@ -13,9 +14,11 @@ pub mod privacy;
 pub mod proxy;
 pub mod route;
 pub mod spec_t;
+pub mod tls;
 pub mod word;
 
 pub use dns::Dns;
+pub use certified::CertifiedName;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
 pub use limits::Limits;
@@ -25,6 +28,7 @@ pub use privacy::Privacy;
 pub use proxy::Proxy;
 pub use route::Route;
 pub use spec_t::{IdHandling, SpecT};
+pub use tls::{ClientCertificate, Tls};
 pub use word::Word;
 
 /// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.

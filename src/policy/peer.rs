@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{Security, Stated, spec_t::TokenMeaning};
+use super::{CertifiedName, Security, Stated, spec_t::TokenMeaning};
 
 /// Index into [`super::Policy::peers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub struct Peer {
     pub name: Stated<String>,
     /// Certificate identities and DNS names, lower case.
     pub names: Vec<Stated<String>>,
+    /// The same as certificates prove them, in the same order.
+    pub certified: Vec<CertifiedName>,
     pub prefixes: Vec<Stated<IpNet>>,
     /// `None`: never in T, listed for its terms only.
     pub secured_by: Option<Stated<Security>>,

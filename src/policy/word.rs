@@ -1,7 +1,7 @@
 //! The words the policy file has for values that are a choice.
 
 use super::{
-    Direction, PeersAre, Profile, Security, Undetermined,
+    ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     spec_t::{
@@ -92,6 +92,10 @@ words!(PeersAre {
     Listed = "listed",
     Untrusted = "untrusted",
     Ue = "ue",
+});
+words!(ClientCertificate {
+    Required = "required",
+    Requested = "requested",
 });
 words!(Direction {
     Both = "both",

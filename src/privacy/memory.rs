@@ -45,6 +45,15 @@ pub enum Party {
     Other,
 }
 
+impl Party {
+    pub fn other(self) -> Party {
+        match self {
+            Party::Creator => Party::Other,
+            Party::Other => Party::Creator,
+        }
+    }
+}
+
 const VERSION: u8 = 1;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;

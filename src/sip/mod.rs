@@ -67,6 +67,11 @@ impl Transport {
         .find(|transport| name.eq_ignore_ascii_case(transport.uri_name().as_bytes()))
     }
 
+    /// Whether the peer shows a certificate when we connect to it.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
     /// Whether the transport itself repeats what gets lost.
     pub fn is_reliable(self) -> bool {
         self != Transport::Udp

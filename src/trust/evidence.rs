@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-use crate::policy::{Direction, ListenerId, PeerId, PeersAre, Policy, StatedBy};
+use crate::policy::{CertifiedName, Direction, Listener, ListenerId, PeerId, PeersAre, Policy, Security, StatedBy};
 use crate::sip::Transport;
 
 /// Names one stream connection of this process; never used again after it closed.
@@ -21,6 +21,8 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// `None` for datagrams.
     pub connection: Option<ConnectionId>,
+    /// The configured name that the peer's certificate proved on this very connection.
+    pub certified: Option<CertifiedName>,
 }
 
 impl std::fmt::Debug for Flow {
@@ -43,6 +45,23 @@ pub struct Destination {
     /// An open connection to use; when it is gone, or `None` on a stream transport, the shell connects to `remote`
     /// (or reuses a connection it opened to the same `remote` itself).
     pub connection: Option<ConnectionId>,
+    /// The name that the peer's certificate must prove before a byte is written. `None` where there are no certificates, or
+    /// where the open connection is enough.
+    pub certified: Option<CertifiedName>,
+}
+
+impl From<&Destination> for Flow {
+    /// What would come back from there.
+    fn from(destination: &Destination) -> Flow {
+        Flow {
+            listener: destination.listener,
+            transport: destination.transport,
+            local: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+            remote: destination.remote,
+            connection: destination.connection,
+            certified: destination.certified,
+        }
+    }
 }
 
 impl std::fmt::Debug for Destination {
@@ -68,6 +87,8 @@ pub struct Evidence {
 pub enum Secure {
     /// By the listener's `secured_by`.
     Listener { line: u32 },
+    /// By TLS with the certificate of the peer whose `secured_by = "mutual-tls"` stands in this line.
+    Certificate { line: u32 },
     /// No SECURE evidence.
     Nothing,
     /// The listener is secured, but not in the way this peer promised.
@@ -81,9 +102,13 @@ pub enum Member {
     Listener { line: u32 },
     /// Its address is in a prefix of this peer.
     Prefix { peer: PeerId, line: u32 },
-    /// A prefix matches, but `direction` excludes this one.
+    /// Its certificate proves a name of this peer.
+    Name { peer: PeerId, line: u32 },
+    /// Its certificate says one peer, its address on a secured listener another.
+    Contradiction { line: u32 },
+    /// A prefix or name matches, but `direction` excludes this one.
     WrongDirection { peer: PeerId, line: u32 },
-    /// A prefix matches a peer that has no `secured_by`: listed for its terms only.
+    /// A prefix or name matches a peer that has no `secured_by`: listed for its terms only.
     Stranger { peer: PeerId, line: u32 },
     /// A served UE, which is never in T.
     Served { line: u32 },
@@ -95,16 +120,20 @@ pub enum Member {
 
 impl Evidence {
     pub fn is_trusted(&self) -> bool {
-        matches!(self.secure, Secure::Listener { .. })
-            && matches!(self.member, Member::Listener { .. } | Member::Prefix { .. })
+        matches!(self.secure, Secure::Listener { .. } | Secure::Certificate { .. })
+            && matches!(
+                self.member,
+                Member::Listener { .. } | Member::Prefix { .. } | Member::Name { .. }
+            )
     }
 
     /// The peer whose terms apply, trusted or not.
     pub fn peer(&self) -> Option<PeerId> {
         match self.member {
-            Member::Prefix { peer, .. } | Member::WrongDirection { peer, .. } | Member::Stranger { peer, .. } => {
-                Some(peer)
-            }
+            Member::Prefix { peer, .. }
+            | Member::Name { peer, .. }
+            | Member::WrongDirection { peer, .. }
+            | Member::Stranger { peer, .. } => Some(peer),
             _ => None,
         }
     }
@@ -116,11 +145,13 @@ impl Evidence {
             (Member::UntrustedListener { .. }, _) => "untrusted-listener",
             (Member::WrongDirection { .. }, _) => "wrong-direction",
             (Member::Stranger { .. }, _) => "stranger-with-terms",
+            (Member::Contradiction { .. }, _) => "contradicting-evidence",
             (Member::Nothing, _) => "no-member-evidence",
             (_, Secure::Nothing) => "no-secure-evidence",
             (_, Secure::AnotherWay { .. }) => "secured-another-way",
             (Member::Listener { .. }, _) => "trusted-listener",
             (Member::Prefix { .. }, _) => "peer-by-prefix",
+            (Member::Name { .. }, _) => "peer-by-name",
         }
     }
 
@@ -129,12 +160,14 @@ impl Evidence {
         match self.member {
             Member::Listener { line }
             | Member::Prefix { line, .. }
+            | Member::Name { line, .. }
+            | Member::Contradiction { line }
             | Member::WrongDirection { line, .. }
             | Member::Stranger { line, .. }
             | Member::Served { line }
             | Member::UntrustedListener { line } => line,
             Member::Nothing => match self.secure {
-                Secure::Listener { line } | Secure::AnotherWay { line } => line,
+                Secure::Listener { line } | Secure::Certificate { line } | Secure::AnotherWay { line } => line,
                 Secure::Nothing => 0,
             },
         }
@@ -148,15 +181,42 @@ pub(super) enum Crossing {
     Out,
 }
 
-/// Collects the evidence for whoever is at `remote`, reached through `listener`.
+/// What is known of the other end, before any header is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub listener: ListenerId,
+    pub remote: IpAddr,
+    /// Proved, or to be proved before a byte is written.
+    pub certified: Option<CertifiedName>,
+}
+
+impl Facts {
+    pub fn of_flow(flow: &Flow) -> Facts {
+        Facts {
+            listener: flow.listener,
+            remote: flow.remote.ip(),
+            certified: flow.certified,
+        }
+    }
+
+    pub fn of_destination(destination: &Destination) -> Facts {
+        Facts {
+            listener: destination.listener,
+            remote: destination.remote.ip(),
+            certified: destination.certified,
+        }
+    }
+}
+
+/// Collects the evidence for whoever is at the other end.
 ///
-/// The longest matching prefix decides which peer it is.
+/// A name that a certificate proves decides which peer it is, else the longest matching prefix.
 //= TRUST-005
 //= TRUST-011
 //= TRUST-023
 //= TRUST-025
-pub(super) fn collect(policy: &Policy, listener: ListenerId, remote: IpAddr, crossing: Crossing) -> Evidence {
-    let Some(listener) = policy.listeners.get(listener.0 as usize) else {
+pub(super) fn collect(policy: &Policy, facts: Facts, crossing: Crossing) -> Evidence {
+    let Some(listener) = policy.listeners.get(facts.listener.0 as usize) else {
         return Evidence {
             secure: Secure::Nothing,
             member: Member::Nothing,
@@ -167,49 +227,105 @@ pub(super) fn collect(policy: &Policy, listener: ListenerId, remote: IpAddr, cro
         None => Secure::Nothing,
     };
     let line = line_of(listener.peers.by);
-    match listener.peers.value {
-        PeersAre::Trusted => {
-            return Evidence {
-                secure,
-                member: Member::Listener { line },
-            };
-        }
-        PeersAre::Untrusted => {
-            return Evidence {
-                secure,
-                member: Member::UntrustedListener { line },
-            };
-        }
-        PeersAre::Ue => {
-            return Evidence {
-                secure,
-                member: Member::Served { line },
-            };
-        }
-        PeersAre::Listed => {}
+    let of_listener = match listener.peers.value {
+        PeersAre::Trusted => Some(Member::Listener { line }),
+        PeersAre::Untrusted => Some(Member::UntrustedListener { line }),
+        PeersAre::Ue => Some(Member::Served { line }),
+        PeersAre::Listed => None,
+    };
+    if let Some(member) = of_listener {
+        return Evidence { secure, member };
     }
-    let remote = remote.to_canonical();
-    let prefixes = policy.peers.iter().enumerate().flat_map(|(id, peer)| {
-        peer.prefixes
-            .iter()
-            .map(move |prefix| (PeerId(id as u16), peer, prefix))
-    });
-    let found = prefixes
-        .filter(|(_, _, prefix)| holds(prefix.value, remote))
-        .max_by_key(|(_, _, prefix)| prefix.value.prefix_len());
-    let Some((id, peer, prefix)) = found else {
-        let implicit = listener.implicit_member.value;
-        let line = line_of(listener.implicit_member.by);
+    let named = facts.certified.and_then(|name| by_name(policy, name));
+    let located = by_prefix(policy, facts.remote);
+    //= TRUST-031
+    if let (Some(named), Some(located), Secure::Listener { .. }) = (named, located, secure)
+        && named.peer != located.peer
+        && has_way(policy, named.peer)
+        && has_way(policy, located.peer)
+    {
         return Evidence {
             secure,
-            member: if implicit {
-                Member::Listener { line }
-            } else {
-                Member::Nothing
-            },
+            member: Member::Contradiction { line: named.line },
+        };
+    }
+    match named.or(located) {
+        Some(found) => of_peer(policy, listener, secure, found, crossing),
+        None => {
+            let line = line_of(listener.implicit_member.by);
+            let member = match listener.implicit_member.value {
+                true => Member::Listener { line },
+                false => Member::Nothing,
+            };
+            Evidence { secure, member }
+        }
+    }
+}
+
+/// Which of the names of a certificate counts: the one that is configured. `None` where none is, or where they are of
+/// different peers: then it is not known which of them this is.
+//= TRUST-020
+//= TRUST-031
+pub fn recognise(policy: &Policy, identities: &[String]) -> Option<CertifiedName> {
+    let names = identities.iter().map(|name| CertifiedName::of(name));
+    let mut found = names.filter_map(|name| Some((name, by_name(policy, name)?.peer)));
+    let (name, peer) = found.next()?;
+    found.all(|(_, other)| other == peer).then_some(name)
+}
+
+/// Which peer it is, and the line that says so.
+#[derive(Clone, Copy)]
+struct Found {
+    peer: PeerId,
+    line: u32,
+    by: By,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Name,
+    Prefix,
+}
+
+//= TRUST-020
+fn by_name(policy: &Policy, name: CertifiedName) -> Option<Found> {
+    policy.peers.iter().enumerate().find_map(|(id, peer)| {
+        let place = peer.certified.iter().position(|own| *own == name)?;
+        Some(Found {
+            peer: PeerId(id as u16),
+            line: peer.names.get(place).map_or(0, |name| line_of(name.by)),
+            by: By::Name,
+        })
+    })
+}
+
+fn by_prefix(policy: &Policy, remote: IpAddr) -> Option<Found> {
+    let remote = remote.to_canonical();
+    let prefixes = policy.peers.iter().enumerate().flat_map(|(id, peer)| {
+        let peer_id = PeerId(id as u16);
+        peer.prefixes.iter().map(move |prefix| (peer_id, prefix))
+    });
+    let (peer, prefix) = prefixes
+        .filter(|(_, prefix)| holds(prefix.value, remote))
+        .max_by_key(|(_, prefix)| prefix.value.prefix_len())?;
+    let line = line_of(prefix.by);
+    let by = By::Prefix;
+    Some(Found { peer, line, by })
+}
+
+fn has_way(policy: &Policy, peer: PeerId) -> bool {
+    let peer = policy.peers.get(usize::from(peer.0));
+    peer.is_some_and(|peer| peer.secured_by.is_some())
+}
+
+fn of_peer(policy: &Policy, listener: &Listener, secure: Secure, found: Found, crossing: Crossing) -> Evidence {
+    let Found { peer: id, line, by } = found;
+    let Some(peer) = policy.peers.get(usize::from(id.0)) else {
+        return Evidence {
+            secure,
+            member: Member::Nothing,
         };
     };
-    let line = line_of(prefix.by);
     let Some(promised) = peer.secured_by else {
         return Evidence {
             secure,
@@ -229,16 +345,18 @@ pub(super) fn collect(policy: &Policy, listener: ListenerId, remote: IpAddr, cro
         };
     }
     //= TRUST-003
-    let secure = match listener.secured_by {
-        Some(way) if way.value != promised.value => Secure::AnotherWay {
-            line: line_of(promised.by),
-        },
+    //= TRUST-022
+    let line_of_way = line_of(promised.by);
+    let secure = match (promised.value, by, listener.secured_by) {
+        (Security::MutualTls, By::Name, _) => Secure::Certificate { line: line_of_way },
+        (_, _, Some(way)) if way.value != promised.value => Secure::AnotherWay { line: line_of_way },
         _ => secure,
     };
-    Evidence {
-        secure,
-        member: Member::Prefix { peer: id, line },
-    }
+    let member = match by {
+        By::Name => Member::Name { peer: id, line },
+        By::Prefix => Member::Prefix { peer: id, line },
+    };
+    Evidence { secure, member }
 }
 
 /// What `IpNet::contains` says, by one shift: this is asked of every prefix, for every message.

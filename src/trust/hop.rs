@@ -1,6 +1,6 @@
 //! Who gets this.
 
-use super::evidence::{Crossing, Destination, Evidence, Member, collect};
+use super::evidence::{Crossing, Destination, Evidence, Facts, Member, collect};
 use super::origin::Origin;
 use crate::policy::{PeerId, Policy};
 
@@ -42,7 +42,7 @@ impl Hop {
     //= TRUST-010
     //= TRUST-011
     pub fn judge(policy: &Policy, destination: Destination) -> Hop {
-        let evidence = collect(policy, destination.listener, destination.remote.ip(), Crossing::Out);
+        let evidence = collect(policy, Facts::of_destination(&destination), Crossing::Out);
         Hop::of(destination, evidence)
     }
 

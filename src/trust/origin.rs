@@ -1,6 +1,6 @@
 //! Who sent this.
 
-use super::evidence::{Crossing, Evidence, Flow, Member, collect};
+use super::evidence::{Crossing, Evidence, Facts, Flow, Member, collect};
 use crate::policy::{PeerId, Policy};
 
 /// Where a message came from, judged once on receipt from transport facts alone.
@@ -27,7 +27,7 @@ impl Origin {
     /// Judges the sender of what arrived on `flow`.
     //= TRUST-010
     pub fn judge(policy: &Policy, flow: Flow) -> Origin {
-        let evidence = collect(policy, flow.listener, flow.remote.ip(), Crossing::In);
+        let evidence = collect(policy, Facts::of_flow(&flow), Crossing::In);
         let standing = match evidence.member {
             Member::Served { .. } => Standing::Served,
             _ if evidence.is_trusted() => Standing::Trusted,

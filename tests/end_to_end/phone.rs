@@ -2,8 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rustls::{ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use sipveil::engine::SendId;
 use sipveil::sip::Transport;
 
@@ -27,6 +29,41 @@ enum Line {
         stream: TcpStream,
         read: Vec<u8>,
     },
+    Secured {
+        stream: Secured,
+        read: Vec<u8>,
+    },
+}
+
+/// TLS, whichever end of it.
+enum Secured {
+    Client(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Server(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Read for Secured {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Secured::Client(stream) => stream.read(buffer),
+            Secured::Server(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Secured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Secured::Client(stream) => stream.write(bytes),
+            Secured::Server(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Secured::Client(stream) => stream.flush(),
+            Secured::Server(stream) => stream.flush(),
+        }
+    }
 }
 
 impl Phone {
@@ -65,6 +102,57 @@ impl Phone {
         }
     }
 
+    /// On a connection whose handshake is over.
+    pub fn secured((connection, stream): (ClientConnection, TcpStream)) -> Phone {
+        let address = stream.local_addr().unwrap();
+        let stream = Secured::Client(Box::new(StreamOwned::new(connection, stream)));
+        Phone {
+            address,
+            line: Line::Secured {
+                stream,
+                read: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes one connection and carries out the handshake as its server.
+    pub fn accepts(listener: &TcpListener, config: Arc<ServerConfig>) -> std::io::Result<Phone> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut connection = ServerConnection::new(config).unwrap();
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        let stream = Secured::Server(Box::new(StreamOwned::new(connection, stream)));
+        Ok(Phone {
+            address: listener.local_addr()?,
+            line: Line::Secured {
+                stream,
+                read: Vec::new(),
+            },
+        })
+    }
+
+    /// Whether the other side ends the connection before it says anything.
+    pub fn is_closed(&mut self) -> bool {
+        match &mut self.line {
+            Line::Connected { stream, .. } => !matches!(stream.read(&mut [0]), Ok(1)),
+            Line::Secured { stream, .. } => !matches!(stream.read(&mut [0]), Ok(1)),
+            Line::Datagrams { .. } | Line::Listening(_) => panic!("there is no connection"),
+        }
+    }
+
+    /// What the proxy showed.
+    pub fn server_certificate(&self) -> Option<Vec<u8>> {
+        match &self.line {
+            Line::Secured {
+                stream: Secured::Client(stream),
+                ..
+            } => Some(stream.conn.peer_certificates()?.first()?.to_vec()),
+            _ => None,
+        }
+    }
+
     /// Datagrams go here from now on.
     pub fn calls(mut self, to: SocketAddr) -> Phone {
         if let Line::Datagrams { proxy, .. } = &mut self.line {
@@ -76,6 +164,7 @@ impl Phone {
     pub fn via_transport(&self) -> &'static str {
         match self.line {
             Line::Datagrams { .. } => "UDP",
+            Line::Secured { .. } => "TLS",
             _ => "TCP",
         }
     }
@@ -88,6 +177,7 @@ impl Phone {
             }
             Line::Listening(_) => panic!("nobody is connected"),
             Line::Connected { stream, .. } => stream.write_all(text.as_bytes()).unwrap(),
+            Line::Secured { stream, .. } => stream.write_all(text.as_bytes()).unwrap(),
         }
     }
 
@@ -128,6 +218,7 @@ impl Phone {
                 (buffer[..length].to_vec(), Transport::Udp)
             }
             Line::Connected { stream, read } => (framed(stream, read), Transport::Tcp),
+            Line::Secured { stream, read } => (framed(stream, read), Transport::Tls),
             Line::Listening(_) => unreachable!("connected above"),
         };
         Sent {
@@ -142,7 +233,7 @@ impl Phone {
 }
 
 /// One message off a stream; what follows it stays in `read`.
-fn framed(stream: &mut TcpStream, read: &mut Vec<u8>) -> Vec<u8> {
+fn framed(stream: &mut impl Read, read: &mut Vec<u8>) -> Vec<u8> {
     let mut buffer = [0; 4096];
     loop {
         if let Some(head) = read.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -572,6 +572,7 @@ impl Storm {
             local: address(local),
             remote: address(remote),
             connection: stream.then_some(ConnectionId(sender as u64)),
+            certified: None,
         }
     }
 

@@ -275,3 +275,47 @@ fn questions_have_a_maximum_too() {
     assert!(sent[0].row("Retry-After").is_some());
     assert!(world.pass(Duration::from_secs(1)).len() <= 2);
 }
+
+/// The nearer to full, the more a request must matter: a call that cannot be ended costs more than one that cannot begin.
+//= SEC-009 type=test
+#[test]
+fn what_ends_a_call_is_served_when_nothing_else_is() {
+    let mut world = World::new(&(wide() + "[limits]\ntransactions_max = 32\n"));
+    let mut next = 0;
+    let mut asks = |world: &mut World, method: &str, tag: &str| {
+        next += 1;
+        let text = request(method, "net.example", &format!("n{next}"), "");
+        let text = text.replace("To: <sip:bob@net.example>", &format!("To: <sip:bob@net.example>{tag}"));
+        let sent = world.packet("core", CORE, &text);
+        starts(&sent).iter().all(|start| !start.starts_with("SIP/2.0 503"))
+    };
+    let mut fill_until_refused = |world: &mut World, method: &str| {
+        let taken = (0..40).take_while(|_| asks(world, method, "")).count();
+        (taken, asks(world, "BYE", ";tag=b"))
+    };
+    assert_eq!(fill_until_refused(&mut world, "OPTIONS"), (24, true));
+    assert_eq!(fill_until_refused(&mut world, "SUBSCRIBE"), (1, true));
+    assert_eq!(fill_until_refused(&mut world, "INVITE"), (3, true));
+    assert_eq!(world.engine.transactions(), 31);
+    assert!(asks(&mut world, "INFO", ";tag=b"), "in a dialog, the last place");
+    assert!(!asks(&mut world, "BYE", ";tag=b"), "the maximum is one for everybody");
+    assert_eq!(world.engine.transactions(), 32);
+}
+
+//= SEC-009 type=test
+#[test]
+fn a_stranger_that_asks_again_and_again_gets_silence_and_others_answers() {
+    let mut world = World::new(&(wide() + "[limits]\noptions_per_second_max = 10\n"));
+    let asks = |world: &mut World, number: u32, from: &str| {
+        let text = request("OPTIONS", "net.example", &format!("o{number}"), "Max-Forwards: 0\r\n").replace(CORE, from);
+        let listener = if from == CORE { "core" } else { "net" };
+        world.packet(listener, from, &text).len()
+    };
+    let answered: usize = (0..1000).map(|number| asks(&mut world, number, NET)).sum();
+    assert_eq!(answered, 10);
+    assert_eq!(asks(&mut world, 2000, SECOND), 1, "another source");
+    let trusted: usize = (3000..3100).map(|number| asks(&mut world, number, CORE)).sum();
+    assert_eq!(trusted, 100, "a member of T");
+    world.pass(Duration::from_secs(1));
+    assert_eq!(asks(&mut world, 4000, NET), 1, "the next second");
+}

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use sipveil::locate::{Answer, Data, Kind, Question, Record};
+
 use super::dice::Dice;
 
 /// An address where nobody is.
@@ -42,4 +44,19 @@ pub fn resolve(name: &str, names: Names, dice: &mut Dice) -> (Duration, Vec<IpAd
         _ => {}
     }
     (Duration::from_millis(1 + dice.below(most) as u64), addresses)
+}
+
+/// What a name server says that knows these addresses, and no services.
+pub fn answer(question: &Question, addresses: &[IpAddr]) -> Answer {
+    let lifetime = Duration::from_secs(1);
+    if question.kind != Kind::A || addresses.is_empty() {
+        let lifetime = Some(lifetime);
+        return Answer::Nothing { lifetime };
+    }
+    let record = |address: &IpAddr| Record {
+        owner: question.name.clone(),
+        data: Data::Address(*address),
+    };
+    let records = addresses.iter().map(record).collect();
+    Answer::Found { records, lifetime }
 }

@@ -205,6 +205,7 @@ impl Node {
             local: to,
             remote: from,
             connection,
+            certified: None,
         };
         self.handle(at, Input::Packet { flow, bytes })
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sipveil::engine::{Input, LocateId, Output, SendId};
+use sipveil::locate::{Answer, Kind};
 use sipveil::trust::Destination;
 
 use super::dice::Dice;
-use super::names::{NOBODY, resolve};
+use super::names::{NOBODY, answer, resolve};
 use super::node::{NODES, Node, Policies};
 use super::oracle::{self, Oracle, Tally};
 use super::person::{Person, Place};
@@ -47,7 +48,7 @@ enum Happening {
         node: usize,
         life: u32,
         id: LocateId,
-        addresses: Vec<IpAddr>,
+        answer: Answer,
     },
     Alarm {
         phone: usize,
@@ -216,8 +217,8 @@ impl Run {
                 node,
                 life,
                 id,
-                addresses,
-            } if self.nodes[node].life == life => self.feed(node, Input::Located { id, addresses }),
+                answer,
+            } if self.nodes[node].life == life => self.feed(node, Input::Located { id, answer }),
             Happening::Unreachable { .. } | Happening::Located { .. } => Ok(()),
             Happening::Alarm { phone, alarm } => {
                 self.with_phone(phone, |phone, out| phone.alarm(alarm, out));
@@ -297,16 +298,17 @@ impl Run {
                     }
                     self.transmit(from, to, bytes);
                 }
-                Output::Locate { id, name } => {
-                    let (after, addresses) = resolve(&name, self.weather.names, &mut self.dice);
-                    self.hopeless |= addresses.iter().all(|address| *address == NOBODY);
+                Output::Locate { id, question } => {
+                    let (after, addresses) = resolve(question.name.as_str(), self.weather.names, &mut self.dice);
+                    let answer = answer(&question, &addresses);
+                    self.hopeless |= question.kind == Kind::A && addresses.iter().all(|address| *address == NOBODY);
                     self.enter(
                         after,
                         Happening::Located {
                             node,
                             life,
                             id,
-                            addresses,
+                            answer,
                         },
                     );
                 }

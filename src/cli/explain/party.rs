@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::policy::{Bind, Listener, ListenerId, Peer, PeersAre, Policy, Security, Stated, StatedBy};
+use crate::policy::{Bind, CertifiedName, Listener, ListenerId, Peer, PeersAre, Policy, Security, Stated, StatedBy};
 use crate::sip::Transport;
 use crate::trust::{Bound, Destination, Flow};
 
@@ -12,6 +12,8 @@ pub(super) struct Place {
     pub listener: ListenerId,
     pub remote: SocketAddr,
     bind: Bind,
+    /// What its certificate proves.
+    certified: Option<CertifiedName>,
 }
 
 /// Which end of the message.
@@ -36,6 +38,8 @@ pub(super) enum Unknown {
     },
     #[error("peer `{0}` has no prefixes: give one of its addresses instead")]
     NoPrefix(String),
+    #[error("peer `{0}` is secured by mutual-tls, and no listener where [[peer]] decides binds tls://")]
+    NoTls(String),
     #[error("no listener has an address of the family of {0}")]
     Family(IpAddr),
 }
@@ -101,6 +105,7 @@ impl Place {
             local: self.bind.address,
             remote: self.remote,
             connection: None,
+            certified: self.certified,
         }
     }
 
@@ -110,6 +115,7 @@ impl Place {
             transport: self.bind.transport,
             remote: self.remote,
             connection: None,
+            certified: self.certified,
         }
     }
 }
@@ -147,11 +153,15 @@ fn at(id: ListenerId, listener: &Listener, remote: SocketAddr) -> Option<Place> 
         listener: id,
         remote,
         bind: bind.value,
+        certified: None,
     })
 }
 
 /// A peer is where `[[peer]]` decides; there, rather where its own way of being secured is that of the listener.
 fn of_peer(policy: &Policy, peer: &Peer) -> Result<Place, Unknown> {
+    if peer.secured_by.is_some_and(|by| by.value == Security::MutualTls) {
+        return by_certificate(policy, peer).ok_or_else(|| Unknown::NoTls(peer.name.value.clone()));
+    }
     let prefixes = || peer.prefixes.iter().map(|prefix| prefix.value);
     let remotes: Vec<SocketAddr> = prefixes()
         .filter_map(|prefix| prefix.hosts().next())
@@ -173,6 +183,24 @@ fn of_peer(policy: &Policy, peer: &Peer) -> Result<Place, Unknown> {
         Some(place) => Ok(place),
         None => of_address(policy, *first),
     }
+}
+
+/// A peer known by its certificate, connected by TLS.
+fn by_certificate(policy: &Policy, peer: &Peer) -> Option<Place> {
+    listeners(policy)
+        .filter(|(_, listener)| listener.peers.value == PeersAre::Listed)
+        .find_map(|(id, listener)| {
+            let bind = listener.bind.iter().find(|bind| bind.value.transport.is_tls())?.value;
+            let same_family = |address: &IpAddr| address.is_ipv4() == bind.address.is_ipv4();
+            let own = peer.prefixes.iter().filter_map(|prefix| prefix.value.hosts().next());
+            let remote = own.chain(SOMEWHERE).find(same_family)?;
+            Some(Place {
+                listener: id,
+                remote: SocketAddr::new(remote, PORT),
+                bind,
+                certified: peer.certified.first().copied(),
+            })
+        })
 }
 
 /// An address alone: the listener where a peer of that prefix is, else the first where strangers can be, else the first.
@@ -234,11 +262,13 @@ fn made_up(policy: &mut Policy, class: PeersAre) -> Place {
         secured_by: (class == PeersAre::Trusted).then(|| built_in(Security::Physical)),
         implicit_member: built_in(false),
         advertise: None,
+        tls: None,
     });
     Place {
         listener: id,
         remote: SocketAddr::new(SOMEWHERE[0], PORT),
         bind,
+        certified: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    policy::{listening, one},
+    policy::{limited, listening, one},
     toy::{Heard, PATIENCE, row, start},
 };
 use crate::{net::udp::BATCH, sip::Transport};
@@ -102,6 +102,32 @@ fn keep_alives_and_stun_are_no_messages() {
     }
     peer.send_to(b"\r\nMESSAGE", running.bound[0].address).unwrap();
     assert_eq!(heard.recv_timeout(PATIENCE), Ok(Heard::Packet { worker: 0, length: 9 }));
+}
+
+//= TPT-006 type=test
+//= SEC-009 type=test
+#[test]
+fn a_binding_request_is_answered_as_often_as_allowed() {
+    let (running, _heard) = start(limited(|limits| limits.options_per_second_max = 1)).unwrap();
+    let peer = peer();
+    let request = *b"\x00\x01\x00\x00\x21\x12\xa4\x42transaction.";
+    peer.send_to(&request, running.bound[0].address).unwrap();
+    let mut answer = [0; 100];
+    let length = peer.recv(&mut answer).unwrap();
+    assert_eq!(
+        (length, &answer[..2], &answer[8..20]),
+        (32, &b"\x01\x01"[..], &request[8..])
+    );
+    let port = u16::from_be_bytes([answer[26], answer[27]]) ^ 0x2112;
+    assert_eq!(port, peer.local_addr().unwrap().port());
+    // A few seconds' allowance at most for a hundred of them, whatever the clock does meanwhile.
+    for _ in 0..100 {
+        peer.send_to(&request, running.bound[0].address).unwrap();
+    }
+    peer.send_to(b"OPTIONS x", running.bound[0].address).unwrap();
+    let answers = std::iter::from_fn(|| peer.recv(&mut answer).ok().map(|_| answer[0]));
+    let before = answers.take_while(|first| *first == 1).count();
+    assert!(before < 50, "{before} answers");
 }
 
 #[test]

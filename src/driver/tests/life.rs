@@ -2,11 +2,11 @@ use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use super::{
     datagrams::{answer, peer},
-    policy::{listening, one},
+    policy::{listening, one, tls},
     toy::{Heard, PATIENCE, Peer, start},
 };
 use crate::{
-    driver::{ListenersChanged, StartError},
+    driver::{ListenersChanged, NotReloaded, StartError},
     sip::Transport,
 };
 
@@ -47,13 +47,18 @@ fn two_proxies_do_not_share_a_port() {
     assert!(matches!(start(Arc::new(second)), Err(StartError::Bind(_))));
 }
 
+//= SEC-002 type=test
 #[test]
-fn a_transport_this_build_lacks_is_refused() {
-    let policy = listening(1, &[("access", &[(Transport::Tls, "127.0.0.1:0")])]);
-    let Err(StartError::Bind(error)) = start(Arc::new(policy)) else {
+fn without_its_certificate_nothing_opens() {
+    let mut policy = listening(1, &[("access", &[(Transport::Tls, "127.0.0.1:0")])]);
+    policy.listeners[0].tls = Some(tls("/nowhere/edge.pem"));
+    let Err(StartError::Tls(error)) = start(Arc::new(policy)) else {
         panic!("started");
     };
-    assert!(error.to_string().contains("tls://127.0.0.1:0"), "{error}");
+    assert!(
+        error.to_string().starts_with("/nowhere/edge.pem: cannot be read"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -133,7 +138,8 @@ fn a_reload_that_moves_listeners_changes_nothing() {
         listening(1, &[("a", udp)]),
         listening(1, &[("a", udp), ("b", &[(Transport::Udp, "127.0.0.2:0")])]),
     ] {
-        assert_eq!(running.reload(Arc::new(changed)), Err(ListenersChanged));
+        let refused = running.reload(Arc::new(changed));
+        assert!(matches!(refused, Err(NotReloaded::Listeners(ListenersChanged))));
     }
     running.stop();
     assert_eq!(running.join(), Ok(()));

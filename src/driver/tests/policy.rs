@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     policy::{
-        Bind, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy, SpecT, Stated,
-        StatedBy, Undetermined,
+        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy,
+        SpecT, Stated, StatedBy, Tls, Undetermined,
         privacy::{DialogDowngrade, RemotePartyId, Unprovidable},
         spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
     },
@@ -65,6 +65,18 @@ fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
         secured_by: None,
         implicit_member: stated(false),
         advertise: None,
+        tls: None,
+    }
+}
+
+/// One file for everything.
+pub fn tls(file: &str) -> Tls {
+    Tls {
+        certificate: stated(file.to_owned()),
+        key: stated(file.to_owned()),
+        client_ca: None,
+        client_certificate: stated(ClientCertificate::Required),
+        ca: None,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     engine::{Input, Now, SendId},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
-    policy::{ListenerId, Policy},
+    policy::{CertifiedName, ListenerId, Policy},
     sip::Transport,
     trust::{ConnectionId, Flow, evidence::Destination},
 };
@@ -100,6 +100,7 @@ impl Toy {
                 transport,
                 remote,
                 connection,
+                certified: None,
             };
             let message = Message {
                 bytes: message.clone(),
@@ -196,6 +197,7 @@ impl Toy {
             transport,
             remote: remote.parse().unwrap(),
             connection,
+            certified: None,
         };
         let bytes = Bytes::from(bytes);
         self.sent += 1;
@@ -249,6 +251,10 @@ impl Decides for Toy {
 
     fn transactions(&self) -> usize {
         self.transactions
+    }
+
+    fn host(&self, _certified: CertifiedName) -> Option<String> {
+        None
     }
 }
 

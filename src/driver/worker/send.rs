@@ -12,7 +12,9 @@ use crate::{
         Cleared,
         flows::{Ends, Flows, NotQueued, Way},
         handover::{Event, Sending},
+        handshake::{Handshake, Security},
         tcp::{self, Origin, Report},
+        tls::server_name,
     },
     sip::Transport,
     trust::{ConnectionId, evidence::Destination},
@@ -84,10 +86,26 @@ impl<D: Decides> Worker<D> {
                 && bound.address.is_ipv4() == way.remote.is_ipv4()
         })?;
         let origin = Origin::Ours(from.address);
+        let handshake = self.towards(&way)?;
         let ends = self.flows.open(way).ok()?;
         let id = ends.id;
-        self.spawn(ends, origin);
+        self.spawn(ends, origin, handshake);
         Some(id)
+    }
+
+    /// `None`: this way cannot be gone. Over WebSocket the other side connects, always.
+    //= TPT-010
+    fn towards(&self, way: &Way) -> Option<Handshake> {
+        match way.transport {
+            Transport::Tcp => Some(plainly(Security::None)),
+            Transport::Tls => {
+                let side = self.certificates.of(way.listener)?;
+                let host = |name| self.engine.host(name);
+                let name = server_name(way.certified?, way.remote.ip(), host)?;
+                Some(plainly(Security::Connect(side.client, name)))
+            }
+            Transport::Udp | Transport::Ws | Transport::Wss => None,
+        }
     }
 
     pub(super) fn accepted(&mut self, bind: usize, stream: TcpStream) {
@@ -99,20 +117,30 @@ impl<D: Decides> Worker<D> {
             listener: bound.listener,
             transport: bound.transport,
             remote,
+            certified: None,
+        };
+        let security = match (bound.transport.is_tls(), self.certificates.of(bound.listener)) {
+            (false, _) => Security::None,
+            (true, Some(side)) => Security::Accept(side.server, Arc::clone(&self.policy)),
+            (true, None) => return self.counters.connections_refused.add(1),
+        };
+        let handshake = Handshake {
+            security,
+            web_socket: matches!(bound.transport, Transport::Ws | Transport::Wss),
         };
         match self.flows.accept(way) {
-            Ok(ends) => self.spawn(ends, Origin::Accepted(stream)),
+            Ok(ends) => self.spawn(ends, Origin::Accepted(stream), handshake),
             Err(_) => self.counters.connections_refused.add(1),
         }
     }
 
-    fn spawn(&self, ends: Ends<D::Message>, origin: Origin) {
+    fn spawn(&self, ends: Ends<D::Message>, origin: Origin, handshake: Handshake) {
         let report = Report {
             worker: self.index,
             tasks: self.to_tasks.clone(),
             handover: Arc::clone(&self.handover),
         };
-        tokio::spawn(tcp::run(ends, origin, self.policy.limits.clone(), report));
+        tokio::spawn(tcp::run(ends, origin, handshake, self.policy.limits.clone(), report));
     }
 
     pub(super) fn locate(&mut self, id: LocateId, question: &Question) {
@@ -144,4 +172,9 @@ impl<D: Decides> Worker<D> {
         let inbox = self.handover.inbox(worker).ok_or(())?;
         inbox.try_send(event).map_err(|_| ())
     }
+}
+
+fn plainly(security: Security) -> Handshake {
+    let web_socket = false;
+    Handshake { security, web_socket }
 }

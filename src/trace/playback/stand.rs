@@ -75,12 +75,14 @@ impl Stand {
             local: captured.dst,
             remote: captured.src,
             connection,
+            certified: None,
         };
         let to = Destination {
             listener: listener_of(captured.dst, at_destination, at_source),
             transport,
             remote: captured.dst,
             connection,
+            certified: None,
         };
         (from, to)
     }
@@ -93,6 +95,7 @@ impl Stand {
             local: remote,
             remote,
             connection: None,
+            certified: None,
         };
         let fits = |listener: &ListenerId| {
             let origin = Origin::judge(&self.policy, flow(*listener));
@@ -143,5 +146,6 @@ fn imagined(peers: PeersAre, way: Security) -> Listener {
         secured_by: Some(built_in(way)),
         implicit_member: built_in(false),
         advertise: Some(built_in(NAME.to_owned())),
+        tls: None,
     }
 }

@@ -1,0 +1,146 @@
+//! What each listener with TLS shows and believes, read from its files and renewed while connections live.
+//!
+//! A renewal holds for the next handshake; open connections keep what they proved. It is all or nothing: when one file does
+//! not load, everything stays as it was. Nothing is resumed: every connection proves itself anew.
+
+mod files;
+mod names;
+mod verify;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use rustls::{
+    ClientConfig, ServerConfig,
+    client::Resumption,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::NoServerSessionStorage,
+    version::{TLS12, TLS13},
+};
+
+use crate::policy::{ListenerId, Policy, Tls};
+use files::{Material, Stamp};
+pub(crate) use names::{identities, server_name};
+use verify::Believed;
+
+/// Why there is no TLS. The text names the file and what to do; it shows no key.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{}: cannot be read: {source}\n  check `tls` of the listener and who may read the file", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: everybody may read this key\n  run: chmod 600 {}", path.display(), path.display())]
+    EverybodyMayRead { path: PathBuf },
+    #[error("{}: {what}\n  it must be PEM, as `openssl` writes it", path.display())]
+    Malformed { path: PathBuf, what: &'static str },
+    #[error("{}: does not go with its key: {source}\n  check that `certificate` and `key` belong together", path.display())]
+    Unusable { path: PathBuf, source: rustls::Error },
+}
+
+/// The two ends of one listener.
+#[derive(Clone)]
+pub(crate) struct Side {
+    pub server: Arc<ServerConfig>,
+    pub client: Arc<ClientConfig>,
+}
+
+/// All of them, by listener. Shared by the workers; touched for a handshake, never for a message.
+pub(crate) struct Certificates {
+    sides: RwLock<Arc<Sides>>,
+    /// As of the last look, loaded or not.
+    stamps: Mutex<Vec<Stamp>>,
+}
+
+type Sides = Vec<Option<Side>>;
+
+impl Certificates {
+    //= TPT-008
+    pub fn load(policy: &Policy) -> Result<Certificates, TlsError> {
+        let stamps = stamps(policy);
+        Ok(Certificates {
+            sides: RwLock::new(Arc::new(sides(policy)?)),
+            stamps: Mutex::new(stamps),
+        })
+    }
+
+    /// What holds now. `None`: the listener has no TLS.
+    pub fn of(&self, listener: ListenerId) -> Option<Side> {
+        let sides = Arc::clone(&self.sides.read().unwrap_or_else(PoisonError::into_inner));
+        sides.get(usize::from(listener.0))?.clone()
+    }
+
+    /// Reads all files again. On a failure nothing changes.
+    pub fn renew(&self, policy: &Policy) -> Result<(), TlsError> {
+        let stamps = stamps(policy);
+        let fresh = sides(policy);
+        *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
+        *self.sides.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh?);
+        Ok(())
+    }
+
+    /// [`Certificates::renew`] if a file is another than at the last look; whether it was.
+    pub fn renew_if_changed(&self, policy: &Policy) -> Result<bool, TlsError> {
+        if *self.stamps.lock().unwrap_or_else(PoisonError::into_inner) == stamps(policy) {
+            return Ok(false);
+        }
+        self.renew(policy).map(|()| true)
+    }
+}
+
+fn tables(policy: &Policy) -> impl Iterator<Item = &Tls> {
+    policy.listeners.iter().filter_map(|listener| listener.tls.as_ref())
+}
+
+fn stamps(policy: &Policy) -> Vec<Stamp> {
+    tables(policy).flat_map(files::named).map(Stamp::of).collect()
+}
+
+fn sides(policy: &Policy) -> Result<Sides, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let listeners = policy.listeners.iter();
+    listeners
+        .map(|listener| listener.tls.as_ref().map(|tls| side(tls, &provider)).transpose())
+        .collect()
+}
+
+fn side(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Side, TlsError> {
+    let Material {
+        chain,
+        key,
+        client_ca,
+        ca,
+    } = files::read(tls)?;
+    let unusable = |source| TlsError::Unusable {
+        path: PathBuf::from(&tls.certificate.value),
+        source,
+    };
+    let versions = [&TLS13, &TLS12];
+    let server = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&versions)
+        .map_err(unusable)?;
+    let server = match client_ca {
+        Some(anchors) => {
+            let believed = Believed::new(anchors, provider);
+            server.with_client_cert_verifier(Arc::new(verify::Clients::new(believed, tls.client_certificate.value)))
+        }
+        None => server.with_no_client_auth(),
+    };
+    let mut server = server
+        .with_single_cert(chain.clone(), key.clone_key())
+        .map_err(unusable)?;
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    let mut client = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&versions)
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verify::Servers::new(Believed::new(ca, provider))))
+        .with_client_auth_cert(chain, key)
+        .map_err(unusable)?;
+    client.resumption = Resumption::disabled();
+    Ok(Side {
+        server: Arc::new(server),
+        client: Arc::new(client),
+    })
+}
