@@ -41,6 +41,7 @@ use crate::{
         stun,
         tls::Certificates,
         udp::{Datagram, Landing, Sender, Socket},
+        unreachable::{self, Notices},
     },
     pcscf::Learned,
     policy::Policy,
@@ -135,6 +136,10 @@ impl<D: Decides> Worker<D> {
         let dns = Dns::of(&policy.dns);
         let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
         let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
+        for (index, (_, socket)) in sockets.datagrams.iter().enumerate() {
+            let (own, handover) = (to_tasks.clone(), Arc::clone(&post.handover));
+            tokio::spawn(unreachable::tell(Notices::of(socket)?, index, own, handover));
+        }
         let datagrams = sockets.datagrams.into_iter();
         let opened = datagrams.map(|(bound, socket)| Socket::new(bound, socket));
         let opened = opened.collect::<io::Result<Vec<_>>>()?;
@@ -298,6 +303,11 @@ impl<D: Decides> Worker<D> {
                 }
                 Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
+                Event::Unreachable { socket, remote } => {
+                    if let Some(socket) = self.sockets.get_mut(socket) {
+                        socket.unreachable(remote, &mut self.failed);
+                    }
+                }
             }
         }
         self.events = events;

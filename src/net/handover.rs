@@ -27,6 +27,11 @@ pub(crate) enum Event<M> {
         bytes: Bytes,
         fault: FramingError,
     },
+    /// ICMP came for the datagram socket of this index: this peer cannot be reached.
+    Unreachable {
+        socket: usize,
+        remote: std::net::SocketAddr,
+    },
     /// A new connection, on the bind of this index among the stream binds of the worker.
     Accepted {
         bind: usize,

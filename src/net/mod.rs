@@ -19,6 +19,7 @@ pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod udp;
 pub(crate) mod ws;
+pub(crate) mod unreachable;
 
 use bytes::Bytes;
 

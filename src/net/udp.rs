@@ -31,6 +31,12 @@ const FEW: usize = 4;
 /// Datagrams waiting for room in one socket; beyond: the oldest is dropped.
 pub(crate) const QUEUE_MAX: usize = 4096;
 
+/// Datagrams remembered after they left, in case ICMP comes back; beyond: the oldest is forgotten.
+const GONE_MAX: usize = 1024;
+
+/// Times in a row that the kernel may refuse a datagram for the sake of another.
+const REFUSALS_MAX: u32 = 2;
+
 /// Room for any datagram. Not a power of two, so that the first lines of all buffers do not fall into the same cache sets.
 //= MSG-012
 const BUFFER_BYTES: usize = 65_535 + 1_089;
@@ -100,6 +106,8 @@ pub(crate) struct Socket<M> {
     queue: VecDeque<(SendId, M)>,
     /// More arrived at once than a small call takes.
     busy: bool,
+    /// Where the last datagrams went that somebody may hear a failure of, newest last.
+    gone: VecDeque<(SendId, SocketAddr)>,
     /// The kernel said it has no room; it will tell when it has.
     full: bool,
 }
@@ -113,6 +121,7 @@ impl<M: Cleared> Socket<M> {
             headers: Headers::preallocate(BATCH, None),
             queue: VecDeque::with_capacity(BATCH),
             busy: false,
+            gone: VecDeque::new(),
             full: false,
         })
     }
@@ -193,6 +202,7 @@ impl<M: Cleared> Socket<M> {
 
     /// Sends what is queued, until all is gone or the kernel has no room. Appends the ids of what cannot be sent.
     pub fn flush(&mut self, sender: &mut Sender, failed: &mut Vec<SendId>) {
+        let mut refusals = 0;
         while !self.full && !self.queue.is_empty() {
             let sent = self.udp.try_io(Interest::WRITABLE, || {
                 Ok(match self.queue.len() {
@@ -201,13 +211,41 @@ impl<M: Cleared> Socket<M> {
                 })
             });
             match sent {
-                Ok(sent) => drop(self.queue.drain(..sent)),
+                Ok(sent) => {
+                    refusals = 0;
+                    self.note_gone(sent);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It may speak of a datagram sent earlier, once (see `unreachable`).
+                Err(_) if refusals < REFUSALS_MAX => refusals += 1,
                 // The kernel stops at the first datagram it will not take: that one failed, the rest is tried again.
-                Err(_) => failed.extend(self.queue.pop_front().map(|(id, _)| id)),
+                Err(_) => {
+                    refusals = 0;
+                    failed.extend(self.queue.pop_front().map(|(id, _)| id));
+                }
             }
         }
+    }
+}
+
+impl<M: Cleared> Socket<M> {
+    /// So many left from the front of the queue.
+    fn note_gone(&mut self, sent: usize) {
+        for (id, message) in self.queue.drain(..sent).filter(|(id, _)| *id != SendId(0)) {
+            if self.gone.len() == GONE_MAX {
+                self.gone.pop_front();
+            }
+            self.gone.push_back((id, message.destination().remote));
+        }
+    }
+
+    /// ICMP says that somebody cannot be reached: what was sent there last has failed.
+    //= LOC-004
+    pub fn unreachable(&mut self, remote: SocketAddr, failed: &mut Vec<SendId>) {
+        let lost = self.gone.iter().filter(|(_, to)| *to == remote).map(|(id, _)| *id);
+        failed.extend(lost);
+        self.gone.retain(|(_, to)| *to != remote);
     }
 }
 
@@ -271,7 +309,7 @@ fn send<M: Cleared, const N: usize>(
     .count())
 }
 
-fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+pub(super) fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     match storage.as_sockaddr_in() {
         Some(address) => Some(SocketAddr::from(*address)),
         None => storage.as_sockaddr_in6().map(|address| SocketAddr::from(*address)),

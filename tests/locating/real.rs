@@ -90,3 +90,21 @@ fn message(caller: &Phone, number: u32) -> String {
          Call-ID: call-{number}\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
     )
 }
+
+//= LOC-004 type=test
+#[test]
+fn a_closed_port_makes_room_for_the_next_hop_at_once() {
+    let mut callee = Phone::on_udp();
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = TempDir::new().unwrap();
+    let hops = format!("sip:{closed}\", \"sip:{}", callee.address);
+    let node = Node::start(folder.path(), &policy(ANYWHERE, &hops, "sip:127.0.0.1:9", ""));
+    let mut caller = Phone::on_udp().calls(node.address("core", "udp"));
+    let dialog = Dialog {
+        call_id: "past-a-closed-port",
+        privacy: "",
+    };
+    // Without a word of ICMP it would take 32 seconds, longer than a phone here waits.
+    call(&dialog, &mut caller, &mut callee);
+    node.stop();
+}
