@@ -63,7 +63,6 @@ fn read(path: &Path) -> Result<Policy, Exit> {
 /// `RUST_LOG` chooses what is written; `info` when it is not set.
 fn log_to_standard_error() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    //= LI-008
     // The resolver writes down whom it is asked for.
     let filter = ["hickory_net=off", "hickory_proto=off", "hickory_resolver=off"]
         .iter()

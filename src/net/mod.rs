@@ -18,8 +18,8 @@ pub(crate) mod stun;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod udp;
-pub(crate) mod ws;
 pub(crate) mod unreachable;
+pub(crate) mod ws;
 
 use bytes::Bytes;
 

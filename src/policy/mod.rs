@@ -3,8 +3,8 @@
 //! Promises that a `Policy` in hand is whole: there is no half-checked policy. Knows nothing of TOML (that is
 //! `config`), of sockets or of messages.
 
-pub mod dns;
 pub mod certified;
+pub mod dns;
 pub mod domain;
 pub mod evidence;
 pub mod limits;
@@ -17,8 +17,8 @@ pub mod spec_t;
 pub mod tls;
 pub mod word;
 
-pub use dns::Dns;
 pub use certified::CertifiedName;
+pub use dns::Dns;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
 pub use limits::Limits;

@@ -213,12 +213,9 @@ impl Run {
             Happening::Unreachable { node, life, id } if self.nodes[node].life == life => {
                 self.feed(node, Input::SendFailed(id))
             }
-            Happening::Located {
-                node,
-                life,
-                id,
-                answer,
-            } if self.nodes[node].life == life => self.feed(node, Input::Located { id, answer }),
+            Happening::Located { node, life, id, answer } if self.nodes[node].life == life => {
+                self.feed(node, Input::Located { id, answer })
+            }
             Happening::Unreachable { .. } | Happening::Located { .. } => Ok(()),
             Happening::Alarm { phone, alarm } => {
                 self.with_phone(phone, |phone, out| phone.alarm(alarm, out));
@@ -302,15 +299,7 @@ impl Run {
                     let (after, addresses) = resolve(question.name.as_str(), self.weather.names, &mut self.dice);
                     let answer = answer(&question, &addresses);
                     self.hopeless |= question.kind == Kind::A && addresses.iter().all(|address| *address == NOBODY);
-                    self.enter(
-                        after,
-                        Happening::Located {
-                            node,
-                            life,
-                            id,
-                            answer,
-                        },
-                    );
+                    self.enter(after, Happening::Located { node, life, id, answer });
                 }
                 // Each node has one engine.
                 Output::Learned { .. } => {}
