@@ -11,7 +11,7 @@ use sipveil::locate::{Answer, Kind};
 use sipveil::trust::Destination;
 
 use super::dice::Dice;
-use super::names::{NOBODY, answer, resolve};
+use super::names::{NOBODY, PATIENCE, answer, resolve};
 use super::node::{NODES, Node, Policies};
 use super::oracle::{self, Oracle, Tally};
 use super::person::{Person, Place};
@@ -298,7 +298,9 @@ impl Run {
                 Output::Locate { id, question } => {
                     let (after, addresses) = resolve(question.name.as_str(), self.weather.names, &mut self.dice);
                     let answer = answer(&question, &addresses);
-                    self.hopeless |= question.kind == Kind::A && addresses.iter().all(|address| *address == NOBODY);
+                    let leads_nowhere = addresses.iter().all(|address| *address == NOBODY);
+                    // What comes later than that nobody waits for.
+                    self.hopeless |= question.kind == Kind::A && (leads_nowhere || after >= PATIENCE);
                     self.enter(after, Happening::Located { node, life, id, answer });
                 }
                 // Each node has one engine.
