@@ -181,6 +181,7 @@ impl Said {
     }
 
     //= PRIV-013
+    //= PRIV-034
     fn mean(&mut self, policy: &Policy, meaning: TokenMeaning) {
         let provides = |value: Provided| policy.privacy.values.value.contains(&value);
         let (value, lacking) = match meaning {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
+use super::scan::find;
 use super::{Method, Name};
 
 /// A message being edited. Rows nobody edits leave byte for byte, in their place.
@@ -21,9 +22,6 @@ pub struct Draft {
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
 const MADE_BYTES: usize = 768;
-/// Rows a forwarded message usually gains.
-const ROOM_ROWS: usize = 8;
-
 /// Names a row of a draft until the next edit that adds or removes rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row(usize);
@@ -37,30 +35,11 @@ pub enum Piece<'a> {
 }
 
 impl Clone for Draft {
-    /// A clone is made to be edited: it comes with room, so that the first edits move nothing.
+    /// A clone is made to be edited: it comes with room for text, so that the first edits move nothing.
     fn clone(&self) -> Draft {
-        let mut lines = Vec::with_capacity(self.message.lines.len() + ROOM_ROWS);
-        lines.extend_from_slice(&self.message.lines);
         let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES);
         made.extend_from_slice(&self.made);
-        let Message {
-            bytes,
-            start,
-            names,
-            repeated,
-            blank,
-            body,
-            ..
-        } = &self.message;
-        let message = Message {
-            bytes: bytes.clone(),
-            start: *start,
-            lines,
-            names: *names,
-            repeated: *repeated,
-            blank: *blank,
-            body: *body,
-        };
+        let message = self.message.clone();
         Draft {
             message,
             made,
@@ -140,7 +119,7 @@ impl Draft {
     }
 
     pub fn has(&self, name: Name) -> bool {
-        self.message.names & name.bit() != 0
+        self.message.index.names & name.bit() != 0
     }
 
     pub fn count(&self, name: Name) -> usize {
@@ -149,11 +128,15 @@ impl Draft {
 
     /// A bit set of the known names that occur, one bit a [`Name`].
     pub fn names(&self) -> u128 {
-        self.message.names
+        self.message.index.names
     }
 
     pub fn value(&self, row: Row) -> &[u8] {
-        self.message.lines.get(row.0).map_or(b"", |line| self.value_of(line))
+        self.message
+            .index
+            .lines
+            .get(row.0)
+            .map_or(b"", |line| self.value_of(line))
     }
 
     /// Takes out every row of this name. Gives how many there were.
@@ -161,34 +144,34 @@ impl Draft {
         if !self.has(name) {
             return 0;
         }
-        let before = self.message.lines.len();
-        self.message.lines.retain(|line| line.name != name);
-        self.message.names &= !name.bit();
-        before - self.message.lines.len()
+        let before = self.message.index.lines.len();
+        self.message.index.lines.retain(|line| line.name != name);
+        self.message.index.names &= !name.bit();
+        before - self.message.index.lines.len()
     }
 
     /// Takes out every row whose name is in the set (see [`Draft::names`]). Gives the set of names that were there.
     pub fn remove_names(&mut self, set: u128) -> u128 {
         let found = self.names() & set;
         if found != 0 {
-            self.message.lines.retain(|line| found & line.name.bit() == 0);
-            self.message.names &= !found;
+            self.message.index.lines.retain(|line| found & line.name.bit() == 0);
+            self.message.index.names &= !found;
         }
         found
     }
 
     pub fn remove_row(&mut self, row: Row) {
-        if row.0 < self.message.lines.len() {
-            let name = self.message.lines.remove(row.0).name;
-            if !self.message.lines.iter().any(|line| line.name == name) {
-                self.message.names &= !name.bit();
+        if row.0 < self.message.index.lines.len() {
+            let name = self.message.index.lines.remove(row.0).name;
+            if !self.message.index.lines.iter().any(|line| line.name == name) {
+                self.message.index.names &= !name.bit();
             }
         }
     }
 
     /// Replaces the value of a row; its name keeps the received spelling.
     pub fn set(&mut self, row: Row, parts: &[&[u8]]) {
-        let Some(&line) = self.message.lines.get(row.0) else {
+        let Some(&line) = self.message.index.lines.get(row.0) else {
             return;
         };
         let start = self.made.len();
@@ -196,7 +179,9 @@ impl Draft {
             &line,
             line.start as usize..line.start as usize + usize::from(line.name_bytes),
         );
-        self.message.lines[row.0] = finish(&mut self.made, line.name, start, parts);
+        let line = finish(&mut self.made, line.name, start, parts);
+        self.note_fold(line.value);
+        self.message.index.lines[row.0] = line;
     }
 
     /// Replaces a part of a row's value, keeping the rest byte for byte. `range` counts from the start of the value.
@@ -210,7 +195,7 @@ impl Draft {
 
     /// Replaces the value of a row by pieces of it and new text. A piece that is not within the value changes nothing at all.
     pub fn rewrite(&mut self, row: Row, pieces: &[Piece<'_>]) {
-        let Some(&line) = self.message.lines.get(row.0) else {
+        let Some(&line) = self.message.index.lines.get(row.0) else {
             return;
         };
         let (begin, length) = (line.value.start as usize, line.value.len());
@@ -235,8 +220,9 @@ impl Draft {
             }
         }
         let value = Span::new(value, self.made.len());
+        self.note_fold(value);
         self.made.extend_from_slice(b"\r\n");
-        self.message.lines[row.0] = Line {
+        self.message.index.lines[row.0] = Line {
             made: true,
             start: start as u32,
             value,
@@ -257,6 +243,7 @@ impl Draft {
     pub fn insert_top(&mut self, name: Name, parts: &[&[u8]]) {
         let at = self
             .message
+            .index
             .lines
             .iter()
             .position(|line| line.name == name)
@@ -266,26 +253,27 @@ impl Draft {
 
     /// Adds a row right behind another.
     pub fn insert_after(&mut self, row: Row, name: Name, parts: &[&[u8]]) {
-        self.insert((row.0 + 1).min(self.message.lines.len()), name, parts);
+        self.insert((row.0 + 1).min(self.message.index.lines.len()), name, parts);
     }
 
     /// Adds a row behind the last of its name, or at the end when there is none.
     pub fn append(&mut self, name: Name, parts: &[&[u8]]) {
-        let last = self.message.lines.iter().rposition(|line| line.name == name);
-        self.insert(last.map_or(self.message.lines.len(), |at| at + 1), name, parts);
+        let last = self.message.index.lines.iter().rposition(|line| line.name == name);
+        self.insert(last.map_or(self.message.index.lines.len(), |at| at + 1), name, parts);
     }
 
     fn insert(&mut self, at: usize, name: Name, parts: &[&[u8]]) {
         let start = self.made.len();
         self.made.extend_from_slice(name.as_str().as_bytes());
         let line = finish(&mut self.made, name, start, parts);
-        self.message.lines.insert(at, line);
-        self.message.names |= name.bit();
+        self.note_fold(line.value);
+        self.message.index.lines.insert(at, line);
+        self.message.index.names |= name.bit();
     }
 
     /// Replaces the Request-URI. A response has none: nothing happens.
     pub fn set_request_uri(&mut self, uri: &[u8]) {
-        let StartLine::Request { name, .. } = self.message.start else {
+        let StartLine::Request { name, .. } = self.message.index.start else {
             return;
         };
         let uri = uri.to_vec();
@@ -305,14 +293,17 @@ impl Draft {
         let mut run = match self.start {
             Some(made) => {
                 out.extend_from_slice(made.of(&self.made));
-                Span::new(self.message.start.end() as usize, self.message.start.end() as usize)
+                Span::new(
+                    self.message.index.start.end() as usize,
+                    self.message.index.start.end() as usize,
+                )
             }
             None => Span {
                 start: 0,
-                end: self.message.start.end(),
+                end: self.message.index.start.end(),
             },
         };
-        for line in &self.message.lines {
+        for line in &self.message.index.lines {
             if line.made {
                 out.extend_from_slice(run.of(received));
                 run.start = run.end;
@@ -333,12 +324,12 @@ impl Draft {
                 };
             }
         }
-        if run.end == self.message.blank {
+        if run.end == self.message.index.blank {
             run.end = received.len() as u32;
             out.extend_from_slice(run.of(received));
         } else {
             out.extend_from_slice(run.of(received));
-            out.extend_from_slice(&received[self.message.blank as usize..]);
+            out.extend_from_slice(&received[self.message.index.blank as usize..]);
         }
         Bytes::from(out)
     }
@@ -347,7 +338,7 @@ impl Draft {
     /// bare LF, and would take the row behind it for a part of the one before.
     //= SEC-001
     pub fn to_datagram_bytes(&self) -> Bytes {
-        with_line_ends(self.to_bytes(), self.body().len())
+        self.with_line_ends(self.to_bytes())
     }
 
     /// The message as it would leave now on a stream, where nothing but this tells its reader the end of it: with a
@@ -355,11 +346,26 @@ impl Draft {
     //= MSG-005
     pub fn to_stream_bytes(&self) -> Bytes {
         if self.has(Name::ContentLength) {
-            return with_line_ends(self.to_bytes(), self.body().len());
+            return self.with_line_ends(self.to_bytes());
         }
         let mut framed = self.clone();
         framed.append(Name::ContentLength, &[self.body().len().to_string().as_bytes()]);
-        with_line_ends(framed.to_bytes(), self.body().len())
+        self.with_line_ends(framed.to_bytes())
+    }
+
+    /// Makes every line end of the head a CRLF, where one may be another.
+    fn with_line_ends(&self, message: Bytes) -> Bytes {
+        match self.message.index.bare_feed {
+            true => with_line_ends(message, self.body().len()),
+            false => message,
+        }
+    }
+
+    /// A value made here that holds a fold may have it from another message, with a bare LF.
+    fn note_fold(&mut self, value: Span) {
+        if find(b'\n', value.of(&self.made)).is_some() {
+            self.message.index.bare_feed = true;
+        }
     }
 
     fn value_of(&self, line: &Line) -> &[u8] {
@@ -372,7 +378,7 @@ impl Draft {
 
     /// Every row as it stands now: name as written, known name, value.
     pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
-        self.message.lines.iter().map(|line| {
+        self.message.index.lines.iter().map(|line| {
             let name = Span {
                 start: line.start,
                 end: line.start + u32::from(line.name_bytes),
@@ -385,11 +391,6 @@ impl Draft {
 /// Makes every line end of the head a CRLF. A datagram may have come with a bare LF, which ends no line on a stream.
 fn with_line_ends(message: Bytes, body_length: usize) -> Bytes {
     let (head, body) = message.split_at(message.len() - body_length);
-    let count = |byte| memchr::memchr_iter(byte, head).count();
-    // The parser lets no CR stand alone: as many of both, and each LF has its own.
-    if count(b'\n') == count(b'\r') {
-        return message;
-    }
     let is_bare = |at: usize| at == 0 || head[at - 1] != b'\r';
     let mut out = Vec::with_capacity(message.len() + 64);
     let mut done = 0;

@@ -167,5 +167,5 @@ fn only(message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
 }
 
 fn is_twice(message: &Message, name: Name) -> bool {
-    message.repeated & name.bit() != 0
+    message.index.repeated & name.bit() != 0
 }

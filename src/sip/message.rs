@@ -1,6 +1,7 @@
 //! Received bytes and an index of their lines.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{Method, Name};
 
@@ -8,20 +9,54 @@ use super::{Method, Name};
 #[derive(Clone)]
 pub struct Message {
     pub(super) bytes: Bytes,
+    /// On the heap: a message is moved often, and its rows need not move with it.
+    pub(super) index: Box<Index>,
+}
+
+/// Where everything is in a message.
+#[derive(Clone)]
+pub(super) struct Index {
     pub(super) start: StartLine,
     pub(super) lines: Lines,
     /// The names that occur, one bit each: most questions are about a header that is not there.
     pub(super) names: u128,
     /// Those of them that were received in more than one row.
     pub(super) repeated: u128,
+    /// Some line of the head may end in a bare LF.
+    pub(super) bare_feed: bool,
     /// Where the blank line begins that ends the header block.
     pub(super) blank: u32,
     /// Where the body begins.
     pub(super) body: u32,
 }
 
-/// On the heap: a message is moved often, and its rows need not move with it.
-pub(super) type Lines = Vec<Line>;
+/// The rows of most messages, with what forwarding adds, need no memory beside the index.
+pub(super) type Lines = SmallVec<[Line; 32]>;
+
+impl Index {
+    /// Counts every place from `less` bytes further on.
+    pub(super) fn shift(&mut self, less: u32) {
+        let back = |span: &mut Span| (span.start, span.end) = (span.start - less, span.end - less);
+        match &mut self.start {
+            StartLine::Request { name, uri, end, .. } => {
+                back(name);
+                back(uri);
+                *end -= less;
+            }
+            StartLine::Response { reason, end, .. } => {
+                back(reason);
+                *end -= less;
+            }
+        }
+        for line in &mut self.lines {
+            line.start -= less;
+            back(&mut line.value);
+            line.end -= less;
+        }
+        self.blank -= less;
+        self.body -= less;
+    }
+}
 
 /// A range of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,12 +125,12 @@ pub(super) struct Line {
 
 impl Message {
     pub fn start(&self) -> &StartLine {
-        &self.start
+        &self.index.start
     }
 
     /// The method of a request; `None` for a response.
     pub fn method(&self) -> Option<Method> {
-        match self.start {
+        match self.index.start {
             StartLine::Request { method, .. } => Some(method),
             StartLine::Response { .. } => None,
         }
@@ -103,7 +138,7 @@ impl Message {
 
     /// The method as written; empty for a response.
     pub fn method_name(&self) -> &[u8] {
-        match self.start {
+        match self.index.start {
             StartLine::Request { name, .. } => name.of(&self.bytes),
             StartLine::Response { .. } => b"",
         }
@@ -111,7 +146,7 @@ impl Message {
 
     /// The Request-URI as received; empty for a response.
     pub fn request_uri(&self) -> &[u8] {
-        match self.start {
+        match self.index.start {
             StartLine::Request { uri, .. } => uri.of(&self.bytes),
             StartLine::Response { .. } => b"",
         }
@@ -119,7 +154,7 @@ impl Message {
 
     /// The status of a response; 0 for a request.
     pub fn status(&self) -> u16 {
-        match self.start {
+        match self.index.start {
             StartLine::Request { .. } => 0,
             StartLine::Response { status, .. } => status,
         }
@@ -127,7 +162,11 @@ impl Message {
 
     /// The rows to look through for this name: none when it does not occur.
     pub(super) fn lines_for(&self, name: Name) -> &[Line] {
-        if self.names & name.bit() == 0 { &[] } else { &self.lines }
+        if self.index.names & name.bit() == 0 {
+            &[]
+        } else {
+            &self.index.lines
+        }
     }
 
     /// Values of the rows of this name, in order.
@@ -148,7 +187,7 @@ impl Message {
 
     /// Every row: name as written, known name, value.
     pub fn all_rows(&self) -> impl Iterator<Item = (&[u8], Name, &[u8])> {
-        self.lines.iter().map(|line| {
+        self.index.lines.iter().map(|line| {
             let name = Span {
                 start: line.start,
                 end: line.start + u32::from(line.name_bytes),
@@ -158,7 +197,7 @@ impl Message {
     }
 
     pub fn body(&self) -> &[u8] {
-        &self.bytes[self.body as usize..]
+        &self.bytes[self.index.body as usize..]
     }
 
     /// The whole message, byte for byte as received (without what followed it in a datagram).
@@ -170,13 +209,13 @@ impl Message {
 impl std::fmt::Debug for Message {
     /// Shows nothing a peer wrote but the kind of message.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, what) = match self.start {
+        let (kind, what) = match self.index.start {
             StartLine::Request { method, .. } => ("Request", method.label().to_owned()),
             StartLine::Response { status, .. } => ("Response", status.to_string()),
         };
         f.debug_struct(kind)
             .field("what", &what)
-            .field("rows", &self.lines.len())
+            .field("rows", &self.index.lines.len())
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::message::{Line, Lines, Message, Span, StartLine};
+use super::message::{Index, Line, Lines, Message, Span, StartLine};
 use super::scan::{find, line_end, uri_end};
 use super::{Method, Name};
 
@@ -71,7 +71,11 @@ pub struct Refused {
 /// Linear in the size of the input. Source: RFC 3261 section 7 and 18.3.
 //= SEC-001
 pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Message, Box<Refused>> {
-    let mut reader = Reader { bytes: &bytes, at: 0 };
+    let mut reader = Reader {
+        bytes: &bytes,
+        at: 0,
+        bare_feed: false,
+    };
     reader.skip_line_ends();
     let begin = reader.at;
     let start = match reader.start_line(limits) {
@@ -79,31 +83,25 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
         Err((error, start)) => {
             // The rows may still be readable, so that the request can be answered.
             let message = start.and_then(|start| {
-                let head = reader.rows(limits);
-                let blank = head.blank.ok()?;
-                Some(assemble(&bytes, begin, bytes.len(), start, head, blank))
+                let (index, outcome) = reader.rows(start, limits);
+                outcome.ok()?;
+                Some(assemble(&bytes, begin, bytes.len(), index))
             });
             return Err(Box::new(Refused { error, message }));
         }
     };
-    let mut head = reader.rows(limits);
-    let blank = match head.blank {
-        Ok(blank) => blank,
-        Err(error) => {
-            let end = bytes.len();
-            head.body = end;
-            let message = assemble(&bytes, begin, end, start, head, end);
-            return Err(Box::new(Refused {
-                error,
-                message: Some(message),
-            }));
-        }
-    };
-    let (end, fault) = match body_end(&bytes, &head, carrier, limits) {
+    let (mut index, outcome) = reader.rows(start, limits);
+    if let Err(error) = outcome {
+        let end = bytes.len();
+        (index.blank, index.body) = (end as u32, end as u32);
+        let message = Some(assemble(&bytes, begin, end, index));
+        return Err(Box::new(Refused { error, message }));
+    }
+    let (end, fault) = match body_end(&bytes, &index, carrier, limits) {
         Ok(end) => (end, None),
         Err(error) => (bytes.len(), Some(error)),
     };
-    let message = assemble(&bytes, begin, end, start, head, blank);
+    let message = assemble(&bytes, begin, end, index);
     match fault {
         None => Ok(message),
         Some(error) => Err(Box::new(Refused {
@@ -114,59 +112,24 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
 }
 
 /// Puts the message together; `begin` bytes of leading line ends are dropped from it.
-fn assemble(bytes: &Bytes, begin: usize, end: usize, start: StartLine, head: Head, blank: usize) -> Message {
-    let Head {
-        mut lines,
-        names,
-        repeated,
-        body,
-        ..
-    } = head;
-    let less = begin as u32;
-    let back = |span: Span| Span {
-        start: span.start - less,
-        end: span.end - less,
-    };
-    let start = match start {
-        StartLine::Request { method, name, uri, end } => StartLine::Request {
-            method,
-            name: back(name),
-            uri: back(uri),
-            end: end - less,
-        },
-        StartLine::Response { status, reason, end } => StartLine::Response {
-            status,
-            reason: back(reason),
-            end: end - less,
-        },
-    };
-    if less > 0 {
-        for line in &mut lines {
-            *line = Line {
-                start: line.start - less,
-                value: back(line.value),
-                end: line.end - less,
-                ..*line
-            };
-        }
+fn assemble(bytes: &Bytes, begin: usize, end: usize, mut index: Box<Index>) -> Message {
+    if begin > 0 {
+        index.shift(begin as u32);
     }
+    let length = (end - begin) as u32;
+    (index.blank, index.body) = (index.blank.min(length), index.body.min(length));
     Message {
         bytes: bytes.slice(begin..end),
-        start,
-        lines,
-        names,
-        repeated,
-        blank: blank.min(end) as u32 - less,
-        body: body.min(end) as u32 - less,
+        index,
     }
 }
 
 //= MSG-005
-fn body_end(bytes: &[u8], head: &Head, carrier: Carrier, limits: &ParseLimits) -> Result<usize, ParseError> {
-    let body = head.body;
+fn body_end(bytes: &[u8], index: &Index, carrier: Carrier, limits: &ParseLimits) -> Result<usize, ParseError> {
+    let body = index.body as usize;
     let available = bytes.len() - body;
     let mut stated = None;
-    for line in head.lines.iter().filter(|line| line.name == Name::ContentLength) {
+    for line in index.lines.iter().filter(|line| line.name == Name::ContentLength) {
         let length = decimal(line.value.of(bytes)).ok_or(ParseError::ContentLength)?;
         if stated.is_some_and(|before| before != length) {
             return Err(ParseError::ContentLength);
@@ -200,6 +163,8 @@ fn decimal(text: &[u8]) -> Option<u64> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// A line ended in a bare LF.
+    bare_feed: bool,
 }
 
 impl Reader<'_> {
@@ -210,9 +175,11 @@ impl Reader<'_> {
     }
 
     /// The end of the line at `from`: of its text, and behind its line end.
-    fn line_end(&self, from: usize) -> Result<(usize, usize), ParseError> {
+    fn line_end(&mut self, from: usize) -> Result<(usize, usize), ParseError> {
         let text_end = from + line_end(&self.bytes[from..]);
-        let feed = text_end + usize::from(self.bytes.get(text_end) == Some(&b'\r'));
+        let returned = self.bytes.get(text_end) == Some(&b'\r');
+        self.bare_feed |= !returned;
+        let feed = text_end + usize::from(returned);
         match self.bytes.get(feed) {
             Some(b'\n') => Ok((text_end, feed + 1)),
             Some(_) => Err(ParseError::BareCarriageReturn),
@@ -313,34 +280,40 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads rows until the blank line.
-    fn rows(&mut self, limits: &ParseLimits) -> Head {
-        let mut head = Head {
-            lines: Lines::with_capacity(32),
+    /// Reads rows until the blank line, or as far as they can be read.
+    fn rows(&mut self, start: StartLine, limits: &ParseLimits) -> (Box<Index>, Result<(), ParseError>) {
+        let mut index = Box::new(Index {
+            start,
+            lines: Lines::new(),
             names: 0,
             repeated: 0,
-            blank: Err(ParseError::NoBlankLine),
+            bare_feed: false,
+            blank: 0,
             body: 0,
-        };
-        head.blank = loop {
+        });
+        let outcome = loop {
             let from = self.at;
             if let [b'\r', b'\n', ..] | [b'\n', ..] = self.bytes[from..] {
-                self.at += 1 + usize::from(self.bytes[from] == b'\r');
-                break Ok(from);
+                let returned = self.bytes[from] == b'\r';
+                self.bare_feed |= !returned;
+                self.at += 1 + usize::from(returned);
+                index.blank = from as u32;
+                break Ok(());
             }
             match self.row(limits) {
-                Ok(_) if head.lines.len() >= limits.header_rows_max => break Err(ParseError::HeaderBlockTooLarge),
+                Ok(_) if index.lines.len() >= limits.header_rows_max => break Err(ParseError::HeaderBlockTooLarge),
                 Ok(line) => {
                     let bit = line.name.bit();
-                    head.repeated |= head.names & bit;
-                    head.names |= bit;
-                    head.lines.push(line);
+                    index.repeated |= index.names & bit;
+                    index.names |= bit;
+                    index.lines.push(line);
                 }
                 Err(error) => break Err(error),
             }
         };
-        head.body = self.at;
-        head
+        index.body = self.at as u32;
+        index.bare_feed = self.bare_feed;
+        (index, outcome)
     }
 
     /// Reads one row with its folds.
@@ -359,7 +332,7 @@ impl Reader<'_> {
         if name == Name::Other && !(name_end > 0 && text[..name_end].iter().all(|byte| is_token(*byte))) {
             return Err(without_colon(text));
         }
-        let (mut value_end, end) = row_end(text, colon + 1)?;
+        let (mut value_end, end) = row_end(text, colon + 1, &mut self.bare_feed)?;
         let mut start = colon + 1;
         // White space within a value: folds too.
         while start < value_end && is_blank(text[start]) {
@@ -389,11 +362,13 @@ impl Reader<'_> {
 /// The end of the row that goes on at `at`, its folds included: of its text, and behind its line end. Each carriage return
 /// belongs to a line end, or some reader takes it for one.
 #[inline]
-fn row_end(text: &[u8], at: usize) -> Result<(usize, usize), ParseError> {
+fn row_end(text: &[u8], at: usize, bare_feed: &mut bool) -> Result<(usize, usize), ParseError> {
     let mut at = at;
     loop {
         let text_end = at + line_end(&text[at..]);
-        let feed = text_end + usize::from(text.get(text_end) == Some(&b'\r'));
+        let returned = text.get(text_end) == Some(&b'\r');
+        *bare_feed |= !returned;
+        let feed = text_end + usize::from(returned);
         match text.get(feed) {
             Some(b'\n') => {}
             Some(_) => return Err(ParseError::BareCarriageReturn),
@@ -413,17 +388,6 @@ fn without_colon(text: &[u8]) -> ParseError {
         None => ParseError::NoBlankLine,
         Some(_) => ParseError::HeaderRow,
     }
-}
-
-/// The header block, as far as it was read.
-struct Head {
-    lines: Lines,
-    names: u128,
-    repeated: u128,
-    /// Where the blank line begins, or why it was not reached.
-    blank: Result<usize, ParseError>,
-    /// Where the body begins.
-    body: usize,
 }
 
 fn is_blank(byte: u8) -> bool {
