@@ -243,7 +243,8 @@ fn request_over(
     let met = match (answer, outcome) {
         (None | Some(0), Outcome::Answered(487)) if client.cancelled => true,
         (Some(0), Outcome::Answered(408)) => method == "INVITE",
-        (Some(0), Outcome::TimedOut) => method != "INVITE",
+        // Who hung up gives up at the very time when the proxy does.
+        (Some(0), Outcome::TimedOut) => method != "INVITE" || client.cancelled,
         (Some(_), Outcome::Answered(487)) if client.cancelled => true,
         (Some(503), Outcome::Answered(500)) => true,
         (Some(given), Outcome::Answered(got)) => given == got,
