@@ -16,9 +16,6 @@ const EDGE1: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 1));
 const EDGE2: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 3));
 const INNER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 20, 0, 2));
 
-/// How long a node waits for everything about one name: the default of `[dns] timeout`.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-
 /// How DNS fails in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
