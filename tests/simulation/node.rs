@@ -87,7 +87,7 @@ via = "core"
 [[route]]
 from = "core"
 domain = ["net.example"]
-next_hop = ["sip:border.home1.example:5060"]
+next_hop = ["sip:border.home1.example"]
 via = "core"
 [[route]]
 from = "core"
@@ -112,7 +112,9 @@ impl Policies {
             let sides = sides.replace(".N:", &format!(".{}:", NUMBERS[node]));
             let sides = match between {
                 Between::Datagrams => sides,
-                Between::Streams => sides.replace(".home1.example:5060", ".home1.example:5060;transport=tcp"),
+                Between::Streams => sides
+                    .replace(".home1.example:5060", ".home1.example:5060;transport=tcp")
+                    .replace("border.home1.example", "border.home1.example;transport=tcp"),
             };
             match sipveil::config::read(&format!("{DOMAIN}{sides}"), NODES[node]) {
                 Ok((policy, _)) => Arc::new(policy),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -92,7 +93,11 @@ pub struct Oracle {
     finals: BTreeMap<(Life, SocketAddr, String, String), Final>,
 }
 
+/// How long a server transaction remembers its final answer: timers H, J and L. A copy that comes later begins a new one.
+const REMEMBERED: Duration = Duration::from_secs(32);
+
 struct Final {
+    at: Duration,
     status: u16,
     to_tag: String,
     bytes: Bytes,
@@ -102,6 +107,7 @@ impl Oracle {
     /// Looks at one message that a node sends.
     pub fn sent(
         &mut self,
+        now: Duration,
         life: Life,
         to: SocketAddr,
         bytes: &Bytes,
@@ -113,7 +119,7 @@ impl Oracle {
         };
         show_no_secret(to, bytes, phones, tally)?;
         match wire.status() {
-            Some(status) => self.response(life, to, &wire, status, bytes),
+            Some(status) => self.response(now, life, to, &wire, status, bytes),
             None => self.request(life, to, &wire, bytes),
         }
     }
@@ -129,9 +135,17 @@ impl Oracle {
     }
 
     /// A server transaction has one final answer, and nothing provisional after it.
-    fn response(&mut self, life: Life, to: SocketAddr, wire: &Wire, status: u16, bytes: &Bytes) -> Result<(), String> {
+    fn response(
+        &mut self,
+        now: Duration,
+        life: Life,
+        to: SocketAddr,
+        wire: &Wire,
+        status: u16,
+        bytes: &Bytes,
+    ) -> Result<(), String> {
         let key = (life, to, wire.first("via").to_owned(), wire.first("cseq").to_owned());
-        if let Some(before) = self.finals.get(&key) {
+        if let Some(before) = self.finals.get(&key).filter(|before| now < before.at + REMEMBERED) {
             if status < 200 {
                 return Err(format!("{status} after a final {}", before.status));
             }
@@ -143,7 +157,15 @@ impl Oracle {
         if status >= 200 {
             let to_tag = wire.called_tag().to_owned();
             let bytes = bytes.clone();
-            self.finals.insert(key, Final { status, to_tag, bytes });
+            self.finals.insert(
+                key,
+                Final {
+                    at: now,
+                    status,
+                    to_tag,
+                    bytes,
+                },
+            );
         }
         Ok(())
     }
@@ -221,7 +243,8 @@ fn request_over(
     let met = match (answer, outcome) {
         (None | Some(0), Outcome::Answered(487)) if client.cancelled => true,
         (Some(0), Outcome::Answered(408)) => method == "INVITE",
-        (Some(0), Outcome::TimedOut) => method != "INVITE",
+        // Who hung up gives up at the very time when the proxy does.
+        (Some(0), Outcome::TimedOut) => method != "INVITE" || client.cancelled,
         (Some(_), Outcome::Answered(487)) if client.cancelled => true,
         (Some(503), Outcome::Answered(500)) => true,
         (Some(given), Outcome::Answered(got)) => given == got,

@@ -1,17 +1,18 @@
 //! One run: everything that happens, in the order of virtual time.
 
+mod plan;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sipveil::engine::{Input, LocateId, Output, SendId};
-use sipveil::locate::{Answer, Kind};
+use sipveil::engine::{Input, Output, SendId};
 use sipveil::trust::Destination;
 
 use super::dice::Dice;
-use super::names::{NOBODY, PATIENCE, answer, resolve};
+use super::names::{self, NOBODY};
 use super::node::{NODES, Node, Policies};
 use super::oracle::{self, Oracle, Tally};
 use super::person::{Person, Place};
@@ -24,9 +25,6 @@ use super::wire::Wire;
 const HAPPENINGS_MAX: u64 = 200_000;
 /// Later than the last timer of the last request of any run.
 const END: Duration = Duration::from_secs(1_800);
-
-const UE_EVERY: Duration = Duration::from_secs(15);
-const BEGINS: Duration = Duration::from_secs(3);
 
 enum Happening {
     Datagram {
@@ -47,8 +45,7 @@ enum Happening {
     Located {
         node: usize,
         life: u32,
-        id: LocateId,
-        answer: Answer,
+        input: Input,
     },
     Alarm {
         phone: usize,
@@ -121,61 +118,6 @@ impl Run {
         run
     }
 
-    fn plan(&mut self) {
-        for node in 0..self.nodes.len() {
-            self.nodes[node].start(self.now, &mut self.dice);
-        }
-        for crash in self.weather.crashes.clone() {
-            self.enter(crash.at - self.now, Happening::Crash(crash.node));
-            self.enter(crash.back - self.now, Happening::Restart(crash.node));
-        }
-        for (node, at) in self.weather.reloads.clone() {
-            self.enter(at - self.now, Happening::Reload(node));
-        }
-        for turn in 0..6 {
-            let story = Story {
-                method: "REGISTER",
-                target: "sip:home1.example".to_owned(),
-                proxy: address("10.30.0.1:5060"),
-                cancel_after: None,
-            };
-            self.enter(UE_EVERY * turn, Happening::Begin { phone: 3, story });
-        }
-        for _ in 0..3 + self.dice.below(8) {
-            let phone = self.dice.below(self.phones.len());
-            let story = self.story(phone);
-            let at = BEGINS + Duration::from_millis(self.dice.below(60_000) as u64);
-            self.enter(at, Happening::Begin { phone, story });
-        }
-    }
-
-    fn story(&mut self, phone: usize) -> Story {
-        let edge = *self.dice.pick(&["192.0.2.1:5060", "192.0.2.3:5060"]);
-        let (domains, proxy): (&[&str], _) = match self.phones[phone].name {
-            "core" => (&["net.example", "ue.example"], "10.20.0.2:5060"),
-            "net" => (&["home1.example", "ue.example"], edge),
-            "net2" => (&["home1.example", "ue.example", "net.example"], edge),
-            _ => (&["home1.example", "net.example"], "10.30.0.1:5060"),
-        };
-        let method = *self.dice.pick(&[
-            "INVITE",
-            "INVITE",
-            "INVITE",
-            "INVITE",
-            "MESSAGE",
-            "OPTIONS",
-            "SUBSCRIBE",
-        ]);
-        let cancels = method == "INVITE" && self.dice.one_in(4);
-        let cancel_after = Duration::from_millis(self.dice.below(8_000) as u64);
-        Story {
-            method,
-            target: format!("sip:someone@{}", self.dice.pick(domains)),
-            proxy: address(proxy),
-            cancel_after: cancels.then_some(cancel_after),
-        }
-    }
-
     fn enter(&mut self, after: Duration, happening: Happening) {
         self.entered += 1;
         self.queue.insert((self.now + after, self.entered), happening);
@@ -213,9 +155,7 @@ impl Run {
             Happening::Unreachable { node, life, id } if self.nodes[node].life == life => {
                 self.feed(node, Input::SendFailed(id))
             }
-            Happening::Located { node, life, id, answer } if self.nodes[node].life == life => {
-                self.feed(node, Input::Located { id, answer })
-            }
+            Happening::Located { node, life, input } if self.nodes[node].life == life => self.feed(node, input),
             Happening::Unreachable { .. } | Happening::Located { .. } => Ok(()),
             Happening::Alarm { phone, alarm } => {
                 self.with_phone(phone, |phone, out| phone.alarm(alarm, out));
@@ -281,7 +221,7 @@ impl Run {
                     let to = destination.remote;
                     let bytes = message.bytes().clone();
                     self.oracle
-                        .sent((node, life), to, &bytes, &self.phones, &mut self.tally)
+                        .sent(self.now, (node, life), to, &bytes, &self.phones, &mut self.tally)
                         .map_err(|what| format!("{}: {what}\n{}", NODES[node], String::from_utf8_lossy(&bytes)))?;
                     let Some(from) = self.nodes[node].source(destination.listener) else {
                         return Err("a message leaves by no listener".to_owned());
@@ -296,12 +236,10 @@ impl Run {
                     self.transmit(from, to, bytes);
                 }
                 Output::Locate { id, question } => {
-                    let (after, addresses) = resolve(question.name.as_str(), self.weather.names, &mut self.dice);
-                    let answer = answer(&question, &addresses);
-                    let leads_nowhere = addresses.iter().all(|address| *address == NOBODY);
-                    // What comes later than that nobody waits for.
-                    self.hopeless |= question.kind == Kind::A && (leads_nowhere || after >= PATIENCE);
-                    self.enter(after, Happening::Located { node, life, id, answer });
+                    let said = names::answer(id, &question, self.weather.names, &mut self.dice);
+                    self.hopeless |= !said.leads_somewhere;
+                    let input = said.input;
+                    self.enter(said.after, Happening::Located { node, life, input });
                 }
                 // Each node has one engine.
                 Output::Learned { .. } => {}
@@ -387,7 +325,7 @@ impl Run {
             let Some(held) = node.held() else {
                 return Err(format!("{name} never came back"));
             };
-            if held.servers + held.clients + held.pending + held.deadlines > 0 {
+            if held.servers + held.clients + held.pending + held.questions + held.deadlines > 0 {
                 return Err(format!("{name} still holds {held:?}"));
             }
         }
@@ -410,8 +348,4 @@ fn line(from: SocketAddr, to: SocketAddr, bytes: &[u8], copies: usize) -> String
         .map_or(("?", "?"), |wire| (&*wire.start, wire.first("cseq")));
     let start: String = start.chars().take(70).collect();
     format!("{from} -> {to} {start} [{cseq}] x{copies}")
-}
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().unwrap_or_else(|_| panic!("{text}"))
 }
