@@ -175,8 +175,10 @@ impl Keys {
         let plain = generation.keys[purpose as usize]
             .open_in_place(nonce, bound, text)
             .map_err(|_| NotOurs)?;
-        let end = plain.iter().rposition(|byte| *byte == 0x80).ok_or(NotOurs)?;
-        Ok(plain[..end].to_vec())
+        let length = plain.iter().rposition(|byte| *byte == 0x80).ok_or(NotOurs)?;
+        sealed.truncate(1 + NONCE_LEN + length);
+        sealed.drain(..1 + NONCE_LEN);
+        Ok(sealed)
     }
 
     /// What a token of this purpose is bound to in all: the purpose and the domain, each with its length, and `binding`.

@@ -220,12 +220,16 @@ pub struct Transactions {
     unanswered: usize,
 }
 
+/// Transactions there is room for from the start: to grow is to move every live one while messages wait. Memory nobody wrote
+/// to is not used up.
+const ROOM: usize = 4096;
+
 impl Transactions {
     pub fn new(keyed: Keyed) -> Transactions {
         Transactions {
-            servers: Slab::new(),
-            by_key: HashMap::with_hasher(keyed),
-            clients: Slab::new(),
+            servers: Slab::with_capacity(ROOM),
+            by_key: HashMap::with_capacity_and_hasher(ROOM, keyed),
+            clients: Slab::with_capacity(ROOM),
             generation: 0,
             unanswered: 0,
         }

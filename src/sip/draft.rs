@@ -233,6 +233,9 @@ impl Draft {
 
     /// Copies a range of a row's source behind what was made.
     fn copy(&mut self, line: &Line, range: std::ops::Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         match line.made {
             true => self.made.extend_from_within(range),
             false => self.made.extend_from_slice(&self.message.bytes[range]),

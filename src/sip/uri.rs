@@ -1,5 +1,6 @@
 //! SIP, SIPS, tel and URN URIs, and when two are the same.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -265,7 +266,12 @@ impl UriParam<'_> {
     /// Whether this is its name, in any case, escaped or not.
     #[inline]
     pub fn is(&self, name: &[u8]) -> bool {
-        self.name.eq_ignore_ascii_case(name) || (self.name.contains(&b'%') && same_text(self.name, name))
+        // An escaped name is longer.
+        match self.name.len().cmp(&name.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => self.name.eq_ignore_ascii_case(name),
+            Ordering::Greater => self.name.contains(&b'%') && same_text(self.name, name),
+        }
     }
 }
 
