@@ -79,8 +79,12 @@ pub(super) struct Post<M> {
 
 /// What reaches the worker besides messages.
 enum Word {
-    Orders(Orders),
-    Located { id: LocateId, answer: Answer },
+    /// There are new orders, or nobody is left to give any.
+    Ordered,
+    Located {
+        id: LocateId,
+        answer: Answer,
+    },
 }
 
 pub(super) struct Worker<D: Decides> {
@@ -194,8 +198,7 @@ impl<D: Decides> Worker<D> {
             let now = self.clock.now();
             // Orders count for every message that arrived after they were given, whatever waits in the channel.
             if self.orders.has_changed().unwrap_or(false) {
-                let orders = self.orders.borrow_and_update().clone();
-                self.hear(now, Word::Orders(orders));
+                self.hear(now, Word::Ordered);
             }
             self.feed_datagrams(now);
             self.feed_events(now);
@@ -316,7 +319,12 @@ impl<D: Decides> Worker<D> {
     fn hear(&mut self, now: Now, word: Word) {
         match word {
             Word::Located { id, answer } => self.feed(now, Input::Located { id, answer }),
-            Word::Orders(orders) => {
+            Word::Ordered => {
+                let nobody_orders = self.orders.has_changed().is_err();
+                let mut orders = self.orders.borrow_and_update().clone();
+                if nobody_orders {
+                    orders.stop = Stop::Now;
+                }
                 if !Arc::ptr_eq(&self.policy, &orders.policy) {
                     let policy = std::mem::replace(&mut self.policy, Arc::clone(&orders.policy));
                     self.flows.limit(orders.policy.limits.clone());
@@ -441,15 +449,11 @@ async fn accept<M>(bind: usize, listener: TcpListener, tasks: mpsc::Sender<Event
     }
 }
 
-/// Hands every change of the orders on. Nobody left to give orders: stop.
+/// Tells of every change of the orders, and when nobody is left to give any.
 async fn forward(mut orders: watch::Receiver<Orders>, words: mpsc::Sender<Word>) {
     loop {
         let changed = orders.changed().await;
-        let mut current = orders.borrow_and_update().clone();
-        if changed.is_err() {
-            current.stop = Stop::Now;
-        }
-        if words.send(Word::Orders(current)).await.is_err() || changed.is_err() {
+        if words.send(Word::Ordered).await.is_err() || changed.is_err() {
             return;
         }
     }
