@@ -1,5 +1,6 @@
 //! The built binary between real sockets: few tests, which show that the wiring holds.
 
+mod attacks;
 pub mod authority;
 pub mod node;
 pub mod phone;

@@ -91,7 +91,11 @@ impl Phone {
 
     /// Calls over TCP.
     pub fn connected_to(proxy: SocketAddr) -> Phone {
-        let stream = TcpStream::connect_timeout(&proxy, PATIENCE).unwrap();
+        Phone::on(TcpStream::connect_timeout(&proxy, PATIENCE).unwrap())
+    }
+
+    /// On a connection that stands.
+    pub fn on(stream: TcpStream) -> Phone {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Phone {
             address: stream.local_addr().unwrap(),
