@@ -470,6 +470,8 @@ mod tests {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            // What it writes is there at once: the clock waits for nobody.
+            peer.set_nodelay(true).unwrap();
             let (stream, remote) = listener.accept().unwrap();
             stream.set_nonblocking(true).unwrap();
             let limits = Limits::default();
