@@ -249,7 +249,7 @@ impl<M: Cleared> Reader<'_, M> {
                 }
             }
             let mut message_ended = false;
-            while let Some(frame) = framer.next() {
+            for frame in framer.by_ref() {
                 message_ended = true;
                 match frame {
                     Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
