@@ -1,5 +1,6 @@
 //! The built binary between real sockets: few tests, which show that the wiring holds.
 
+mod attacks;
 pub mod authority;
 pub mod node;
 pub mod phone;
@@ -334,5 +335,59 @@ fn a_restart_in_the_middle_of_a_call_forgets_nothing() {
     caller.send(&respond(&bye, "200 OK", "a", ""));
     let gone = callee.receive_only("SIP/2.0 200");
     assert!(!gone.text().to_lowercase().contains("liddell"), "{}", gone.text());
+    node.stop();
+}
+
+/// One side of the call speaks IPv4, the other IPv6; each sees addresses of its own family alone.
+//= LOC-002 type=test
+//= TPT-001 type=test
+#[test]
+fn a_call_may_cross_from_ipv4_to_ipv6_and_back() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let mut callee = Phone::on_udp_at("[::1]:0".parse().unwrap());
+    let next_hop = format!("sip:{}", callee.address);
+    let text = policy(["127.0.0.1:0", "[::1]:0"], &next_hop, "sip:127.0.0.1:9", "");
+    let node = Node::start(folder.path(), &text);
+    for (number, transport) in ["udp", "tcp"].into_iter().enumerate() {
+        let to = node.address("core", transport);
+        let mut caller = match transport {
+            "udp" => Phone::on_udp().calls(to),
+            _ => Phone::connected_to(to),
+        };
+        let call_id = format!("families-{number}");
+        let dialog = Dialog {
+            call_id: &call_id,
+            privacy: "Privacy: id\r\n",
+        };
+        let seen = call(&dialog, &mut caller, &mut callee);
+        assert_no_asserted_identity(&seen);
+        let via = seen[0].row("Via").unwrap();
+        assert!(via.starts_with("SIP/2.0/UDP [::1]:"), "{via}");
+        let record_route = seen[0].rows("Record-Route");
+        assert!(record_route[0].contains("@[::1]:"), "{record_route:?}");
+        assert!(record_route[1].contains("127.0.0.1:"), "{record_route:?}");
+        // The callee hangs up another one: back across, to a caller that can be called.
+        if transport == "tcp" {
+            continue;
+        }
+        let call_id = format!("families-back-{number}");
+        let dialog = Dialog {
+            call_id: &call_id,
+            privacy: "",
+        };
+        caller.send(&dialog.invite(&caller));
+        let invite = callee.receive_only("INVITE");
+        callee.send(&ok(&invite, &callee));
+        let answer = caller.receive_only("SIP/2.0 200");
+        caller.send(&dialog.later(&caller, "ACK", 1, &answer));
+        callee.receive_only("ACK");
+        callee.send(&dialog.callee_hangs_up(&callee, &invite));
+        let bye = caller.receive_only("BYE");
+        caller.send(&respond(&bye, "200 OK", "a", ""));
+        assert_eq!(callee.receive_only("SIP/2.0 200").row("CSeq"), Some("1 BYE"));
+    }
     node.stop();
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod cancelling;
 mod failover;
+mod large;
 mod routing;
 mod storms;
 

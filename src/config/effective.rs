@@ -312,6 +312,7 @@ impl Page<'_> {
             header_rows_max,
             body_bytes_max,
             route_values_max,
+            datagram_request_bytes_max,
             transactions_max,
             options_per_second_max,
             pending_max,

@@ -14,12 +14,13 @@ use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id,
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
-use crate::policy::Policy;
+use crate::policy::{Policy, Stated};
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::{Draft, Essentials, Method, Name};
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Essentials, Method, Name, Transport};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
@@ -48,18 +49,27 @@ impl Engine {
                     self.put_back(id, work);
                     continue;
                 }
-                work.trying = Some(destination);
-                let attempt = self.attempt(now, id, &work, destination, notes);
-                let Some(server) = self.transactions.server(id) else {
-                    return;
+                let over_tcp = Destination {
+                    transport: Transport::Tcp,
+                    ..destination
                 };
-                if let Err(reject) = attempt {
-                    work.failure = Failure::Refused(reject);
-                    server.work = Some(work);
+                // It was there, and did not answer or want it.
+                let was_there = work.trying == Some(over_tcp) && work.failure != Failure::Unreachable;
+                if work.large == Some(destination) && was_there {
+                    self.put_back(id, work);
                     continue;
                 }
-                server.work = Some(work);
-                return;
+                work.trying = Some(destination);
+                match self.attempt(now, id, &work, destination, notes) {
+                    Ok(Attempt::Sent) => return self.put_back(id, work),
+                    Ok(Attempt::TooLarge { over_tcp }) => {
+                        work.large = Some(destination);
+                        work.addresses.extend([destination, over_tcp]);
+                    }
+                    Err(reject) => work.failure = Failure::Refused(reject),
+                }
+                self.put_back(id, work);
+                continue;
             }
             let Some(target) = work.targets.get(work.next_target) else {
                 if work.later.is_empty() {
@@ -135,9 +145,9 @@ impl Engine {
         work: &Work,
         destination: Destination,
         notes: &mut Notes,
-    ) -> Result<(), Reject> {
+    ) -> Result<Attempt, Reject> {
         let Some(server) = self.transactions.server(id) else {
-            return Ok(());
+            return Ok(Attempt::Sent);
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
@@ -155,6 +165,9 @@ impl Engine {
             .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
             })?;
+        if let Some(over_tcp) = self.instead(&policy, work, &hop, outgoing.bytes().len()) {
+            return Ok(Attempt::TooLarge { over_tcp });
+        }
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
         let called = match &hop {
@@ -204,7 +217,27 @@ impl Engine {
             server.client = Some(client);
         }
         self.carry_out_client(now, client, actions);
-        Ok(())
+        Ok(Attempt::Sent)
+    }
+
+    /// Where a request goes that is too large for a datagram: the same place over TCP. A UE is where its flow is, and a route
+    /// that says `transport=udp` itself is taken at its word.
+    //= TPT-004
+    fn instead(&self, policy: &Policy, work: &Work, hop: &Hop, bytes: usize) -> Option<Destination> {
+        let datagram = *hop.destination();
+        if datagram.transport != Transport::Udp
+            || bytes <= policy.limits.datagram_request_bytes_max as usize
+            || work.large == Some(datagram)
+            || matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served)
+            || insists_on_udp(policy, work.chosen_by)
+        {
+            return None;
+        }
+        let over_tcp = Destination {
+            transport: Transport::Tcp,
+            ..datagram
+        };
+        self.own_towards(&over_tcp).map(|_| over_tcp)
     }
 
     #[expect(
@@ -509,6 +542,27 @@ impl Engine {
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         self.try_next(now, server_id, &mut notes);
     }
+}
+
+/// What became of one.
+enum Attempt {
+    Sent,
+    /// For a datagram; nothing was sent.
+    TooLarge {
+        over_tcp: Destination,
+    },
+}
+
+fn insists_on_udp(policy: &Policy, chosen_by: ChosenBy) -> bool {
+    let ChosenBy::Policy(place) = chosen_by else {
+        return false;
+    };
+    let says_udp = |hop: &Stated<String>| {
+        let uri = Uri::parse(hop.value.as_bytes()).ok();
+        uri.and_then(|uri| uri.transport().map(|name| name.eq_ignore_ascii_case(b"udp"))) == Some(true)
+    };
+    let route = policy.routes.get(place);
+    route.is_some_and(|route| route.next_hop.iter().any(says_udp))
 }
 
 /// Whom a request is for, as far as the answer of a served UE depends on it.

@@ -82,6 +82,7 @@ impl Engine {
                     trying: None,
                     later: SmallVec::new(),
                     tries_all: false,
+                    large: None,
                     cancelled: None,
                     failure: Failure::Nothing,
                 };

@@ -140,6 +140,8 @@ pub struct Work {
     pub later: SmallVec<[Destination; 1]>,
     /// The end has come: they are tried, too.
     pub tries_all: bool,
+    /// Where it goes as a datagram, however large, when TCP does not reach it there.
+    pub large: Option<Destination>,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.

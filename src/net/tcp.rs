@@ -249,7 +249,7 @@ impl<M: Cleared> Reader<'_, M> {
                 }
             }
             let mut message_ended = false;
-            while let Some(frame) = framer.next() {
+            for frame in framer.by_ref() {
                 message_ended = true;
                 match frame {
                     Ok(Frame::Message(bytes)) => self.hand_on(bytes).await,
@@ -372,6 +372,8 @@ mod tests {
         net::TcpListener,
     };
 
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+
     use super::*;
     use crate::{
         net::{flows::Flows, handshake::Security},
@@ -401,8 +403,65 @@ mod tests {
         );
     }
 
+    //= TPT-005 type=test
+    //= SEC-009 type=test
+    #[test]
+    fn a_handshake_that_does_not_end_is_ended() {
+        let secured = || {
+            let certified = rcgen::generate_simple_self_signed(["edge.example".to_owned()]).unwrap();
+            let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+            let chain = vec![certified.cert.der().clone()];
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let config = ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap();
+            let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+            Security::Accept(Arc::new(config), Arc::new(crate::driver::tests::policy::one(1)))
+        };
+        let half_hello = "\u{16}\u{3}\u{1}\0";
+        for says in [
+            &[][..],
+            &[(0, half_hello)],
+            &[(3, "\u{16}"), (6, "\u{3}"), (9, "\u{1}")],
+        ] {
+            let lasted = lasts_after(secured(), false, says);
+            assert_eq!(lasted, ACCEPT_TIME_MAX.as_secs(), "TLS: {says:?}");
+        }
+        for says in [&[][..], &[(0, "GET / HTTP/1.1\r\n")], &[(3, "G"), (6, "E"), (9, "T")]] {
+            let lasted = lasts_after(Security::None, true, says);
+            assert_eq!(lasted, ACCEPT_TIME_MAX.as_secs(), "WebSocket: {says:?}");
+        }
+    }
+
+    //= TPT-005 type=test
+    //= TPT-010 type=test
+    #[test]
+    fn a_web_socket_has_the_same_times() {
+        let hello = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                     Sec-WebSocket-Protocol: sip\r\n\r\n";
+        let lasts = |says: &[(u64, &str)]| {
+            let mut all = vec![(0, hello)];
+            all.extend(says);
+            lasts_after(Security::None, true, &all)
+        };
+        // Text frames, masked with zeros: one of two bytes, and one of which only the first of five comes.
+        let (whole, half) = ("\u{1}\u{2}\0\0\0\0hi", "\u{1}\u{5}\0\0\0\0h");
+        assert_eq!(lasts(&[]), IDLE_MAX.as_secs());
+        assert_eq!(lasts(&[(100, whole)]), 100 + IDLE_MAX.as_secs());
+        assert_eq!(lasts(&[(100, half), (120, "e")]), 100 + MESSAGE_TIME_MAX.as_secs());
+        assert_eq!(
+            lasts(&[(100, half), (120, "ello"), (130, half)]),
+            130 + MESSAGE_TIME_MAX.as_secs()
+        );
+    }
+
     /// Seconds of the runtime's clock until the connection is closed on a peer that writes these at these times.
     fn lasts(says: &[(u64, &str)]) -> u64 {
+        lasts_after(Security::None, false, says)
+    }
+
+    fn lasts_after(security: Security, web_socket: bool, says: &[(u64, &str)]) -> u64 {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -411,6 +470,8 @@ mod tests {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            // What it writes is there at once: the clock waits for nobody.
+            peer.set_nodelay(true).unwrap();
             let (stream, remote) = listener.accept().unwrap();
             stream.set_nonblocking(true).unwrap();
             let limits = Limits::default();
@@ -431,15 +492,12 @@ mod tests {
                 tasks,
             };
             let start = Instant::now();
-            let handshake = Handshake {
-                security: Security::None,
-                web_socket: false,
-            };
+            let handshake = Handshake { security, web_socket };
             let origin = Origin::Accepted(TcpStream::from_std(stream).unwrap());
             let connection = tokio::spawn(run(ends, origin, handshake, limits, report));
             for (at, text) in says {
                 sleep_until(start + Duration::from_secs(*at)).await;
-                peer.write_all(text.as_bytes()).unwrap();
+                peer.write_all(&frames(text)).unwrap();
             }
             connection.await.unwrap();
             let mut last = None;
@@ -447,8 +505,18 @@ mod tests {
                 last = Some(event);
             }
             assert!(matches!(last, Some(Event::Closed { .. })), "the last word is the end");
-            assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+            // What it was told before is no matter here: there is an end.
+            peer.read_to_end(&mut Vec::new()).unwrap();
             start.elapsed().as_secs()
         })
+    }
+
+    /// The bytes of a text. In front of a WebSocket frame stand two that are no text: the final fragment of a text, and the
+    /// length with the mask bit.
+    fn frames(text: &str) -> Vec<u8> {
+        match text.as_bytes() {
+            [1, length, rest @ ..] => [&[0x81, 0x80 | length], rest].concat(),
+            bytes => bytes.to_vec(),
+        }
     }
 }

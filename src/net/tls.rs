@@ -16,11 +16,15 @@ use rustls::{
     ClientConfig, ServerConfig,
     client::Resumption,
     crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::ServerName,
     server::NoServerSessionStorage,
     version::{TLS12, TLS13},
 };
 
-use crate::policy::{ListenerId, Policy, Tls};
+use crate::{
+    policy::{Listener, ListenerId, Policy, Tls},
+    trust::{Bound, OwnAddresses},
+};
 use files::{Material, Stamp};
 pub(crate) use names::{identities, server_name};
 use verify::Believed;
@@ -98,19 +102,56 @@ fn stamps(policy: &Policy) -> Vec<Stamp> {
 
 fn sides(policy: &Policy) -> Result<Sides, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let listeners = policy.listeners.iter();
-    listeners
-        .map(|listener| listener.tls.as_ref().map(|tls| side(tls, &provider)).transpose())
-        .collect()
+    let listeners = policy.listeners.iter().enumerate();
+    let side = |(id, listener): (usize, &Listener)| {
+        let Some(tls) = &listener.tls else {
+            return Ok(None);
+        };
+        let material = files::read(tls)?;
+        warn_of_host(policy, ListenerId(id as u16), &material);
+        side(tls, material, &provider).map(Some)
+    };
+    listeners.map(side).collect()
 }
 
-fn side(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Side, TlsError> {
+/// Who follows a Record-Route of ours over TLS expects a certificate of the host it names.
+//= TPT-008
+fn warn_of_host(policy: &Policy, id: ListenerId, material: &Material) {
+    let Some(listener) = policy.listeners.get(usize::from(id.0)) else {
+        return;
+    };
+    let binds = listener.bind.iter().filter(|bind| bind.value.transport.is_tls());
+    let bound: Vec<Bound> = binds
+        .map(|bind| Bound {
+            listener: id,
+            transport: bind.value.transport,
+            address: bind.value.address,
+        })
+        .collect();
+    for own in OwnAddresses::new(policy, &bound).all() {
+        let host = own.host_port.rsplit_once(':').map_or("", |(host, _)| host);
+        let shown = material.chain.first();
+        let asked = ServerName::try_from(host.trim_matches(['[', ']']));
+        if !shown
+            .zip(asked.ok())
+            .is_some_and(|(shown, asked)| names::is_of(shown, &asked))
+        {
+            let listener = &listener.name.value;
+            tracing::warn!(
+                "the certificate of listener `{listener}` does not name {host}, the host of its Record-Route: who follows it \
+                 will not believe us; write a host it names as `advertise`, or another certificate"
+            );
+        }
+    }
+}
+
+fn side(tls: &Tls, material: Material, provider: &Arc<CryptoProvider>) -> Result<Side, TlsError> {
     let Material {
         chain,
         key,
         client_ca,
         ca,
-    } = files::read(tls)?;
+    } = material;
     let unusable = |source| TlsError::Unusable {
         path: PathBuf::from(&tls.certificate.value),
         source,

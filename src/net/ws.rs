@@ -53,7 +53,9 @@ pub(crate) type WebSocket<S> = WebSocketStream<Watched<S>>;
 //= TPT-010
 pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S, limits: &Limits) -> io::Result<WebSocket<S>> {
     let accepted = accept_hdr_async_with_config(Watched::new(stream), speaks_sip, Some(config(limits))).await;
-    accepted.map_err(io::Error::other)
+    let socket = accepted.map_err(io::Error::other)?;
+    socket.get_ref().under_way.end();
+    Ok(socket)
 }
 
 /// The same ceilings as on a stream: what exceeds the limits of a message is answered, what exceeds these ends it.

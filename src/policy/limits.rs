@@ -16,6 +16,8 @@ pub struct Limits {
     pub body_bytes_max: u32,
     /// Via or Record-Route values; beyond: 513.
     pub route_values_max: u32,
+    /// A request sent as a datagram; beyond: it goes over TCP, and as a datagram only where TCP does not reach.
+    pub datagram_request_bytes_max: u32,
     /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
     /// sixteenths earlier.
     pub transactions_max: u32,
@@ -55,6 +57,7 @@ impl Default for Limits {
             header_rows_max: 512,
             body_bytes_max: 256 * 1024,
             route_values_max: 100,
+            datagram_request_bytes_max: 1300,
             transactions_max: 1_000_000,
             options_per_second_max: 100,
             pending_max: 10_000,

@@ -91,7 +91,11 @@ impl Phone {
 
     /// Calls over TCP.
     pub fn connected_to(proxy: SocketAddr) -> Phone {
-        let stream = TcpStream::connect_timeout(&proxy, PATIENCE).unwrap();
+        Phone::on(TcpStream::connect_timeout(&proxy, PATIENCE).unwrap())
+    }
+
+    /// On a connection that stands.
+    pub fn on(stream: TcpStream) -> Phone {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Phone {
             address: stream.local_addr().unwrap(),
@@ -213,7 +217,7 @@ impl Phone {
         let (bytes, transport) = match &mut self.line {
             Line::Datagrams { socket, proxy } => {
                 let mut buffer = [0; 65_535];
-                let (length, from) = socket.recv_from(&mut buffer).expect("a message in time");
+                let (length, from) = again(|| socket.recv_from(&mut buffer)).expect("a message in time");
                 proxy.get_or_insert(from);
                 (buffer[..length].to_vec(), Transport::Udp)
             }
@@ -247,8 +251,18 @@ fn framed(stream: &mut impl Read, read: &mut Vec<u8>) -> Vec<u8> {
                 return std::mem::replace(read, rest);
             }
         }
-        let length = stream.read(&mut buffer).expect("a message in time");
+        let length = again(|| stream.read(&mut buffer)).expect("a message in time");
         assert_ne!(length, 0, "the connection was closed");
         read.extend_from_slice(&buffer[..length]);
+    }
+}
+
+/// A signal of another test in this process ends a read that has a timeout; it is begun again.
+fn again<T>(mut read: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }

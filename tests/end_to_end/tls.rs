@@ -416,6 +416,24 @@ fn ipv6_speaks_tls_too() {
     border.node.stop();
 }
 
+//= TPT-008 type=test
+#[test]
+fn a_certificate_that_does_not_name_our_record_route_is_told() {
+    let mut border = Border::new();
+    let told = "the certificate of listener `edge` does not name 127.0.0.1";
+    border.node.waits_for(told);
+    border
+        .authority
+        .issue(&dns(&["127.0.0.1"]))
+        .put(border.folder.path(), "edge");
+    border.node.signal("HUP");
+    border.node.waits_for("the new policy is in force");
+    // Told for the first one, and perhaps once more when the new key stood beside it; never for the new.
+    let log = border.node.stop();
+    let after = log.rsplit("the new policy is in force").next().unwrap();
+    assert!(!after.contains(told), "{log}");
+}
+
 //= SEC-002 type=test
 #[test]
 fn a_key_that_everybody_may_read_or_a_missing_file_stops_the_start() {

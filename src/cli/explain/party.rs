@@ -340,6 +340,38 @@ default_privacy = { to_ue = "keep", to_untrusted = "keep" }
         }
     }
 
+    //= TRUST-020 type=test
+    #[test]
+    fn a_peer_of_certificates_shows_its_own() {
+        let tls = "name = \"sure\", bind = [\"tls://192.0.2.1:5061\"], peers = \"listed\", tls = { certificate = \"c\", key = \"k\" }";
+        let text = POLICY
+            .replace("listener = [", &format!("listener = [\n    {{ {tls} }},"))
+            .replace("[\"physical\"]\nue", "[\"physical\", \"mutual-tls\"]\nue")
+            .replace(
+                "peer = [",
+                "peer = [{ name = \"friend\", names = [\"ibcf.home2.example\"], secured_by = \"mutual-tls\" }, ",
+            );
+        let mut policy = crate::config::read(&text, "test.toml").unwrap().0;
+        let place = Place::find(&mut policy, "friend", Side::From).unwrap();
+        assert!(crate::trust::Origin::judge(&policy, place.flow()).is_trusted());
+        assert!(crate::trust::Hop::judge(&policy, place.destination()).is_trusted());
+        // Without a listener for it nobody can say who it is.
+        let mut without = crate::config::read(
+            &text.replace(
+                tls,
+                "name = \"x\", bind = [\"udp://192.0.2.9:5060\"], peers = \"listed\"",
+            ),
+            "test.toml",
+        )
+        .unwrap()
+        .0;
+        let unknown = Place::find(&mut without, "friend", Side::To).unwrap_err().to_string();
+        assert!(
+            unknown.contains("no listener where [[peer]] decides binds tls://"),
+            "{unknown}"
+        );
+    }
+
     #[test]
     fn a_word_nobody_is_called_is_told_with_the_nearest() {
         assert!(found("boarder").unwrap_err().contains("but there is `border`"));
