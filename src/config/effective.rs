@@ -204,12 +204,16 @@ impl Page<'_> {
             workers,
             drain,
             key_file,
+            options_from_strangers,
+            absent_code,
         } = proxy;
         self.title("[proxy]");
         self.value("name", &optional_text(name));
         self.value("workers", &plain(workers));
         self.value("drain", &duration(drain));
         self.value("key_file", &optional_text(key_file));
+        self.value("options_from_strangers", &word(options_from_strangers));
+        self.value("absent_code", &plain(absent_code));
     }
 
     fn route(&mut self, route: &Route, listeners: &[Listener]) {

@@ -11,6 +11,7 @@ use super::{
 use crate::policy::{
     Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    proxy::OptionsAnswer,
 };
 
 /// Engines of one process.
@@ -53,10 +54,26 @@ pub(super) fn proxy(table: Table<'_>) -> Proxy {
         ),
         drain: or_default(table.duration("drain"), Duration::from_secs(30)),
         key_file: or_default(table.parsed("key_file", file).map(|file| file.map(Some)), None),
+        options_from_strangers: or_default(table.word("options_from_strangers"), OptionsAnswer::Answer),
+        absent_code: absent_code(&table),
     };
     unless(&table, "recurse", "false");
     table.close();
     proxy
+}
+
+fn absent_code(table: &Table<'_>) -> Stated<u16> {
+    let written = table
+        .number("absent_code", 400..=499)
+        .map(|code| code.map(|code| code as u16));
+    if let Some(code) = written.as_ref().filter(|code| ![404, 480].contains(&code.value)) {
+        table.reader.contradiction(
+            code.at.clone(),
+            "`absent_code` is no answer of that kind",
+            "write 404 or 480",
+        );
+    }
+    or_default(written, 404)
 }
 
 pub(super) fn evidence(table: Table<'_>) -> Evidence {

@@ -444,7 +444,7 @@ impl Engine {
         };
         let what = What::Request(server.method);
         let origin = server.origin;
-        self.counters.refused += 1;
+        self.counters.refused += u64::from(!reject.is_answer());
         event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
@@ -455,7 +455,7 @@ impl Engine {
             });
         }
         //= TXN-008
-        if *reject == Reject::NoAnswer
+        if (*reject == Reject::NoAnswer || reject.is_silent())
             && let ServerMachine::Other(machine) = &mut server.machine
         {
             let (next, actions) = machine.on(server::Event::GivenUp, &TIMERS);
@@ -465,7 +465,10 @@ impl Engine {
         }
         let (hop, policy, tag) = (server.back, Arc::clone(&server.policy), server.tag);
         let outgoing = self.answer(&policy, draft, hop, received_to, tag, reject);
-        let class = ResponseClass::Failure;
+        let class = match reject.is_answer() {
+            true => ResponseClass::Success,
+            false => ResponseClass::Failure,
+        };
         self.server_response(now, id, class, outgoing);
     }
 
@@ -478,7 +481,7 @@ impl Engine {
         tag: u64,
         reject: &Reject,
     ) -> Outgoing {
-        let look = reject.look();
+        let look = reject.look_from(hop.is_trusted(), policy.proxy.absent_code.value);
         let tag = format!("{tag:016x}");
         let answer = Answer {
             status: look.status,

@@ -13,7 +13,7 @@ use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
 use crate::proxy::targets::{Arrival, ChosenBy, Targets, targets};
-use crate::proxy::{check, forward};
+use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
@@ -108,6 +108,7 @@ impl Engine {
         }
         let understands_privacy = !policy.privacy.values.value.is_empty();
         check::extensions(draft, origin.standing(), understands_privacy)?;
+        breadth::check(draft)?;
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
@@ -130,6 +131,8 @@ impl Engine {
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
+        let allowed = breadth::allowed(draft);
+        breadth::share(draft, allowed);
         forward::strict_next_hop(draft);
         Ok(Plan {
             wanted,

@@ -4,6 +4,7 @@ use super::{
     ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    proxy::OptionsAnswer,
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
     },
@@ -120,6 +121,11 @@ words!(Unprovidable {
     Forward = "forward",
     Reject500 = "reject-500",
 });
+words!(OptionsAnswer {
+    Answer = "answer",
+    Refuse = "refuse",
+    Drop = "drop",
+});
 words!(LocalAddresses {
     Refuse = "refuse",
     Accept = "accept",
@@ -154,5 +160,6 @@ mod tests {
         comes_back::<Direction>();
         comes_back::<Provided>();
         comes_back::<LocalAddresses>();
+        comes_back::<OptionsAnswer>();
     }
 }

@@ -1,10 +1,11 @@
 //! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
 
 use crate::locate::Target;
+use crate::policy::proxy::OptionsAnswer;
 use crate::policy::{Listener, ListenerId, PeersAre, Policy};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::uri::Uri;
-use crate::sip::{Draft, Name, Transport};
+use crate::sip::{Draft, Method, Name, Transport};
 use crate::trust::{OwnAddresses, Standing};
 
 /// What is known of the request beside its text.
@@ -42,6 +43,12 @@ pub enum NoTarget {
     NotFound,
     #[error("the place to go has no usable address")]
     Unusable,
+    /// An OPTIONS for this node itself: nothing is forwarded, and it says what it can.
+    #[error("an OPTIONS for this node itself")]
+    Ourselves,
+    /// The same from a stranger, where the policy has no answer for one.
+    #[error("an OPTIONS of a stranger for this node itself, which [proxy] options_from_strangers leaves unanswered")]
+    NobodyHere,
     /// The Request-URI is `sips`, and no next hop is reached by TLS.
     #[error("the request asks for TLS on every hop, and no next hop has it")]
     NoSecureWay,
@@ -52,6 +59,9 @@ pub enum NoTarget {
 //= PROXY-010
 //= PROXY-011
 pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+    if asks_ourselves(own, draft) {
+        return Err(answer_to_asking(policy, arrival.standing));
+    }
     let Targets { list, by } = chosen(policy, own, draft, arrival)?;
     if !is_secure(draft) {
         return Ok(Targets { list, by });
@@ -61,6 +71,23 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
     match list.is_empty() {
         true => Err(NoTarget::NoSecureWay),
         false => Ok(Targets { list, by }),
+    }
+}
+
+/// Whether a request is an OPTIONS that names this node and no user, with no further Route.
+fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
+    draft.method() == Some(Method::Options)
+        && !draft.has(Name::Route)
+        && Uri::parse(draft.request_uri())
+            .is_ok_and(|uri| uri.user().is_none() && own.named(uri.host(), uri.port()).is_some())
+}
+
+//= PROXY-030
+fn answer_to_asking(policy: &Policy, standing: Standing) -> NoTarget {
+    match (standing, policy.proxy.options_from_strangers.value) {
+        (Standing::Untrusted, OptionsAnswer::Refuse) => NoTarget::NotARelay,
+        (Standing::Untrusted, OptionsAnswer::Drop) => NoTarget::NobodyHere,
+        (Standing::Trusted | Standing::Served | Standing::Untrusted, _) => NoTarget::Ourselves,
     }
 }
 
