@@ -5,6 +5,7 @@ mod breadth;
 mod cancelling;
 mod failover;
 mod large;
+mod forking;
 mod ourselves;
 mod routing;
 mod storms;

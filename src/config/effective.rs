@@ -222,6 +222,7 @@ impl Page<'_> {
             method,
             domain,
             next_hop,
+            fork,
             via,
         } = route;
         let listener = |id: &Stated<ListenerId>| {
@@ -241,6 +242,7 @@ impl Page<'_> {
         for next_hop in next_hop {
             self.value("next_hop", &text(next_hop));
         }
+        self.value("fork", &word(fork));
         self.value("via", &listener(via));
     }
 
@@ -317,6 +319,7 @@ impl Page<'_> {
             body_bytes_max,
             route_values_max,
             datagram_request_bytes_max,
+            challenges_max,
             transactions_max,
             options_per_second_max,
             pending_max,

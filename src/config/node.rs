@@ -178,6 +178,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         body_bytes_max: limit("body_bytes_max", built_in.body_bytes_max),
         route_values_max: limit("route_values_max", built_in.route_values_max),
         datagram_request_bytes_max: limit("datagram_request_bytes_max", built_in.datagram_request_bytes_max),
+        challenges_max: limit("challenges_max", built_in.challenges_max),
         transactions_max: limit("transactions_max", built_in.transactions_max),
         options_per_second_max: limit("options_per_second_max", built_in.options_per_second_max),
         pending_max: limit("pending_max", built_in.pending_max),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+use super::branches::Branches;
 use super::reject::Reject;
-use super::transactions::{Failure, Kept, Work};
+use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::{Asked, SealedFlow, path};
+use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
@@ -65,6 +65,11 @@ impl Engine {
                 responder,
                 loop_part,
             }) => {
+                let breadth = breadth::allowed(&draft);
+                let branches = match Branches::of(targets.list, targets.fork, breadth) {
+                    Ok(branches) => branches,
+                    Err(unfit) => return Err(Box::new((draft, kept.to, unfit.into()))),
+                };
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
@@ -74,17 +79,10 @@ impl Engine {
                     essentials,
                     wanted,
                     dialog,
-                    targets: targets.list,
                     chosen_by: targets.by,
                     loop_part,
-                    next_target: 0,
-                    addresses: SmallVec::new(),
-                    trying: None,
-                    later: SmallVec::new(),
-                    tries_all: false,
-                    large: None,
+                    branches,
                     cancelled: None,
-                    failure: Failure::Nothing,
                 };
                 Ok((work, has_kept.then_some(kept), responder))
             }
@@ -126,6 +124,7 @@ impl Engine {
             Some(flow) => Targets {
                 list: vec![Target::of_flow(&flow)],
                 by: ChosenBy::Message,
+                fork: Fork::Failover,
             },
             None => targets(&policy, &self.own, draft, arrival)?,
         };

@@ -5,6 +5,7 @@ use super::{
     dns::LocalAddresses,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
+    route::Fork,
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
     },
@@ -126,6 +127,12 @@ words!(OptionsAnswer {
     Refuse = "refuse",
     Drop = "drop",
 });
+words!(Fork {
+    Failover = "failover",
+    Serial = "serial",
+    Parallel = "parallel",
+    ParallelOnly = "parallel-only",
+});
 words!(LocalAddresses {
     Refuse = "refuse",
     Accept = "accept",
@@ -161,5 +168,6 @@ mod tests {
         comes_back::<Provided>();
         comes_back::<LocalAddresses>();
         comes_back::<OptionsAnswer>();
+        comes_back::<Fork>();
     }
 }

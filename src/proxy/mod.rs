@@ -5,4 +5,5 @@
 pub mod breadth;
 pub mod check;
 pub mod forward;
+pub mod responses;
 pub mod targets;

@@ -2,6 +2,7 @@
 
 use crate::locate::Target;
 use crate::policy::proxy::OptionsAnswer;
+use crate::policy::route::Fork;
 use crate::policy::{Listener, ListenerId, PeersAre, Policy};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::uri::Uri;
@@ -24,6 +25,8 @@ pub struct Arrival {
 pub struct Targets {
     pub list: Vec<Target>,
     pub by: ChosenBy,
+    /// How those after the first are used.
+    pub fork: Fork,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,15 +65,15 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
     if asks_ourselves(own, draft) {
         return Err(answer_to_asking(policy, arrival.standing));
     }
-    let Targets { list, by } = chosen(policy, own, draft, arrival)?;
+    let Targets { list, by, fork } = chosen(policy, own, draft, arrival)?;
     if !is_secure(draft) {
-        return Ok(Targets { list, by });
+        return Ok(Targets { list, by, fork });
     }
     //= PROXY-017
     let list: Vec<Target> = list.into_iter().filter_map(Target::secured).collect();
     match list.is_empty() {
         true => Err(NoTarget::NoSecureWay),
-        false => Ok(Targets { list, by }),
+        false => Ok(Targets { list, by, fork }),
     }
 }
 
@@ -134,6 +137,7 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
             Ok(Targets {
                 list,
                 by: ChosenBy::Policy(place),
+                fork: route.fork.value,
             })
         };
     }
@@ -199,6 +203,7 @@ fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Target
     Ok(Targets {
         list: vec![target],
         by: ChosenBy::Message,
+        fork: Fork::Failover,
     })
 }
 
