@@ -71,7 +71,11 @@ impl Engine {
                         Ok(Attempt::Sent(client)) => row.client = Some(client),
                         Ok(Attempt::TooLarge { over_tcp }) => {
                             row.large = Some(destination);
-                            row.addresses.extend([destination, over_tcp]);
+                            row.addresses.push(destination);
+                            // Where TCP did not reach of late, the datagram is what is left, and its silence counts.
+                            if row.tries_all || !self.avoided.has(&over_tcp, now.at) {
+                                row.addresses.push(over_tcp);
+                            }
                         }
                         Err(reject) => row.failure = Failure::Refused(reject),
                     }
