@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod back;
+pub mod branches;
 pub mod cancel;
 pub mod deadlines;
 pub mod decide;
@@ -299,7 +300,7 @@ impl Engine {
                     server.kept = kept.map(Box::new);
                     server.responder = responder;
                 }
-                self.try_next(now, id, &mut notes);
+                self.go_on(now, id, &mut notes);
                 self.trying(now, id);
             }
             Err(refused) => {
@@ -431,7 +432,6 @@ impl Engine {
             last: None,
             kept: None,
             work: None,
-            client: None,
             answered: false,
         });
         if let Some(actions) = actions {

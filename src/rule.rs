@@ -70,15 +70,18 @@ impl Rule {
         PROXY_002 = "PROXY-002", "RFC 3261 section 16.3";
         PROXY_003 = "PROXY-003", "RFC 3261 section 16.3";
         PROXY_004 = "PROXY-004", "RFC 5393 section 4.2";
+        PROXY_005 = "PROXY-005", "RFC 5393 section 5.3.3";
         PROXY_010 = "PROXY-010", "RFC 3261 section 16.4, TS 33.203 annex J";
         PROXY_011 = "PROXY-011", "RFC 3261 section 16.5";
         PROXY_017 = "PROXY-017", "RFC 3261 section 16.6, section 26.2.2";
         PROXY_018 = "PROXY-018", "RFC 3261 section 16.6";
         PROXY_024 = "PROXY-024", "RFC 3261 section 16.7";
         PROXY_027 = "PROXY-027", "RFC 3261 section 9.2";
+        PROXY_030 = "PROXY-030", "RFC 3261 section 11";
         PCSCF_022 = "PCSCF-022", "RFC 3327 section 5.4";
         TRUST_042 = "TRUST-042", "TS 33.203 annex J";
         PCSCF_020 = "PCSCF-020", "TS 33.203 section 7.1";
+        SEC_005 = "SEC-005", "RFC 3323 section 6";
         SEC_009 = "SEC-009", "RFC 3261 section 21.5.4";
     }
 }

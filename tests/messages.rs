@@ -323,7 +323,8 @@ fn what_no_rule_names_passes_byte_for_byte() {
         .find(|sent| sent.to.to_string() == "192.0.2.70:5060")
         .unwrap();
     let begin = |bytes: &[u8]| memchr::memmem::find(bytes, b"Date:").unwrap();
-    let behind = |bytes: &[u8]| replace(&bytes[begin(bytes)..], b"Max-Forwards: 70\r\n", b"");
+    let added = b"Max-Forwards: 70\r\nMax-Breadth: 60\r\n";
+    let behind = |bytes: &[u8]| replace(&bytes[begin(bytes)..], added, b"");
     assert_eq!(behind(&forwarded.bytes), behind(&bytes));
     // Outside T, with id, the identity goes, odd as it is; everything else stays.
     let mut world = World::new(POLICY);

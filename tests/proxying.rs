@@ -1,9 +1,12 @@
 //! The proxy as its neighbours see it: sections 14 and 15 of the catalogue, message by message, with virtual time.
 
 mod answers;
+mod breadth;
 mod cancelling;
 mod failover;
+mod forking;
 mod large;
+mod ourselves;
 mod routing;
 mod storms;
 

@@ -204,12 +204,16 @@ impl Page<'_> {
             workers,
             drain,
             key_file,
+            options_from_strangers,
+            absent_code,
         } = proxy;
         self.title("[proxy]");
         self.value("name", &optional_text(name));
         self.value("workers", &plain(workers));
         self.value("drain", &duration(drain));
         self.value("key_file", &optional_text(key_file));
+        self.value("options_from_strangers", &word(options_from_strangers));
+        self.value("absent_code", &plain(absent_code));
     }
 
     fn route(&mut self, route: &Route, listeners: &[Listener]) {
@@ -218,6 +222,7 @@ impl Page<'_> {
             method,
             domain,
             next_hop,
+            fork,
             via,
         } = route;
         let listener = |id: &Stated<ListenerId>| {
@@ -237,6 +242,7 @@ impl Page<'_> {
         for next_hop in next_hop {
             self.value("next_hop", &text(next_hop));
         }
+        self.value("fork", &word(fork));
         self.value("via", &listener(via));
     }
 
@@ -313,6 +319,7 @@ impl Page<'_> {
             body_bytes_max,
             route_values_max,
             datagram_request_bytes_max,
+            challenges_max,
             transactions_max,
             options_per_second_max,
             pending_max,

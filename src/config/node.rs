@@ -11,6 +11,7 @@ use super::{
 use crate::policy::{
     Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    proxy::OptionsAnswer,
 };
 
 /// Engines of one process.
@@ -53,10 +54,26 @@ pub(super) fn proxy(table: Table<'_>) -> Proxy {
         ),
         drain: or_default(table.duration("drain"), Duration::from_secs(30)),
         key_file: or_default(table.parsed("key_file", file).map(|file| file.map(Some)), None),
+        options_from_strangers: or_default(table.word("options_from_strangers"), OptionsAnswer::Answer),
+        absent_code: absent_code(&table),
     };
     unless(&table, "recurse", "false");
     table.close();
     proxy
+}
+
+fn absent_code(table: &Table<'_>) -> Stated<u16> {
+    let written = table
+        .number("absent_code", 400..=499)
+        .map(|code| code.map(|code| code as u16));
+    if let Some(code) = written.as_ref().filter(|code| ![404, 480].contains(&code.value)) {
+        table.reader.contradiction(
+            code.at.clone(),
+            "`absent_code` is no answer of that kind",
+            "write 404 or 480",
+        );
+    }
+    or_default(written, 404)
 }
 
 pub(super) fn evidence(table: Table<'_>) -> Evidence {
@@ -161,6 +178,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         body_bytes_max: limit("body_bytes_max", built_in.body_bytes_max),
         route_values_max: limit("route_values_max", built_in.route_values_max),
         datagram_request_bytes_max: limit("datagram_request_bytes_max", built_in.datagram_request_bytes_max),
+        challenges_max: limit("challenges_max", built_in.challenges_max),
         transactions_max: limit("transactions_max", built_in.transactions_max),
         options_per_second_max: limit("options_per_second_max", built_in.options_per_second_max),
         pending_max: limit("pending_max", built_in.pending_max),

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use super::{
     grammar,
     listener::by_name,
-    read::{Fault, Written, shown},
+    read::{Fault, Written, or_default, shown},
     table::Table,
 };
 use crate::{
-    policy::{Listener, ListenerId, Route},
+    policy::{Listener, ListenerId, Route, route::Fork},
     sip::Transport,
 };
 
@@ -57,12 +57,14 @@ fn route(table: Table<'_>, listeners: &[Listener], everything: &mut HashMap<List
             everything.insert(from.value, line);
         }
     }
+    let fork = table.word("fork");
     table.close();
     Some(Route {
         from: from?.stated(),
         method,
         domain,
         next_hop,
+        fork: or_default(fork, Fork::Failover),
         via: via?.stated(),
     })
 }

@@ -14,6 +14,7 @@ use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id,
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
+use crate::policy::route::Fork;
 use crate::policy::{Policy, Stated};
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
@@ -31,21 +32,24 @@ use crate::trust::{Destination, Flow, Hop, Origin, Own, Standing, UntrustedKind}
 pub(super) const TIMER_C: Duration = Duration::from_secs(185);
 
 impl Engine {
-    /// Tries the next address, then the next target, until one request is out or none is left.
+    /// Tries the next address of a line, then its next target, until one request is out or none is left.
     //= PROXY-018
     //= LOC-004
-    pub(super) fn try_next(&mut self, now: Now, id: Id, notes: &mut Notes) {
+    pub(super) fn try_next(&mut self, now: Now, id: Id, line: usize, notes: &mut Notes) {
         loop {
             let Some(server) = self.transactions.server(id) else {
                 return;
             };
+            let method = server.method;
             let Some(mut work) = server.work.take() else { return };
-            if work.cancelled.is_some() {
-                return self.give_up(now, id, work);
-            }
-            if let Some(destination) = work.addresses.pop() {
-                if !work.tries_all && self.avoided.has(&destination, now.at) {
-                    work.later.push(destination);
+            let (is_closed, is_serial) = (work.is_closed(), work.branches.fork == Fork::Serial);
+            let Some(row) = work.branches.line(line).filter(|_| !is_closed) else {
+                self.put_back(id, work);
+                return self.line_over(now, id, line, notes);
+            };
+            if let Some(destination) = row.addresses.pop() {
+                if !row.tries_all && self.avoided.has(&destination, now.at) {
+                    row.later.push(destination);
                     self.put_back(id, work);
                     continue;
                 }
@@ -54,54 +58,76 @@ impl Engine {
                     ..destination
                 };
                 // It was there, and did not answer or want it.
-                let was_there = work.trying == Some(over_tcp) && work.failure != Failure::Unreachable;
-                if work.large == Some(destination) && was_there {
+                let was_there = row.trying == Some(over_tcp) && row.failure != Failure::Unreachable;
+                if row.large == Some(destination) && was_there {
                     self.put_back(id, work);
                     continue;
                 }
-                work.trying = Some(destination);
-                match self.attempt(now, id, &work, destination, notes) {
-                    Ok(Attempt::Sent) => return self.put_back(id, work),
-                    Ok(Attempt::TooLarge { over_tcp }) => {
-                        work.large = Some(destination);
-                        work.addresses.extend([destination, over_tcp]);
+                row.trying = Some(destination);
+                let attempt = self.attempt(now, id, &work, line, destination, notes);
+                let is_out = matches!(attempt, Ok(Attempt::Sent(_)));
+                if let Some(row) = work.branches.line(line) {
+                    match attempt {
+                        Ok(Attempt::Sent(client)) => row.client = Some(client),
+                        Ok(Attempt::TooLarge { over_tcp }) => {
+                            row.large = Some(destination);
+                            row.addresses.push(destination);
+                            // Where TCP did not reach of late, the datagram is what is left, and its silence counts.
+                            if row.tries_all || !self.avoided.has(&over_tcp, now.at) {
+                                row.addresses.push(over_tcp);
+                            }
+                        }
+                        Err(reject) => row.failure = Failure::Refused(reject),
                     }
-                    Err(reject) => work.failure = Failure::Refused(reject),
                 }
+                self.put_back(id, work);
+                if is_out {
+                    return;
+                }
+                continue;
+            }
+            let target = row.targets.get(row.next_target).cloned();
+            // What was left for the end: of all targets where one stands for another, of this one where each is its own.
+            if (target.is_none() || is_serial) && !row.later.is_empty() {
+                row.tries_all = true;
+                row.addresses = std::mem::take(&mut row.later);
+                row.addresses.reverse();
                 self.put_back(id, work);
                 continue;
             }
-            let Some(target) = work.targets.get(work.next_target) else {
-                if work.later.is_empty() {
-                    return self.give_up(now, id, work);
-                }
-                work.tries_all = true;
-                work.addresses = std::mem::take(&mut work.later);
-                work.addresses.reverse();
+            let Some(target) = target else {
                 self.put_back(id, work);
-                continue;
+                return self.line_over(now, id, line, notes);
             };
-            work.next_target += 1;
-            self.hosts.remember(target);
-            if let Place::Address(address) = target.place {
-                let destination = target.at(address);
-                work.addresses.push(destination);
+            row.next_target += 1;
+            if is_serial {
+                row.tries_all = false;
+                let failure = std::mem::replace(&mut row.failure, Failure::Nothing);
+                work.branches.settle(failure, method);
+            }
+            self.hosts.remember(&target);
+            if let Some(row) = work.branches.line(line)
+                && let Place::Address(address) = target.place
+            {
+                row.addresses.push(target.at(address));
                 self.put_back(id, work);
                 continue;
             }
-            let target = target.clone();
             if let Some(plan) = self.plan_of(now, &target) {
-                self.take_peers(&mut work, &target, &plan);
+                if let Some(row) = work.branches.line(line) {
+                    self.take_peers(row, &target, &plan);
+                }
                 self.put_back(id, work);
                 continue;
             }
             self.put_back(id, work);
-            if self.ask(now, &target, Waiting::Request(id)).is_ok() {
+            if self.ask(now, &target, Waiting::Request(id, line)).is_ok() {
                 return;
             }
-            if let Some(work) = self.transactions.server(id).and_then(|server| server.work.as_mut()) {
-                work.failure = Failure::Refused(Reject::Full);
-                work.next_target = work.targets.len();
+            let work = self.transactions.server(id).and_then(|server| server.work.as_mut());
+            if let Some(row) = work.and_then(|work| work.branches.line(line)) {
+                row.failure = Failure::Refused(Reject::Full);
+                row.next_target = row.targets.len();
             }
         }
     }
@@ -115,10 +141,10 @@ impl Engine {
     /// No target is left: what the failures amount to is the answer.
     //= PROXY-024
     //= TXN-008
-    fn give_up(&mut self, now: Now, id: Id, work: Box<Work>) {
-        let reject = match (&work.cancelled, &work.failure) {
+    pub(super) fn give_up(&mut self, now: Now, id: Id, work: Box<Work>, failure: Failure) {
+        let reject = match (&work.cancelled, failure) {
             (Some(_), _) => Reject::Cancelled,
-            (None, Failure::Refused(reject)) => reject.clone(),
+            (None, Failure::Refused(reject)) => reject,
             (None, Failure::NoAnswer) => Reject::NoAnswer,
             (None, Failure::Overloaded) => Reject::Overloaded,
             //= PROXY-017
@@ -143,11 +169,12 @@ impl Engine {
         now: Now,
         id: Id,
         work: &Work,
+        line: usize,
         destination: Destination,
         notes: &mut Notes,
     ) -> Result<Attempt, Reject> {
         let Some(server) = self.transactions.server(id) else {
-            return Ok(Attempt::Sent);
+            return Err(Reject::Unreachable);
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
@@ -161,11 +188,11 @@ impl Engine {
             loop_part: work.loop_part,
         };
         let (outgoing, concealed) = self
-            .clear(&policy, &origin, work, hop, &branch, nonce, notes)
+            .clear(&policy, &origin, work, line, hop, &branch, nonce, notes)
             .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
             })?;
-        if let Some(over_tcp) = self.instead(&policy, work, &hop, outgoing.bytes().len()) {
+        if let Some(over_tcp) = self.instead(&policy, work, line, &hop, outgoing.bytes().len()) {
             return Ok(Attempt::TooLarge { over_tcp });
         }
         let from_changes =
@@ -174,21 +201,21 @@ impl Engine {
             Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served => Some(whom(work)),
             _ => None,
         };
+        let mut kept = None;
         if from_changes || called.is_some() || concealed != Default::default() {
             let from = work
                 .draft
                 .first(crate::sip::Name::From)
                 .filter(|_| from_changes)
                 .map(<[u8]>::to_vec);
-            if let Some(server) = self.transactions.server(id) {
-                let to = server.kept.take().and_then(|kept| kept.to);
-                server.kept = Some(Box::new(Kept {
-                    concealed,
-                    from,
-                    to,
-                    called,
-                }));
-            }
+            let server = self.transactions.server(id);
+            let to = server.and_then(|server| server.kept.as_ref()?.to.clone());
+            kept = Some(Box::new(Kept {
+                concealed,
+                from,
+                to,
+                called,
+            }));
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);
         let reliability = Reliability::from(destination.transport);
@@ -207,27 +234,26 @@ impl Engine {
             nonce: branch.nonce,
             machine,
             server: id,
+            line,
+            kept,
             request: Some(outgoing),
             ack: None,
             cancel: None,
             cancel_wanted: false,
             timer_c: Duration::ZERO,
         });
-        if let Some(server) = self.transactions.server(id) {
-            server.client = Some(client);
-        }
         self.carry_out_client(now, client, actions);
-        Ok(Attempt::Sent)
+        Ok(Attempt::Sent(client))
     }
 
     /// Where a request goes that is too large for a datagram: the same place over TCP. A UE is where its flow is, and a route
     /// that says `transport=udp` itself is taken at its word.
     //= TPT-004
-    fn instead(&self, policy: &Policy, work: &Work, hop: &Hop, bytes: usize) -> Option<Destination> {
+    fn instead(&self, policy: &Policy, work: &Work, line: usize, hop: &Hop, bytes: usize) -> Option<Destination> {
         let datagram = *hop.destination();
         if datagram.transport != Transport::Udp
             || bytes <= policy.limits.datagram_request_bytes_max as usize
-            || work.large == Some(datagram)
+            || work.branches.lines.get(line).and_then(|line| line.large) == Some(datagram)
             || matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served)
             || insists_on_udp(policy, work.chosen_by)
         {
@@ -249,6 +275,7 @@ impl Engine {
         policy: &Policy,
         origin: &Origin,
         work: &Work,
+        line: usize,
         hop: Hop,
         branch: &ClientBranch,
         nonce: [u8; 12],
@@ -293,6 +320,7 @@ impl Engine {
             keys: &self.keys,
         };
         let mut draft = work.draft.clone();
+        work.branches.shape(line, &mut draft);
         //= PCSCF-001
         if draft.method() == Some(Method::Register)
             && let Some(token) = path::seal(&self.keys, arrived, nonce)
@@ -525,28 +553,30 @@ impl Engine {
     /// Failures go to the next target; what has ended is forgotten.
     pub(super) fn after_client(&mut self, now: Now, id: Id, actions: Actions, failure: Failure) {
         let failed = actions.contains(Action::PassTimeout) || actions.contains(Action::PassTransportError);
-        let server = self.transactions.client(id).map(|client| client.server);
+        let of = self.transactions.client(id).map(|client| (client.server, client.line));
         if actions.contains(Action::Terminated) {
             self.transactions.remove_client(id);
         }
-        let Some(server_id) = server.filter(|_| failed) else {
+        let Some((server_id, line)) = of.filter(|_| failed) else {
             return;
         };
         let Some(server) = self.transactions.server(server_id) else {
             return;
         };
-        let Some(work) = server.work.as_mut().filter(|_| server.client == Some(id)) else {
+        let Some(work) = server.work.as_mut() else { return };
+        let Some(failed) = work.branches.line(line).filter(|line| line.client == Some(id)) else {
             return;
         };
-        work.failure = failure;
+        failed.client = None;
+        failed.failure = failure;
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
-        self.try_next(now, server_id, &mut notes);
+        self.try_next(now, server_id, line, &mut notes);
     }
 }
 
 /// What became of one.
 enum Attempt {
-    Sent,
+    Sent(Id),
     /// For a datagram; nothing was sent.
     TooLarge {
         over_tcp: Destination,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::branches::Challenge;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
@@ -102,54 +105,91 @@ impl Engine {
             status,
             to: essentials.cseq_method,
         };
+        let line = self.transactions.client(client).map_or(0, |client| client.line);
         let Some(server) = self.transactions.server(id) else {
             return self.drop(what, Drop::Stray);
         };
+        let row = server.work.as_mut().and_then(|work| work.branches.line(line));
+        let row = row.filter(|line| line.client == Some(client));
+        let trying = row.as_ref().and_then(|line| line.trying);
         //= PROXY-024
         if status == 503
-            && let Some(work) = server.work.as_mut().filter(|_| server.client == Some(client))
+            && let Some(overloaded) = row
         {
-            work.failure = Failure::Overloaded;
+            overloaded.client = None;
+            overloaded.failure = Failure::Overloaded;
             let retry_after = message.first(Name::RetryAfter).and_then(locating::retry_after);
-            if let Some(peer) = work.trying {
+            if let Some(peer) = trying {
                 self.avoid_overloaded(now, &peer, retry_after);
             }
             self.drop(what, Drop::Held);
             let mut notes = if self.observing { Notes::on() } else { Notes::off() };
-            return self.try_next(now, id, &mut notes);
+            return self.try_next(now, id, line, &mut notes);
         }
         if !self.avoided.is_empty()
-            && let Some(peer) = server.work.as_ref().and_then(|work| work.trying)
+            && let Some(peer) = trying
         {
             self.avoided.remove(&peer);
         }
+        let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
+        let message = match class {
+            ResponseClass::Failure => self.hold(now, client, id, origin, message, essentials),
+            ResponseClass::Provisional | ResponseClass::Success => Some(message),
+        };
+        let Some(message) = message else { return };
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let draft = Draft::from(message);
-        let Some((outgoing, hop)) = self.clear_response(now, id, origin, draft, essentials, &mut notes) else {
+        let kept = self.transactions.client(client).and_then(|client| client.kept.take());
+        let cleared = self.clear_response(now, id, origin, draft, essentials, kept.as_deref(), &[], &mut notes);
+        let others = match class {
+            ResponseClass::Success => self.others_under_way(id, client),
+            ResponseClass::Provisional | ResponseClass::Failure => SmallVec::new(),
+        };
+        if class != ResponseClass::Failure
+            && let Some(client) = self.transactions.client(client)
+        {
+            client.kept = kept;
+        }
+        let Some((outgoing, hop)) = cleared else {
             return self.drop(what, Drop::Stray);
         };
         self.note_cleared(what, origin, &hop, &mut notes);
-        let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
         self.server_response(now, id, class, outgoing);
+        self.cancel_branches(now, &others);
+    }
+
+    /// The branches of a request beside this one.
+    fn others_under_way(&mut self, id: Id, client: Id) -> SmallVec<[Id; 1]> {
+        let work = self.transactions.server(id).and_then(|server| server.work.as_ref());
+        let mut others = work.map(|work| work.branches.under_way()).unwrap_or_default();
+        others.retain(|other| *other != client);
+        others
     }
 
     /// Turns a response into what the hop back may see.
     //= PRIV-024
     //= PRIV-133
     //= PROXY-026
-    fn clear_response(
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own; a struct would be made here and taken apart below"
+    )]
+    pub(super) fn clear_response(
         &mut self,
         now: Now,
         id: Id,
         origin: &Origin,
         mut draft: Draft,
         essentials: &Essentials,
+        of_branch: Option<&Kept>,
+        challenges: &[Challenge],
         notes: &mut Notes,
     ) -> Option<(Outgoing, Hop)> {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
-        let kept = server.kept.take();
+        let of_request = server.kept.take();
+        let kept = of_branch.or(of_request.as_deref());
         //= PRIV-130
         let may_enter = responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
         if may_enter && let Some(to_tag) = essentials.to_tag() {
@@ -160,7 +200,10 @@ impl Engine {
         self.learn(now, id, origin, &draft);
         admit::admit(&policy, origin, &mut draft, notes);
         if origin.standing() == Standing::Served {
-            self.assert_answer(now, method, origin, kept.as_deref(), &mut draft);
+            self.assert_answer(now, method, origin, kept, &mut draft);
+        }
+        for (name, value) in challenges {
+            draft.append(*name, &[value]);
         }
         // What cannot be read in a response asks for privacy; a response is never refused.
         let wanted = Wanted::read(&policy, &draft, origin.peer(), responder).unwrap_or(Wanted {
@@ -169,7 +212,7 @@ impl Engine {
             unprovidable: Default::default(),
             leave_header: true,
         });
-        if let Some(kept) = &kept {
+        if let Some(kept) = kept {
             for (name, value) in [(Name::From, &kept.from), (Name::To, &kept.to)] {
                 if let (Some(value), Some((row, _))) = (value, draft.first_at(name)) {
                     draft.set(row, &[value]);
@@ -207,7 +250,7 @@ impl Engine {
             notes,
         );
         if let Some(server) = self.transactions.server(id) {
-            server.kept = kept;
+            server.kept = of_request;
         }
         Some((outgoing, hop))
     }
@@ -444,7 +487,7 @@ impl Engine {
         };
         let what = What::Request(server.method);
         let origin = server.origin;
-        self.counters.refused += 1;
+        self.counters.refused += u64::from(!reject.is_answer());
         event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
@@ -455,7 +498,7 @@ impl Engine {
             });
         }
         //= TXN-008
-        if *reject == Reject::NoAnswer
+        if (*reject == Reject::NoAnswer || reject.is_silent())
             && let ServerMachine::Other(machine) = &mut server.machine
         {
             let (next, actions) = machine.on(server::Event::GivenUp, &TIMERS);
@@ -465,7 +508,10 @@ impl Engine {
         }
         let (hop, policy, tag) = (server.back, Arc::clone(&server.policy), server.tag);
         let outgoing = self.answer(&policy, draft, hop, received_to, tag, reject);
-        let class = ResponseClass::Failure;
+        let class = match reject.is_answer() {
+            true => ResponseClass::Success,
+            false => ResponseClass::Failure,
+        };
         self.server_response(now, id, class, outgoing);
     }
 
@@ -478,7 +524,7 @@ impl Engine {
         tag: u64,
         reject: &Reject,
     ) -> Outgoing {
-        let look = reject.look();
+        let look = reject.look_from(hop.is_trusted(), policy.proxy.absent_code.value);
         let tag = format!("{tag:016x}");
         let answer = Answer {
             status: look.status,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::attempt::TIMER_C;
+use super::branches::State;
 use super::event::{Drop, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
@@ -67,18 +68,24 @@ impl Engine {
             return;
         };
         work.cancelled = Some(reason);
-        match server.client {
-            Some(client) => {
-                if let Some(client) = self.transactions.client(client) {
-                    client.cancel_wanted = true;
-                }
-                self.cancel_if_wanted(now, client);
+        let under_way = work.branches.under_way();
+        // A line that waits for an address sent nothing.
+        let unsent = work.branches.lines.iter_mut();
+        unsent
+            .filter(|line| line.client.is_none())
+            .for_each(|line| line.state = State::Over);
+        self.cancel_branches(now, &under_way);
+        self.go_on(now, invite, &mut Notes::off());
+    }
+
+    /// Cancels branches, each as soon as it may be.
+    //= PROXY-020
+    pub(super) fn cancel_branches(&mut self, now: Now, clients: &[Id]) {
+        for &id in clients {
+            if let Some(client) = self.transactions.client(id) {
+                client.cancel_wanted = true;
             }
-            // It waits for an address: nothing was sent.
-            None => {
-                let mut notes = Notes::off();
-                self.try_next(now, invite, &mut notes);
-            }
+            self.cancel_if_wanted(now, id);
         }
     }
 
@@ -188,7 +195,7 @@ impl Engine {
         let Some(client) = self.transactions.client(id) else {
             return;
         };
-        let server_id = client.server;
+        let (server_id, line) = (client.server, client.line);
         let actions = self.client_event(now, id, invite_client::Event::GivenUp, client::Event::TransportError);
         if !actions.contains(Action::Terminated) {
             return;
@@ -198,8 +205,12 @@ impl Engine {
             return;
         };
         let Some(work) = server.work.as_mut() else { return };
-        work.failure = Failure::NoAnswer;
+        let Some(given_up) = work.branches.line(line).filter(|line| line.client == Some(id)) else {
+            return;
+        };
+        given_up.client = None;
+        given_up.failure = Failure::NoAnswer;
         let mut notes = Notes::off();
-        self.try_next(now, server_id, &mut notes);
+        self.try_next(now, server_id, line, &mut notes);
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+use super::branches::Branches;
 use super::reject::Reject;
-use super::transactions::{Failure, Kept, Work};
+use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::{Asked, SealedFlow, path};
+use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
 use crate::proxy::targets::{Arrival, ChosenBy, Targets, targets};
-use crate::proxy::{check, forward};
+use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
@@ -65,6 +65,11 @@ impl Engine {
                 responder,
                 loop_part,
             }) => {
+                let breadth = breadth::allowed(&draft);
+                let branches = match Branches::of(targets.list, targets.fork, breadth) {
+                    Ok(branches) => branches,
+                    Err(unfit) => return Err(Box::new((draft, kept.to, unfit.into()))),
+                };
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
@@ -74,17 +79,10 @@ impl Engine {
                     essentials,
                     wanted,
                     dialog,
-                    targets: targets.list,
                     chosen_by: targets.by,
                     loop_part,
-                    next_target: 0,
-                    addresses: SmallVec::new(),
-                    trying: None,
-                    later: SmallVec::new(),
-                    tries_all: false,
-                    large: None,
+                    branches,
                     cancelled: None,
-                    failure: Failure::Nothing,
                 };
                 Ok((work, has_kept.then_some(kept), responder))
             }
@@ -108,6 +106,7 @@ impl Engine {
         }
         let understands_privacy = !policy.privacy.values.value.is_empty();
         check::extensions(draft, origin.standing(), understands_privacy)?;
+        breadth::check(draft)?;
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
@@ -125,11 +124,14 @@ impl Engine {
             Some(flow) => Targets {
                 list: vec![Target::of_flow(&flow)],
                 by: ChosenBy::Message,
+                fork: Fork::Failover,
             },
             None => targets(&policy, &self.own, draft, arrival)?,
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
+        let allowed = breadth::allowed(draft);
+        breadth::share(draft, allowed);
         forward::strict_next_hop(draft);
         Ok(Plan {
             wanted,

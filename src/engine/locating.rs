@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::branches::{Line, State};
 use super::event::{Drop, What};
 use super::output::{LocateId, Output};
 use super::pending::{Ended, Full, SearchId, Waiting};
-use super::transactions::{Failure, Id, Work};
+use super::transactions::{Failure, Id};
 use super::{Due, Engine, Now};
 use crate::locate::{Answer, Ending, Fitness, Place, Plan, Target, Ways, Wish};
 use crate::sip::Method;
@@ -75,7 +76,7 @@ impl Engine {
         self.plans.insert(wish, Arc::clone(&plan), now.at + plan.lifetime);
         for who in waiting {
             match who {
-                Waiting::Request(id) => self.resume(now, id, &plan),
+                Waiting::Request(id, line) => self.resume(now, id, line, &plan),
                 Waiting::Ack(ack) => {
                     let peers = self.peers(&plan, &ack.target);
                     let mut notes = self.notes();
@@ -88,28 +89,37 @@ impl Engine {
         }
     }
 
-    fn resume(&mut self, now: Now, id: Id, plan: &Plan) {
+    fn resume(&mut self, now: Now, id: Id, line: usize, plan: &Plan) {
         let Some(server) = self.transactions.server(id) else {
             return;
         };
         let Some(mut work) = server.work.take() else { return };
-        let target = work.next_target.checked_sub(1).and_then(|at| work.targets.get(at));
-        if let Some(target) = target.cloned() {
-            self.take_peers(&mut work, &target, plan);
+        let waits = work.branches.line(line).filter(|line| line.state == State::Runs);
+        let is_waiting = waits.is_some();
+        if let Some(line) = waits
+            && let Some(target) = line
+                .next_target
+                .checked_sub(1)
+                .and_then(|at| line.targets.get(at))
+                .cloned()
+        {
+            self.take_peers(line, &target, plan);
         }
         self.put_back(id, work);
-        let mut notes = self.notes();
-        self.try_next(now, id, &mut notes);
+        if is_waiting {
+            let mut notes = self.notes();
+            self.try_next(now, id, line, &mut notes);
+        }
     }
 
     /// Draws the order in which a request tries the servers of its target.
-    pub(super) fn take_peers(&mut self, work: &mut Work, target: &Target, plan: &Plan) {
+    pub(super) fn take_peers(&mut self, line: &mut Line, target: &Target, plan: &Plan) {
         let mut peers = self.peers(plan, target);
-        if peers.is_empty() && work.failure == Failure::Nothing {
-            work.failure = Failure::Unreachable;
+        if peers.is_empty() && line.failure == Failure::Nothing {
+            line.failure = Failure::Unreachable;
         }
         peers.reverse();
-        work.addresses = peers.into();
+        line.addresses = peers.into();
     }
 
     /// The peers of a plan in the order for one request, without those a name must not lead to.

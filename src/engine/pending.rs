@@ -11,8 +11,8 @@ use crate::trust::Origin;
 
 /// Who waits for the peers of a next hop.
 pub enum Waiting {
-    /// A request with a transaction.
-    Request(Id),
+    /// A line of the branches of a request with a transaction.
+    Request(Id, usize),
     /// The ACK of a 2xx, which has none.
     Ack(Box<WaitingAck>),
 }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn who() -> Waiting {
-        Waiting::Request(Id { slot: 0, generation: 1 })
+        Waiting::Request(Id { slot: 0, generation: 1 }, 0)
     }
 
     fn pending(waiting_max: usize, questions_max: usize) -> Pending {

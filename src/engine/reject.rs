@@ -89,6 +89,8 @@ impl Reject {
             Reject::ForeignToken => (403, "Forbidden", Rule::PRIV_141),
             Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
             Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
+            Reject::NoTarget(NoTarget::Ourselves) => return ourselves(),
+            Reject::NoTarget(NoTarget::NobodyHere) => (403, "Forbidden", Rule::PROXY_030),
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
             Reject::NoTarget(NoTarget::NoSecureWay) => (480, "Temporarily Unavailable", Rule::PROXY_017),
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
@@ -113,6 +115,30 @@ impl Reject {
             look.rows.push((Name::RetryAfter, "5".to_owned()));
         }
         look
+    }
+
+    /// The answer as a hop back may see it: one outside T does not learn why nobody is there.
+    //= SEC-005
+    pub fn look_from(&self, is_trusted: bool, absent_code: u16) -> Look {
+        let tells = matches!(
+            self,
+            Reject::NoTarget(NoTarget::NotFound | NoTarget::Unusable) | Reject::FlowGone
+        );
+        match (is_trusted || !tells, absent_code) {
+            (true, _) => self.look(),
+            (false, 480) => plain(480, "Temporarily Unavailable", Rule::SEC_005),
+            (false, _) => plain(404, "Not Found", Rule::SEC_005),
+        }
+    }
+
+    /// Whether it is no refusal, but what was asked for.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Reject::NoTarget(NoTarget::Ourselves))
+    }
+
+    /// Whether it is left unsaid.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Reject::NoTarget(NoTarget::NobodyHere))
     }
 
     /// Whether another try by the peer can help.
@@ -173,6 +199,7 @@ fn unfit_look(unfit: &Unfit) -> Look {
         Unfit::RequestUri => plain(400, "Malformed Request-URI", Rule::MSG_011),
         Unfit::Scheme => plain(416, "Unsupported URI Scheme", Rule::MSG_011),
         Unfit::TooManyHops => plain(483, "Too Many Hops", Rule::PROXY_003),
+        Unfit::NoBreadth => plain(440, "Max-Breadth Exceeded", Rule::PROXY_005),
         Unfit::Extensions(tags) => {
             let mut look = plain(420, "Bad Extension", Rule::PROXY_002);
             look.rows.push((Name::Unsupported, tags.clone()));
@@ -180,6 +207,21 @@ fn unfit_look(unfit: &Unfit) -> Look {
         }
     }
 }
+
+/// What this node can do, for who asks it.
+//= PROXY-030
+fn ourselves() -> Look {
+    let mut look = plain(200, "OK", Rule::PROXY_030);
+    look.rows.push((Name::Allow, ALLOWED.to_owned()));
+    look.rows.push((Name::Accept, "*/*".to_owned()));
+    look.rows
+        .push((Name::Supported, "path, outbound, privacy, sec-agree".to_owned()));
+    look
+}
+
+/// What passes through here; others do, too.
+const ALLOWED: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, SUBSCRIBE, NOTIFY, REFER, MESSAGE, \
+                       PUBLISH";
 
 /// The reason phrase lists what was not provided: ASCII, 128 bytes at most.
 //= PRIV-060

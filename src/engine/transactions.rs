@@ -5,9 +5,7 @@ use std::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
-use smallvec::SmallVec;
 
-use crate::locate::Target;
 use crate::pcscf::Asked;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
@@ -15,9 +13,10 @@ use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
 use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, client, invite_client};
-use crate::trust::{Destination, Hop, Origin};
+use crate::trust::{Hop, Origin};
 use std::sync::Arc;
 
+use super::branches::Branches;
 use super::output::SendId;
 
 /// Names one transaction: its slot, and which use of the slot.
@@ -82,12 +81,10 @@ pub struct ServerTransaction {
     pub responder: PrivacySet,
     /// The last response, to be sent again.
     pub last: Option<Outgoing>,
-    /// What the request showed differently on the way on, for its responses.
+    /// What the request showed differently on every way on, for our own answers and its responses.
     pub kept: Option<Box<Kept>>,
     /// What forwarding needs; gone when a final response went out.
     pub work: Option<Box<Work>>,
-    /// The branch under way.
-    pub client: Option<Id>,
     /// A final answer went out, or none will.
     pub answered: bool,
 }
@@ -126,28 +123,15 @@ pub struct Work {
     pub wanted: Wanted,
     /// The dialog it opens or belongs to, when it is to be record-routed.
     pub dialog: Option<(DialogMemory, Party)>,
-    pub targets: Vec<Target>,
     pub chosen_by: ChosenBy,
     /// Tells a request that comes back unchanged.
     pub loop_part: u64,
-    /// The next target to locate.
-    pub next_target: usize,
-    /// Addresses of the current target not tried yet, last first.
-    pub addresses: SmallVec<[Destination; 1]>,
-    /// Where the branch under way was sent.
-    pub trying: Option<Destination>,
-    /// Peers that failed of late, left for the end.
-    pub later: SmallVec<[Destination; 1]>,
-    /// The end has come: they are tried, too.
-    pub tries_all: bool,
-    /// Where it goes as a datagram, however large, when TCP does not reach it there.
-    pub large: Option<Destination>,
+    /// Where it was sent and where it can still be sent.
+    pub branches: Branches,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
     /// The caller gave up, perhaps with a reason.
     pub cancelled: Option<Option<Vec<u8>>>,
-    /// What the best failed attempt came to.
-    pub failure: Failure,
 }
 
 /// What failed attempts amount to when none is left.
@@ -166,6 +150,10 @@ pub struct ClientTransaction {
     pub nonce: u64,
     pub machine: ClientMachine,
     pub server: Id,
+    /// The line of the server transaction's branches that it belongs to.
+    pub line: usize,
+    /// What its responses get back, when the request was sent on differently than it came.
+    pub kept: Option<Box<Kept>>,
     /// The request as sent; gone when no retransmission, ACK or CANCEL can need it.
     pub request: Option<Outgoing>,
     /// The ACK of its failure, to be sent again.

@@ -14,4 +14,16 @@ pub struct Proxy {
     pub drain: Stated<Duration>,
     /// File of the keys of sealed tokens; `None`: fresh keys at each start, so dialogs do not outlive the process.
     pub key_file: Stated<Option<String>>,
+    /// What a stranger gets that asks this node itself what it can.
+    pub options_from_strangers: Stated<OptionsAnswer>,
+    /// 404 or 480: what a UE or a stranger is told of a place where nobody is, whatever the reason.
+    pub absent_code: Stated<u16>,
+}
+
+/// An answer to an OPTIONS for this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionsAnswer {
+    Answer,
+    Refuse,
+    Drop,
 }

@@ -10,8 +10,23 @@ pub struct Route {
     pub method: Vec<Stated<String>>,
     /// Hosts of the Request-URI, lower case. Empty: any.
     pub domain: Vec<Stated<String>>,
-    /// SIP URIs as written, tried in order; at least one.
+    /// SIP URIs as written; at least one.
     pub next_hop: Vec<Stated<String>>,
+    /// What the next hops after the first are for.
+    pub fork: Stated<Fork>,
     /// Listener to leave by.
     pub via: Stated<ListenerId>,
+}
+
+/// How several next hops are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// One instead of another: the next is tried when one cannot be reached, keeps silent or is overloaded.
+    Failover,
+    /// One after another: the next is tried after every failure but a 6xx.
+    Serial,
+    /// At once, as far as Max-Breadth allows; the others as those end.
+    Parallel,
+    /// All at once or none.
+    ParallelOnly,
 }

@@ -4,6 +4,8 @@ use super::{
     ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    proxy::OptionsAnswer,
+    route::Fork,
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
     },
@@ -120,6 +122,17 @@ words!(Unprovidable {
     Forward = "forward",
     Reject500 = "reject-500",
 });
+words!(OptionsAnswer {
+    Answer = "answer",
+    Refuse = "refuse",
+    Drop = "drop",
+});
+words!(Fork {
+    Failover = "failover",
+    Serial = "serial",
+    Parallel = "parallel",
+    ParallelOnly = "parallel-only",
+});
 words!(LocalAddresses {
     Refuse = "refuse",
     Accept = "accept",
@@ -154,5 +167,7 @@ mod tests {
         comes_back::<Direction>();
         comes_back::<Provided>();
         comes_back::<LocalAddresses>();
+        comes_back::<OptionsAnswer>();
+        comes_back::<Fork>();
     }
 }

@@ -14,6 +14,8 @@ pub enum Unfit {
     Scheme,
     #[error("Max-Forwards is used up")]
     TooManyHops,
+    #[error("Max-Breadth leaves no room for the branches it needs")]
+    NoBreadth,
     /// Option tags of Proxy-Require that are not understood.
     #[error("Proxy-Require asks for extensions this node lacks")]
     Extensions(String),

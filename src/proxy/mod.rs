@@ -2,6 +2,8 @@
 //!
 //! Says where, never what may be seen: no type of `privacy` or `topology` occurs here.
 
+pub mod breadth;
 pub mod check;
 pub mod forward;
+pub mod responses;
 pub mod targets;

@@ -1,10 +1,12 @@
 //! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
 
 use crate::locate::Target;
+use crate::policy::proxy::OptionsAnswer;
+use crate::policy::route::Fork;
 use crate::policy::{Listener, ListenerId, PeersAre, Policy};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::uri::Uri;
-use crate::sip::{Draft, Name, Transport};
+use crate::sip::{Draft, Method, Name, Transport};
 use crate::trust::{OwnAddresses, Standing};
 
 /// What is known of the request beside its text.
@@ -23,6 +25,8 @@ pub struct Arrival {
 pub struct Targets {
     pub list: Vec<Target>,
     pub by: ChosenBy,
+    /// How those after the first are used.
+    pub fork: Fork,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,12 @@ pub enum NoTarget {
     NotFound,
     #[error("the place to go has no usable address")]
     Unusable,
+    /// An OPTIONS for this node itself: nothing is forwarded, and it says what it can.
+    #[error("an OPTIONS for this node itself")]
+    Ourselves,
+    /// The same from a stranger, where the policy has no answer for one.
+    #[error("an OPTIONS of a stranger for this node itself, which [proxy] options_from_strangers leaves unanswered")]
+    NobodyHere,
     /// The Request-URI is `sips`, and no next hop is reached by TLS.
     #[error("the request asks for TLS on every hop, and no next hop has it")]
     NoSecureWay,
@@ -52,15 +62,35 @@ pub enum NoTarget {
 //= PROXY-010
 //= PROXY-011
 pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
-    let Targets { list, by } = chosen(policy, own, draft, arrival)?;
+    if asks_ourselves(own, draft) {
+        return Err(answer_to_asking(policy, arrival.standing));
+    }
+    let Targets { list, by, fork } = chosen(policy, own, draft, arrival)?;
     if !is_secure(draft) {
-        return Ok(Targets { list, by });
+        return Ok(Targets { list, by, fork });
     }
     //= PROXY-017
     let list: Vec<Target> = list.into_iter().filter_map(Target::secured).collect();
     match list.is_empty() {
         true => Err(NoTarget::NoSecureWay),
-        false => Ok(Targets { list, by }),
+        false => Ok(Targets { list, by, fork }),
+    }
+}
+
+/// Whether a request is an OPTIONS that names this node and no user, with no further Route.
+fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
+    draft.method() == Some(Method::Options)
+        && !draft.has(Name::Route)
+        && Uri::parse(draft.request_uri())
+            .is_ok_and(|uri| uri.user().is_none() && own.named(uri.host(), uri.port()).is_some())
+}
+
+//= PROXY-030
+fn answer_to_asking(policy: &Policy, standing: Standing) -> NoTarget {
+    match (standing, policy.proxy.options_from_strangers.value) {
+        (Standing::Untrusted, OptionsAnswer::Refuse) => NoTarget::NotARelay,
+        (Standing::Untrusted, OptionsAnswer::Drop) => NoTarget::NobodyHere,
+        (Standing::Trusted | Standing::Served | Standing::Untrusted, _) => NoTarget::Ourselves,
     }
 }
 
@@ -107,6 +137,7 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
             Ok(Targets {
                 list,
                 by: ChosenBy::Policy(place),
+                fork: route.fork.value,
             })
         };
     }
@@ -172,6 +203,7 @@ fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Target
     Ok(Targets {
         list: vec![target],
         by: ChosenBy::Message,
+        fork: Fork::Failover,
     })
 }
 

@@ -85,6 +85,8 @@ pub enum Name {
     AdditionalIdentity,
     PriorityShare,
     ResourceShare,
+    Accept,
+    Allow,
 }
 
 /// Every known spelling, lower case.
@@ -117,6 +119,8 @@ const NAMES: &[(&str, Name)] = &[
     ("call-id", Name::CallId),
     ("contact", Name::Contact),
     ("privacy", Name::Privacy),
+    ("allow", Name::Allow),
+    ("accept", Name::Accept),
     ("require", Name::Require),
     ("subject", Name::Subject),
     ("expires", Name::Expires),
@@ -266,6 +270,8 @@ const ALL: &[Name] = &[
     Name::AdditionalIdentity,
     Name::PriorityShare,
     Name::ResourceShare,
+    Name::Accept,
+    Name::Allow,
 ];
 
 /// Slots of [`PLACES`]; a power of two, and enough that most names have one of their own.
@@ -422,6 +428,8 @@ impl Name {
             Name::AdditionalIdentity => "Additional-Identity",
             Name::PriorityShare => "Priority-Share",
             Name::ResourceShare => "Resource-Share",
+            Name::Accept => "Accept",
+            Name::Allow => "Allow",
         }
     }
 }
@@ -439,7 +447,7 @@ mod tests {
     #[test]
     fn a_set_gives_its_names_back() {
         assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
-        assert_eq!(ALL.len(), Name::ResourceShare as usize);
+        assert_eq!(ALL.len(), Name::Allow as usize);
         assert_eq!(
             Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(),
             [Name::Via, Name::To]

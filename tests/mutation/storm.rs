@@ -125,8 +125,9 @@ const STRANGERS: [usize; 2] = [1, 2];
 /// Messages sent that responses and later requests are made of.
 const REMEMBERED_MAX: usize = 400;
 
-/// Longest pause: every timer of a transaction is over, Timer C and its CANCEL too.
-const QUIET: Duration = Duration::from_secs(600);
+/// Longest pause: every timer of a transaction is over, Timer C and its CANCEL too, and each of 64 addresses of a name has
+/// kept silent for Timer B.
+const QUIET: Duration = Duration::from_secs(3600);
 
 pub struct Storm {
     engine: Engine,

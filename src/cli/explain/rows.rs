@@ -161,6 +161,7 @@ fn unnoted(name: Name) -> Option<By> {
     let rule = match name {
         Name::Via => Rule::TPT_002,
         Name::MaxForwards => Rule::PROXY_003,
+        Name::MaxBreadth => Rule::PROXY_005,
         _ => return None,
     };
     Some(By {
