@@ -2,13 +2,18 @@
 //!
 //! Every telephone has a loopback address of its own, so that cells run side by side and never meet on a port.
 
+mod baresip;
 mod edge;
 mod phone_process;
 mod relay;
 mod sipp;
+mod softphone;
 mod table;
 
 use std::fmt;
+
+use self::baresip::Baresip;
+use self::softphone::Softphone;
 
 /// How both telephones of a cell reach the proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,4 +83,10 @@ impl fmt::Display for Scenario {
 #[test]
 fn sipp_calls_sipp() {
     table::fill("SIPp", sipp::show);
+}
+
+//= PRIV-031 type=test
+#[test]
+fn baresip_calls_baresip() {
+    table::fill(<Baresip as Softphone>::NAME, softphone::show::<Baresip>);
 }

@@ -86,13 +86,16 @@ pub struct Edge {
     pub outside: SocketAddr,
 }
 
-/// A place for one telephone: a loopback address nobody else in this run has, and a port that is free there.
+/// A place for one telephone: an address of its own, and a port that is free there.
 pub fn own_place() -> SocketAddr {
-    static LAST: AtomicU16 = AtomicU16::new(0);
+    TcpListener::bind((own_ip(), 0)).unwrap().local_addr().unwrap()
+}
+
+/// A loopback address nobody else in this run has.
+pub fn own_ip() -> IpAddr {
+    static LAST: AtomicU16 = AtomicU16::new(1);
     let [high, low] = LAST.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     // Runs beside this one have another process number, thus mostly another second octet.
     let run = std::process::id().to_be_bytes()[3] % 120;
-    let address = Ipv4Addr::new(127, 100 + run, high, low.max(1));
-    let listener = TcpListener::bind((address, 0)).unwrap();
-    SocketAddr::new(IpAddr::V4(address), listener.local_addr().unwrap().port())
+    IpAddr::V4(Ipv4Addr::new(127, 100 + run, high, low))
 }

@@ -1,0 +1,163 @@
+//! The six scenarios for stacks that are telephones: what a person would do, and what the wire of the other one shows.
+
+use std::net::SocketAddr;
+
+use super::edge::{Edge, Ground, own_place};
+use super::phone_process::PhoneProcess;
+use super::sipp::Sipp;
+use super::table::Cell;
+use super::{Carrier, Scenario};
+
+/// Whether a telephone takes calls.
+#[derive(Clone, Copy)]
+pub enum Answers {
+    AtOnce,
+    /// It rings until the caller gives up.
+    Never,
+}
+
+/// A telephone that does as it is told and writes down every SIP message it sends and gets.
+pub trait Softphone: Sized {
+    const NAME: &str;
+
+    /// Where one of these can listen.
+    fn place(carrier: Carrier) -> SocketAddr;
+
+    /// Returns when it can be called.
+    fn start(name: &str, at: SocketAddr, aor: &str, proxy: SocketAddr, answers: Answers, ground: &Ground) -> Self;
+
+    fn process(&mut self) -> &mut PhoneProcess;
+    fn dial(&mut self, uri: &str);
+    fn hang_up(&mut self);
+    fn hold(&mut self);
+    fn take_back(&mut self);
+    fn transfer(&mut self, uri: &str);
+    fn message(&mut self, uri: &str, text: &str);
+
+    /// Waits until these came by, in this order.
+    fn sees(&mut self, words: &[&str]) {
+        for words in words {
+            self.process().waits_for(words);
+        }
+    }
+}
+
+const BOB: &str = "sip:bob@elsewhere.example";
+const CAROL: &str = "sip:carol@home1.example";
+const ALICE: &str = "sip:alice@home1.example";
+
+pub fn show<P: Softphone>(carrier: Carrier, scenario: Scenario) -> Cell {
+    let ground = Ground::new(carrier);
+    match scenario {
+        Scenario::Call => Pair::<P>::new(ground, Answers::AtOnce).call(),
+        Scenario::Privacy => return privacy::<P>(&ground),
+        Scenario::Hold => Pair::<P>::new(ground, Answers::AtOnce).hold(),
+        Scenario::Transfer => Pair::<P>::new(ground, Answers::AtOnce).transfer(),
+        Scenario::Cancel => Pair::<P>::new(ground, Answers::Never).cancel(),
+        Scenario::Message => Pair::<P>::new(ground, Answers::Never).message(),
+    }
+    Cell::Shown
+}
+
+/// Alice inside, Bob outside, and the proxy between them. A third one, Carol, is inside too.
+struct Pair<P> {
+    alice: P,
+    bob: P,
+    carol_place: SocketAddr,
+    edge: Edge,
+    ground: Ground,
+}
+
+impl<P: Softphone> Pair<P> {
+    fn new(ground: Ground, bob_answers: Answers) -> Pair<P> {
+        let [alice, bob, carol_place] = [(); 3].map(|()| P::place(ground.carrier));
+        let edge = ground.start(bob, carol_place);
+        Pair {
+            bob: P::start("bob", bob, BOB, edge.outside, bob_answers, &ground),
+            alice: P::start("alice", alice, ALICE, edge.inside, Answers::Never, &ground),
+            carol_place,
+            edge,
+            ground,
+        }
+    }
+
+    fn set_up(&mut self) {
+        self.alice.dial(BOB);
+        self.bob.sees(&["INVITE sip:bob@", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:bob@", "SIP/2.0 200", "ACK sip:"]);
+    }
+
+    fn end(mut self) {
+        self.alice.hang_up();
+        self.bob.sees(&["BYE sip:"]);
+        self.alice.sees(&["BYE sip:", "SIP/2.0 200"]);
+        self.edge.node.stop();
+    }
+
+    fn call(mut self) {
+        self.set_up();
+        self.end();
+    }
+
+    fn hold(mut self) {
+        self.set_up();
+        self.alice.hold();
+        self.bob.sees(&["INVITE sip:", "a=sendonly", "ACK sip:"]);
+        self.alice
+            .sees(&["INVITE sip:", "a=sendonly", "SIP/2.0 200", "ACK sip:"]);
+        self.alice.take_back();
+        self.bob.sees(&["INVITE sip:", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:", "SIP/2.0 200", "ACK sip:"]);
+        self.end();
+    }
+
+    /// Bob calls Carol because Alice says so, and tells Alice that it worked.
+    fn transfer(mut self) {
+        self.set_up();
+        let mut carol = P::start(
+            "carol",
+            self.carol_place,
+            CAROL,
+            self.edge.inside,
+            Answers::AtOnce,
+            &self.ground,
+        );
+        self.alice.transfer(CAROL);
+        self.bob
+            .sees(&["REFER sip:", "SIP/2.0 202", "INVITE sip:carol@", "ACK sip:"]);
+        carol.sees(&["INVITE sip:carol@", "ACK sip:"]);
+        self.alice
+            .sees(&["REFER sip:", "NOTIFY sip:", "message/sipfrag", "SIP/2.0 200 OK"]);
+        self.edge.node.stop();
+    }
+
+    fn cancel(mut self) {
+        self.alice.dial(BOB);
+        self.alice.sees(&["INVITE sip:bob@", "SIP/2.0 180"]);
+        self.alice.hang_up();
+        self.bob
+            .sees(&["INVITE sip:bob@", "CANCEL sip:", "SIP/2.0 487", "ACK sip:"]);
+        self.alice.sees(&["CANCEL sip:", "SIP/2.0 487", "ACK sip:"]);
+        self.edge.node.stop();
+    }
+
+    fn message(mut self) {
+        self.alice.message(BOB, "Good evening");
+        self.bob.sees(&["MESSAGE sip:bob@", "Good evening", "SIP/2.0 200"]);
+        self.alice.sees(&["MESSAGE sip:bob@", "SIP/2.0 200"]);
+        self.edge.node.stop();
+    }
+}
+
+/// Nothing asserts an identity but a node inside, which SIPp is here. What the telephone outside is shown, it writes down.
+fn privacy<P: Softphone>(ground: &Ground) -> Cell {
+    let (at, caller) = (P::place(ground.carrier), own_place());
+    let edge = ground.start(at, caller);
+    let mut bob = P::start("bob", at, BOB, edge.outside, Answers::AtOnce, ground);
+    Sipp::calls("privacy-caller", caller, edge.inside, ground).ends_well();
+    bob.sees(&["INVITE sip:bob@", "Privacy: id", "ACK sip:", "BYE sip:"]);
+    let seen = bob.process().text();
+    assert!(!seen.contains("P-Asserted-Identity"), "it was shown:\n{seen}");
+    edge.node.stop();
+    Cell::ShownWith("the caller, who asserts and asks, is SIPp")
+}
