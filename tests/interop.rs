@@ -4,6 +4,7 @@
 
 mod baresip;
 mod edge;
+mod linphone;
 mod phone_process;
 mod relay;
 mod sipp;
@@ -13,7 +14,6 @@ mod table;
 use std::fmt;
 
 use self::baresip::Baresip;
-use self::softphone::Softphone;
 
 /// How both telephones of a cell reach the proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,5 +88,11 @@ fn sipp_calls_sipp() {
 //= PRIV-031 type=test
 #[test]
 fn baresip_calls_baresip() {
-    table::fill(<Baresip as Softphone>::NAME, softphone::show::<Baresip>);
+    table::fill("baresip", softphone::show::<Baresip>);
+}
+
+//= PRIV-031 type=test
+#[test]
+fn linphone_calls_linphone() {
+    table::fill("linphone", linphone::show);
 }

@@ -18,7 +18,8 @@ pub struct Baresip {
 }
 
 impl Softphone for Baresip {
-    const NAME: &str = "baresip";
+    const IN_CALL: &str = "ACK sip:";
+    const HOLDING: &str = "ACK sip:";
 
     fn place(carrier: Carrier) -> SocketAddr {
         SocketAddr::new(own_ip(), if carrier == Carrier::Tls { PORT + 1 } else { PORT })

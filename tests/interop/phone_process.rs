@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Carrier;
@@ -11,7 +11,7 @@ use super::Carrier;
 /// How long anything may take before it counts as lost. Two busy cores are slow.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Dropped, it is killed.
+/// Dropped, it is killed; what it had written is printed when that is part of a failure.
 pub struct PhoneProcess {
     name: String,
     child: Child,
@@ -52,14 +52,14 @@ impl PhoneProcess {
         let typed = stdin
             .write_all(format!("{line}\n").as_bytes())
             .and_then(|()| stdin.flush());
-        typed.unwrap_or_else(|error| panic!("{} does not listen: {error}; it wrote:\n{}", self.name, self.text()));
+        typed.unwrap_or_else(|error| panic!("{} does not listen: {error}", self.name));
     }
 
     /// Waits until it has written these words, after those waited for before.
     pub fn waits_for(&mut self, words: &str) {
         let until = Instant::now() + PATIENCE;
         let (heard, changed) = &*self.heard;
-        let mut heard = heard.lock().unwrap();
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(place) = heard.text[self.passed..].find(words) {
                 self.passed += place + words.len();
@@ -67,40 +67,28 @@ impl PhoneProcess {
             }
             let left = until.saturating_duration_since(Instant::now());
             let over = heard.open_pipes == 0 || left.is_zero();
-            assert!(!over, "{} did not write {words:?} but:\n{}", self.name, heard.text);
+            assert!(!over, "{} did not write {words:?}", self.name);
             heard = changed.wait_timeout(heard, left).unwrap().0;
         }
     }
 
     /// Everything it wrote so far.
     pub fn text(&self) -> String {
-        self.heard.0.lock().unwrap().text.clone()
+        self.heard.0.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
     }
 
-    /// Waits until it ends by itself, well. Otherwise panics with what it wrote and what `more` tells.
+    /// Waits until it ends by itself, well. Otherwise panics with what `more` tells.
     pub fn ends_well(mut self, more: impl FnOnce() -> String) {
         let until = Instant::now() + PATIENCE;
         let (heard, changed) = &*self.heard;
-        let mut heard = heard.lock().unwrap();
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         while heard.open_pipes > 0 {
             let left = until.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "{} does not end; it wrote:\n{}\n{}",
-                self.name,
-                heard.text,
-                more()
-            );
+            assert!(!left.is_zero(), "{} does not end\n{}", self.name, more());
             heard = changed.wait_timeout(heard, left).unwrap().0;
         }
         let status = self.child.wait().unwrap();
-        assert!(
-            status.success(),
-            "{} ended with {status}; it wrote:\n{}\n{}",
-            self.name,
-            heard.text,
-            more()
-        );
+        assert!(status.success(), "{} ended with {status}\n{}", self.name, more());
     }
 
     /// Waits until somebody listens at this address, as the kernel tells it: a probe would be a call.
@@ -124,18 +112,8 @@ impl PhoneProcess {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "{} ended before it listened; it wrote:\n{}",
-                self.name,
-                self.text()
-            );
-            assert!(
-                Instant::now() < until,
-                "{} does not listen; it wrote:\n{}",
-                self.name,
-                self.text()
-            );
+            assert!(ended.is_none(), "{} ended before it listened", self.name);
+            assert!(Instant::now() < until, "{} does not listen", self.name);
             std::thread::yield_now();
         }
     }
@@ -143,6 +121,9 @@ impl PhoneProcess {
 
 impl Drop for PhoneProcess {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{} had written:\n{}", self.name, self.text());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -150,12 +131,12 @@ impl Drop for PhoneProcess {
 
 fn listen(mut pipe: impl Read + Send + 'static, to: &Arc<(Mutex<Heard>, Condvar)>) {
     let to = Arc::clone(to);
-    to.0.lock().unwrap().open_pipes += 1;
+    to.0.lock().unwrap_or_else(PoisonError::into_inner).open_pipes += 1;
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         loop {
             let length = pipe.read(&mut buffer).unwrap_or(0);
-            let mut heard = to.0.lock().unwrap();
+            let mut heard = to.0.lock().unwrap_or_else(PoisonError::into_inner);
             if length == 0 {
                 heard.open_pipes -= 1;
             }

@@ -18,7 +18,10 @@ pub enum Answers {
 
 /// A telephone that does as it is told and writes down every SIP message it sends and gets.
 pub trait Softphone: Sized {
-    const NAME: &str;
+    /// What it writes once a call stands, and can be told the next thing.
+    const IN_CALL: &str;
+    /// The same once the other side is on hold.
+    const HOLDING: &str;
 
     /// Where one of these can listen.
     fn place(carrier: Carrier) -> SocketAddr;
@@ -46,35 +49,52 @@ const BOB: &str = "sip:bob@elsewhere.example";
 const CAROL: &str = "sip:carol@home1.example";
 const ALICE: &str = "sip:alice@home1.example";
 
+/// One stack at both ends.
 pub fn show<P: Softphone>(carrier: Carrier, scenario: Scenario) -> Cell {
-    let ground = Ground::new(carrier);
     match scenario {
-        Scenario::Call => Pair::<P>::new(ground, Answers::AtOnce).call(),
-        Scenario::Privacy => return privacy::<P>(&ground),
-        Scenario::Hold => Pair::<P>::new(ground, Answers::AtOnce).hold(),
-        Scenario::Transfer => Pair::<P>::new(ground, Answers::AtOnce).transfer(),
-        Scenario::Cancel => Pair::<P>::new(ground, Answers::Never).cancel(),
-        Scenario::Message => Pair::<P>::new(ground, Answers::Never).message(),
+        Scenario::Privacy => return privacy::<P>(&Ground::new(carrier)),
+        _ => Pair::<P, P>::plays(carrier, scenario, Caller::CanBeCalled),
     }
     Cell::Shown
 }
 
+/// Whether requests reach the caller, too.
+#[derive(Clone, Copy)]
+pub enum Caller {
+    CanBeCalled,
+    OnlyCalls,
+}
+
 /// Alice inside, Bob outside, and the proxy between them. A third one, Carol, is inside too.
-struct Pair<P> {
-    alice: P,
-    bob: P,
+pub struct Pair<A, B> {
+    alice: A,
+    bob: B,
     carol_place: SocketAddr,
     edge: Edge,
     ground: Ground,
 }
 
-impl<P: Softphone> Pair<P> {
-    fn new(ground: Ground, bob_answers: Answers) -> Pair<P> {
-        let [alice, bob, carol_place] = [(); 3].map(|()| P::place(ground.carrier));
+impl<A: Softphone, B: Softphone> Pair<A, B> {
+    /// Plays a scenario without privacy.
+    pub fn plays(carrier: Carrier, scenario: Scenario, caller: Caller) {
+        let pair = |answers| Pair::<A, B>::new(Ground::new(carrier), answers);
+        match scenario {
+            Scenario::Call => pair(Answers::AtOnce).call(),
+            Scenario::Hold => pair(Answers::AtOnce).hold(),
+            Scenario::Transfer => pair(Answers::AtOnce).transfer(caller),
+            Scenario::Cancel => pair(Answers::Never).cancel(),
+            Scenario::Message => pair(Answers::Never).message(),
+            Scenario::Privacy => panic!("nobody here asserts an identity"),
+        }
+    }
+
+    fn new(ground: Ground, bob_answers: Answers) -> Pair<A, B> {
+        let alice = A::place(ground.carrier);
+        let [bob, carol_place] = [(); 2].map(|()| B::place(ground.carrier));
         let edge = ground.start(bob, carol_place);
         Pair {
-            bob: P::start("bob", bob, BOB, edge.outside, bob_answers, &ground),
-            alice: P::start("alice", alice, ALICE, edge.inside, Answers::Never, &ground),
+            bob: B::start("bob", bob, BOB, edge.outside, bob_answers, &ground),
+            alice: A::start("alice", alice, ALICE, edge.inside, Answers::Never, &ground),
             carol_place,
             edge,
             ground,
@@ -84,7 +104,7 @@ impl<P: Softphone> Pair<P> {
     fn set_up(&mut self) {
         self.alice.dial(BOB);
         self.bob.sees(&["INVITE sip:bob@", "ACK sip:"]);
-        self.alice.sees(&["INVITE sip:bob@", "SIP/2.0 200", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:bob@", A::IN_CALL]);
     }
 
     fn end(mut self) {
@@ -103,18 +123,17 @@ impl<P: Softphone> Pair<P> {
         self.set_up();
         self.alice.hold();
         self.bob.sees(&["INVITE sip:", "a=sendonly", "ACK sip:"]);
-        self.alice
-            .sees(&["INVITE sip:", "a=sendonly", "SIP/2.0 200", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:", "a=sendonly", A::HOLDING]);
         self.alice.take_back();
         self.bob.sees(&["INVITE sip:", "ACK sip:"]);
-        self.alice.sees(&["INVITE sip:", "SIP/2.0 200", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:", A::IN_CALL]);
         self.end();
     }
 
     /// Bob calls Carol because Alice says so, and tells Alice that it worked.
-    fn transfer(mut self) {
+    fn transfer(mut self, caller: Caller) {
         self.set_up();
-        let mut carol = P::start(
+        let mut carol = B::start(
             "carol",
             self.carol_place,
             CAROL,
@@ -126,8 +145,10 @@ impl<P: Softphone> Pair<P> {
         self.bob
             .sees(&["REFER sip:", "SIP/2.0 202", "INVITE sip:carol@", "ACK sip:"]);
         carol.sees(&["INVITE sip:carol@", "ACK sip:"]);
-        self.alice
-            .sees(&["REFER sip:", "NOTIFY sip:", "message/sipfrag", "SIP/2.0 200 OK"]);
+        self.alice.sees(&["REFER sip:", "SIP/2.0 202"]);
+        if let Caller::CanBeCalled = caller {
+            self.alice.sees(&["NOTIFY sip:", "terminated", "SIP/2.0 200"]);
+        }
         self.edge.node.stop();
     }
 
