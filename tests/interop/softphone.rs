@@ -1,0 +1,184 @@
+//! The six scenarios for stacks that are telephones: what a person would do, and what the wire of the other one shows.
+
+use std::net::SocketAddr;
+
+use super::edge::{Edge, Ground, own_place};
+use super::phone_process::PhoneProcess;
+use super::sipp::Sipp;
+use super::table::Cell;
+use super::{Carrier, Scenario};
+
+/// Whether a telephone takes calls.
+#[derive(Clone, Copy)]
+pub enum Answers {
+    AtOnce,
+    /// It rings until the caller gives up.
+    Never,
+}
+
+/// A telephone that does as it is told and writes down every SIP message it sends and gets.
+pub trait Softphone: Sized {
+    /// What it writes once a call stands, and can be told the next thing.
+    const IN_CALL: &str;
+    /// The same once the other side is on hold.
+    const HOLDING: &str;
+
+    /// Where one of these can listen.
+    fn place(carrier: Carrier) -> SocketAddr;
+
+    /// Returns when it can be called.
+    fn start(name: &str, at: SocketAddr, aor: &str, proxy: SocketAddr, answers: Answers, ground: &Ground) -> Self;
+
+    fn process(&mut self) -> &mut PhoneProcess;
+    fn dial(&mut self, uri: &str);
+    fn hang_up(&mut self);
+    fn hold(&mut self);
+    fn take_back(&mut self);
+    fn transfer(&mut self, uri: &str);
+    fn message(&mut self, uri: &str, text: &str);
+
+    /// Waits until these came by, in this order.
+    fn sees(&mut self, words: &[&str]) {
+        for words in words {
+            self.process().waits_for(words);
+        }
+    }
+}
+
+const BOB: &str = "sip:bob@elsewhere.example";
+const CAROL: &str = "sip:carol@home1.example";
+const ALICE: &str = "sip:alice@home1.example";
+
+/// One stack at both ends.
+pub fn show<P: Softphone>(carrier: Carrier, scenario: Scenario) -> Cell {
+    match scenario {
+        Scenario::Privacy => return privacy::<P>(&Ground::new(carrier)),
+        _ => Pair::<P, P>::plays(carrier, scenario, Caller::CanBeCalled),
+    }
+    Cell::Shown
+}
+
+/// Whether requests reach the caller, too.
+#[derive(Clone, Copy)]
+pub enum Caller {
+    CanBeCalled,
+    OnlyCalls,
+}
+
+/// Alice inside, Bob outside, and the proxy between them. A third one, Carol, is inside too.
+pub struct Pair<A, B> {
+    alice: A,
+    bob: B,
+    carol_place: SocketAddr,
+    edge: Edge,
+    ground: Ground,
+}
+
+impl<A: Softphone, B: Softphone> Pair<A, B> {
+    /// Plays a scenario without privacy.
+    pub fn plays(carrier: Carrier, scenario: Scenario, caller: Caller) {
+        let pair = |answers| Pair::<A, B>::new(Ground::new(carrier), answers);
+        match scenario {
+            Scenario::Call => pair(Answers::AtOnce).call(),
+            Scenario::Hold => pair(Answers::AtOnce).hold(),
+            Scenario::Transfer => pair(Answers::AtOnce).transfer(caller),
+            Scenario::Cancel => pair(Answers::Never).cancel(),
+            Scenario::Message => pair(Answers::Never).message(),
+            Scenario::Privacy => panic!("nobody here asserts an identity"),
+        }
+    }
+
+    fn new(ground: Ground, bob_answers: Answers) -> Pair<A, B> {
+        let alice = A::place(ground.carrier);
+        let [bob, carol_place] = [(); 2].map(|()| B::place(ground.carrier));
+        let edge = ground.start(bob, carol_place);
+        Pair {
+            bob: B::start("bob", bob, BOB, edge.outside, bob_answers, &ground),
+            alice: A::start("alice", alice, ALICE, edge.inside, Answers::Never, &ground),
+            carol_place,
+            edge,
+            ground,
+        }
+    }
+
+    fn set_up(&mut self) {
+        self.alice.dial(BOB);
+        self.bob.sees(&["INVITE sip:bob@", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:bob@", A::IN_CALL]);
+    }
+
+    fn end(mut self) {
+        self.alice.hang_up();
+        self.bob.sees(&["BYE sip:"]);
+        self.alice.sees(&["BYE sip:", "SIP/2.0 200"]);
+        self.edge.node.stop();
+    }
+
+    fn call(mut self) {
+        self.set_up();
+        self.end();
+    }
+
+    fn hold(mut self) {
+        self.set_up();
+        self.alice.hold();
+        self.bob.sees(&["INVITE sip:", "a=sendonly", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:", "a=sendonly", A::HOLDING]);
+        self.alice.take_back();
+        self.bob.sees(&["INVITE sip:", "ACK sip:"]);
+        self.alice.sees(&["INVITE sip:", A::IN_CALL]);
+        self.end();
+    }
+
+    /// Bob calls Carol because Alice says so, and tells Alice that it worked.
+    fn transfer(mut self, caller: Caller) {
+        self.set_up();
+        let mut carol = B::start(
+            "carol",
+            self.carol_place,
+            CAROL,
+            self.edge.inside,
+            Answers::AtOnce,
+            &self.ground,
+        );
+        self.alice.transfer(CAROL);
+        self.bob
+            .sees(&["REFER sip:", "SIP/2.0 202", "INVITE sip:carol@", "ACK sip:"]);
+        carol.sees(&["INVITE sip:carol@", "ACK sip:"]);
+        self.alice.sees(&["REFER sip:", "SIP/2.0 202"]);
+        if let Caller::CanBeCalled = caller {
+            self.alice.sees(&["NOTIFY sip:", "terminated", "SIP/2.0 200"]);
+        }
+        self.edge.node.stop();
+    }
+
+    fn cancel(mut self) {
+        self.alice.dial(BOB);
+        self.alice.sees(&["INVITE sip:bob@", "SIP/2.0 180"]);
+        self.alice.hang_up();
+        self.bob
+            .sees(&["INVITE sip:bob@", "CANCEL sip:", "SIP/2.0 487", "ACK sip:"]);
+        self.alice.sees(&["CANCEL sip:", "SIP/2.0 487", "ACK sip:"]);
+        self.edge.node.stop();
+    }
+
+    fn message(mut self) {
+        self.alice.message(BOB, "Good evening");
+        self.bob.sees(&["MESSAGE sip:bob@", "Good evening", "SIP/2.0 200"]);
+        self.alice.sees(&["MESSAGE sip:bob@", "SIP/2.0 200"]);
+        self.edge.node.stop();
+    }
+}
+
+/// Nothing asserts an identity but a node inside, which SIPp is here. What the telephone outside is shown, it writes down.
+fn privacy<P: Softphone>(ground: &Ground) -> Cell {
+    let (at, caller) = (P::place(ground.carrier), own_place());
+    let edge = ground.start(at, caller);
+    let mut bob = P::start("bob", at, BOB, edge.outside, Answers::AtOnce, ground);
+    Sipp::calls("privacy-caller", caller, edge.inside, ground).ends_well();
+    bob.sees(&["INVITE sip:bob@", "Privacy: id", "ACK sip:", "BYE sip:"]);
+    let seen = bob.process().text();
+    assert!(!seen.contains("P-Asserted-Identity"), "it was shown:\n{seen}");
+    edge.node.stop();
+    Cell::ShownWith("the caller, who asserts and asks, is SIPp")
+}
