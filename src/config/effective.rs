@@ -204,6 +204,7 @@ impl Page<'_> {
             workers,
             drain,
             key_file,
+            recurse,
             options_from_strangers,
             absent_code,
         } = proxy;
@@ -212,6 +213,7 @@ impl Page<'_> {
         self.value("workers", &plain(workers));
         self.value("drain", &duration(drain));
         self.value("key_file", &optional_text(key_file));
+        self.value("recurse", &plain(recurse));
         self.value("options_from_strangers", &word(options_from_strangers));
         self.value("absent_code", &plain(absent_code));
     }
@@ -319,6 +321,7 @@ impl Page<'_> {
             body_bytes_max,
             route_values_max,
             datagram_request_bytes_max,
+            redirects_max,
             challenges_max,
             transactions_max,
             options_per_second_max,

@@ -54,10 +54,11 @@ pub(super) fn proxy(table: Table<'_>) -> Proxy {
         ),
         drain: or_default(table.duration("drain"), Duration::from_secs(30)),
         key_file: or_default(table.parsed("key_file", file).map(|file| file.map(Some)), None),
+        //= PROXY-025
+        recurse: or_default(table.bool("recurse"), false),
         options_from_strangers: or_default(table.word("options_from_strangers"), OptionsAnswer::Answer),
         absent_code: absent_code(&table),
     };
-    unless(&table, "recurse", "false");
     table.close();
     proxy
 }
@@ -178,6 +179,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         body_bytes_max: limit("body_bytes_max", built_in.body_bytes_max),
         route_values_max: limit("route_values_max", built_in.route_values_max),
         datagram_request_bytes_max: limit("datagram_request_bytes_max", built_in.datagram_request_bytes_max),
+        redirects_max: limit("redirects_max", built_in.redirects_max),
         challenges_max: limit("challenges_max", built_in.challenges_max),
         transactions_max: limit("transactions_max", built_in.transactions_max),
         options_per_second_max: limit("options_per_second_max", built_in.options_per_second_max),

@@ -132,13 +132,13 @@ impl Engine {
             self.avoided.remove(&peer);
         }
         let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
-        let message = match class {
-            ResponseClass::Failure => self.hold(now, client, id, origin, message, essentials),
-            ResponseClass::Provisional | ResponseClass::Success => Some(message),
-        };
-        let Some(message) = message else { return };
-        let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let draft = Draft::from(message);
+        let draft = match class {
+            ResponseClass::Failure => self.hold(now, client, id, origin, draft, essentials),
+            ResponseClass::Provisional | ResponseClass::Success => Some(draft),
+        };
+        let Some(draft) = draft else { return };
+        let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let kept = self.transactions.client(client).and_then(|client| client.kept.take());
         let cleared = self.clear_response(now, id, origin, draft, essentials, kept.as_deref(), &[], &mut notes);
         let others = match class {

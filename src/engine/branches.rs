@@ -6,19 +6,29 @@ use super::event::{Drop, What};
 use super::transactions::{Failure, Id, Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
+use crate::policy::Policy;
 use crate::policy::route::Fork;
 use crate::privacy::{Notes, admit};
 use crate::proxy::breadth;
 use crate::proxy::check::Unfit;
+use crate::proxy::redirect;
 use crate::proxy::responses::Rank;
-use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::proxy::targets::{self, Arrival};
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Essentials, Method, Name};
 use crate::transaction::ResponseClass;
-use crate::trust::{Destination, Origin};
+use crate::trust::{Destination, Origin, OwnAddresses};
 
 /// Targets tried one after another. The lines of a fork stand side by side.
 pub struct Line {
     pub targets: Vec<Target>,
+    /// The Request-URI there, when a redirection gave another.
+    uri: Option<Vec<u8>>,
     pub state: State,
+    /// Lines of a lower one are over before it begins: those of a redirection, by preference.
+    rank: u16,
+    /// How many lines of its rank may run at once.
+    width: usize,
     /// Over how many branches the request may spread behind it.
     pub breadth: u32,
     /// The next target to locate.
@@ -49,7 +59,7 @@ pub enum State {
 
 /// A failure that is not the answer yet: another branch may bring a better one.
 pub struct Held {
-    message: Message,
+    draft: Draft,
     origin: Origin,
     essentials: Essentials,
     /// What its branch gets back.
@@ -58,11 +68,11 @@ pub struct Held {
 
 impl Held {
     fn rank(&self) -> Rank {
-        Rank::of(self.message.status())
+        Rank::of(self.draft.status())
     }
 
     fn is_challenge(&self) -> bool {
-        is_challenge(self.message.status())
+        is_challenge(self.draft.status())
     }
 }
 
@@ -73,8 +83,6 @@ pub type Challenge = (Name, Vec<u8>);
 pub struct Branches {
     pub lines: SmallVec<[Line; 1]>,
     pub fork: Fork,
-    /// How many lines may run at once.
-    width: usize,
     /// A 6xx came: nothing new is begun.
     closed: bool,
     /// The best answer so far.
@@ -100,23 +108,34 @@ impl Branches {
         let mut branches = Branches {
             lines: SmallVec::new(),
             fork,
-            width,
             closed: false,
             held: None,
             challenges: Vec::new(),
             failure: Failure::Nothing,
         };
-        if count == 1 {
-            branches.lines.push(Line::of(targets, breadth));
-            return Ok(branches);
+        match count {
+            1 => branches.lines.push(Line::of(targets, breadth, 0, 1)),
+            _ => branches.side_by_side(
+                targets.into_iter().map(|target| (vec![target], None)).collect(),
+                breadth,
+                0,
+            ),
         }
+        Ok(branches)
+    }
+
+    /// Adds lines of one rank, which share the breadth of the request.
+    fn side_by_side(&mut self, lines: Vec<(Vec<Target>, Option<Vec<u8>>)>, breadth: u32, rank: u16) {
+        let width = lines.len().min(breadth as usize).max(1);
         // One that begins when another ended takes over what that one had: the least share is not more than that.
         let (share, rest) = (breadth / width as u32, breadth as usize % width);
-        let lines = targets.into_iter().enumerate();
-        branches
-            .lines
-            .extend(lines.map(|(at, target)| Line::of(vec![target], share + u32::from(at < rest))));
-        Ok(branches)
+        for (at, (targets, uri)) in lines.into_iter().enumerate() {
+            let breadth = share + u32::from(at < rest);
+            self.lines.push(Line {
+                uri,
+                ..Line::of(targets, breadth, rank, width)
+            });
+        }
     }
 
     pub fn line(&mut self, line: usize) -> Option<&mut Line> {
@@ -129,6 +148,9 @@ impl Branches {
             && let Some(line) = self.lines.get(line)
         {
             breadth::share(draft, line.breadth);
+            if let Some(uri) = &line.uri {
+                draft.set_request_uri(uri);
+            }
         }
     }
 
@@ -168,12 +190,12 @@ impl Branches {
 
     /// The next line to begin, if there is room for one.
     fn begin_next(&mut self) -> Option<usize> {
+        let unfinished = self.lines.iter().filter(|line| line.state != State::Over);
+        let rank = unfinished.map(|line| line.rank).min()?;
         let running = self.lines.iter().filter(|line| line.state == State::Runs).count();
-        if running >= self.width {
-            return None;
-        }
-        let next = self.lines.iter().position(|line| line.state == State::Waits)?;
-        self.lines[next].state = State::Runs;
+        let waits = |line: &Line| line.state == State::Waits && line.rank == rank && running < line.width;
+        let next = self.lines.iter().position(waits)?;
+        self.lines.get_mut(next)?.state = State::Runs;
         Some(next)
     }
 
@@ -183,10 +205,13 @@ impl Branches {
 }
 
 impl Line {
-    fn of(targets: Vec<Target>, breadth: u32) -> Line {
+    fn of(targets: Vec<Target>, breadth: u32, rank: u16, width: usize) -> Line {
         Line {
             targets,
+            uri: None,
             state: State::Waits,
+            rank,
+            width,
             breadth,
             next_target: 0,
             addresses: SmallVec::new(),
@@ -255,14 +280,14 @@ impl Engine {
         client: Id,
         id: Id,
         origin: &Origin,
-        message: Message,
+        mut draft: Draft,
         essentials: &Essentials,
-    ) -> Option<Message> {
+    ) -> Option<Draft> {
         let what = What::Response {
-            status: message.status(),
+            status: draft.status(),
             to: essentials.cseq_method,
         };
-        let status = message.status();
+        let status = draft.status();
         let (line, kept) = self
             .transactions
             .client(client)
@@ -274,15 +299,18 @@ impl Engine {
             .as_mut()
             .map(|work| &mut work.branches)
             .filter(|branches| branches.lines.get(line).is_some_and(|line| line.client == Some(client)));
-        let Some(branches) = answered else {
+        if answered.is_none() {
             self.drop(what, Drop::Stray);
             return None;
-        };
+        }
+        let leaves_contacts = !redirect::redirects(status) || self.follow(id, origin, &mut draft);
+        let work = self.transactions.server(id).and_then(|server| server.work.as_mut());
+        let branches = work.map(|work| &mut work.branches)?;
         if branches.is_the_answer(line, status) {
             if let Some(client) = self.transactions.client(client) {
                 client.kept = kept;
             }
-            return Some(message);
+            return Some(draft);
         }
         if let Some(line) = branches.line(line) {
             line.client = None;
@@ -294,12 +322,14 @@ impl Engine {
         let goes_on = branches.goes_on(line);
         let others = branches.under_way();
         let held = Held {
-            message,
+            draft,
             origin: *origin,
             essentials: essentials.clone(),
             kept,
         };
-        self.take_failure(id, held);
+        if leaves_contacts {
+            self.take_failure(id, held);
+        }
         self.drop(what, Drop::Held);
         let mut notes = self.notes();
         if status >= 600 {
@@ -315,6 +345,71 @@ impl Engine {
             false => self.line_over(now, id, line, &mut notes),
         }
         None
+    }
+
+    /// Adds the places that a redirection names to where the request goes, and takes them out of the response. Gives whether
+    /// there is something left in it to tell who asked.
+    ///
+    /// Only a node of T is followed: a stranger could name any place inside. Each place is a target like any other, chosen,
+    /// judged and cleared anew from what was received.
+    //= PROXY-025
+    //= PRIV-043
+    fn follow(&mut self, id: Id, origin: &Origin, response: &mut Draft) -> bool {
+        let Some(server) = self.transactions.server(id) else {
+            return true;
+        };
+        let policy = std::sync::Arc::clone(&server.policy);
+        let (method, arrived) = (server.method, server.origin.flow().listener);
+        if !policy.proxy.recurse.value || !origin.is_trusted() || method == Method::Register {
+            return true;
+        }
+        let Some(mut work) = server.work.take() else {
+            return true;
+        };
+        let is_ours = !work.is_closed()
+            && work.essentials.to_tag().is_none()
+            && !work.draft.has(Name::Route)
+            && is_responsible(&policy, &self.own, work.draft.request_uri());
+        let mut left = true;
+        if is_ours {
+            let arrival = Arrival {
+                listener: arrived,
+                standing: origin.standing(),
+                dialog: None,
+                in_dialog: false,
+            };
+            let mut tried = Vec::new();
+            let mut lines = Vec::new();
+            let redirected = work.branches.lines.iter().filter(|line| line.uri.is_some()).count();
+            let room = (policy.limits.redirects_max as usize).saturating_sub(redirected);
+            for place in redirect::places(response, targets::is_secure(&work.draft)) {
+                let known = |line: &Line| line.uri.as_ref() == Some(&place.uri);
+                let again = work.draft.request_uri() == place.uri
+                    || work.branches.lines.iter().any(known)
+                    || tried.iter().any(|tried: &redirect::Place| tried.uri == place.uri);
+                let mut there = work.draft.clone();
+                there.set_request_uri(&place.uri);
+                if lines.len() == room {
+                    break;
+                }
+                if !again && let Ok(found) = targets::targets(&policy, &self.own, &there, arrival) {
+                    lines.push((place.q, (found.list, Some(place.uri.clone()))));
+                    tried.push(place);
+                }
+            }
+            let breadth = breadth::allowed(&work.draft);
+            let highest = work.branches.lines.iter().map(|line| line.rank).max();
+            let mut rank = highest.unwrap_or_default();
+            while let Some((q, _)) = lines.first() {
+                let same = lines.iter().take_while(|(other, _)| other == q).count();
+                rank = rank.saturating_add(1);
+                let group = lines.drain(..same).map(|(_, line)| line).collect();
+                work.branches.side_by_side(group, breadth, rank);
+            }
+            left = tried.is_empty() || redirect::take_out(response, &tried);
+        }
+        self.put_back(id, work);
+        left
     }
 
     /// Keeps the better of two failures, and of the other one what tells how to ask again.
@@ -333,7 +428,7 @@ impl Engine {
         let Some(worse) = worse.filter(|worse| worse.is_challenge()) else {
             return;
         };
-        let mut draft = Draft::from(worse.message);
+        let mut draft = worse.draft;
         admit::admit(&policy, &worse.origin, &mut draft, &mut Notes::off());
         for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
             let room = (policy.limits.challenges_max as usize).saturating_sub(branches.challenges.len());
@@ -369,16 +464,15 @@ impl Engine {
             challenges.clear();
         }
         let Held {
-            message,
+            draft,
             origin,
             essentials,
             kept,
         } = held;
         let what = What::Response {
-            status: message.status(),
+            status: draft.status(),
             to: essentials.cseq_method,
         };
-        let draft = Draft::from(message);
         let kept = kept.as_deref();
         match self.clear_response(now, id, &origin, draft, &essentials, kept, &challenges, notes) {
             Some((outgoing, hop)) => {
@@ -388,6 +482,14 @@ impl Engine {
             None => self.drop(what, Drop::Stray),
         }
     }
+}
+
+/// Whether the Request-URI is in a domain of ours: only then is it for us to say where its user is.
+fn is_responsible(policy: &Policy, own: &OwnAddresses, uri: &[u8]) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| {
+        let mut domains = policy.domain.admin_domains.value.iter();
+        own.is_host(uri.host()) || domains.any(|domain| uri.host().eq_ignore_ascii_case(domain.as_bytes()))
+    })
 }
 
 //= PROXY-023

@@ -18,6 +18,8 @@ pub struct Limits {
     pub route_values_max: u32,
     /// A request sent as a datagram; beyond: it goes over TCP, and as a datagram only where TCP does not reach.
     pub datagram_request_bytes_max: u32,
+    /// Places that redirections add to where one request goes; beyond: they are left to who asked.
+    pub redirects_max: u32,
     /// Challenges of several branches put together into one answer; beyond: left out.
     pub challenges_max: u32,
     /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
@@ -60,6 +62,7 @@ impl Default for Limits {
             body_bytes_max: 256 * 1024,
             route_values_max: 100,
             datagram_request_bytes_max: 1300,
+            redirects_max: 16,
             challenges_max: 32,
             transactions_max: 1_000_000,
             options_per_second_max: 100,

@@ -14,6 +14,8 @@ pub struct Proxy {
     pub drain: Stated<Duration>,
     /// File of the keys of sealed tokens; `None`: fresh keys at each start, so dialogs do not outlive the process.
     pub key_file: Stated<Option<String>>,
+    /// Whether redirections by nodes of T are followed here, for users of our own domains.
+    pub recurse: Stated<bool>,
     /// What a stranger gets that asks this node itself what it can.
     pub options_from_strangers: Stated<OptionsAnswer>,
     /// 404 or 480: what a UE or a stranger is told of a place where nobody is, whatever the reason.

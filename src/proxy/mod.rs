@@ -5,5 +5,6 @@
 pub mod breadth;
 pub mod check;
 pub mod forward;
+pub mod redirect;
 pub mod responses;
 pub mod targets;

@@ -111,7 +111,9 @@ mod tests {
         );
         let found = |is_secure| -> Vec<(String, u16)> {
             let places = places(&draft, is_secure).into_iter();
-            places.map(|place| (String::from_utf8(place.uri).unwrap(), place.q)).collect()
+            places
+                .map(|place| (String::from_utf8(place.uri).unwrap(), place.q))
+                .collect()
         };
         let all = [
             ("sip:a@a.example", 1000),

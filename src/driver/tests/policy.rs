@@ -27,6 +27,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
             workers: stated(workers),
             drain: stated(Duration::from_secs(60)),
             key_file: stated(None),
+            recurse: stated(false),
             options_from_strangers: stated(OptionsAnswer::Answer),
             absent_code: stated(404),
         },
