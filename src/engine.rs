@@ -450,8 +450,7 @@ impl Engine {
         of: KeyOf,
     ) -> Result<ServerKey, crate::transaction::KeyError> {
         //= TXN-005
-        let flow = (origin.standing() != Standing::Trusted)
-            .then(|| self.keyed.hash_one((origin.flow().remote, origin.flow().connection)));
+        let flow = (origin.standing() != Standing::Trusted).then(|| self.keyed.other_end(origin.flow()));
         let parts = RequestParts {
             method: draft.method_name(),
             branch: essentials.branch(),

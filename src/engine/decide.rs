@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::branches::Branches;
 use super::reject::Reject;
 use super::transactions::{Kept, Work};
@@ -147,17 +149,16 @@ impl Engine {
     pub(super) fn loop_part(&self, draft: &Draft, essentials: &Essentials, origin: &Origin) -> u64 {
         use std::hash::Hasher;
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
-        let texts = [draft.request_uri(), essentials.call_id(), essentials.from_tag()];
-        let lengths = texts
-            .iter()
-            .fold(0u64, |lengths, text| lengths << 20 ^ text.len() as u64);
-        hasher.write_u64(lengths);
-        hasher.write_u64(u64::from(essentials.cseq) << 8 | origin.standing() as u64);
-        texts.into_iter().for_each(|text| hasher.write(text));
-        for route in draft.rows(Name::Route) {
-            hasher.write_u64(route.len() as u64);
-            hasher.write(route);
+        // In one piece: each write has its price. The lengths keep apart what stands side by side.
+        let mut text: SmallVec<[u8; 256]> = SmallVec::new();
+        let cseq_and_standing = u64::from(essentials.cseq) << 8 | origin.standing() as u64;
+        text.extend_from_slice(&cseq_and_standing.to_le_bytes());
+        let parts = [draft.request_uri(), essentials.call_id(), essentials.from_tag()];
+        for part in parts.into_iter().chain(draft.rows(Name::Route)) {
+            text.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            text.extend_from_slice(part);
         }
+        hasher.write(&text);
         hasher.finish()
     }
 

@@ -1,7 +1,8 @@
 //! Live transactions: machines, the last [`Outgoing`] of each, and what a response needs to find its way back.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 
 use siphasher::sip::SipHasher13;
 use slab::Slab;
@@ -13,7 +14,7 @@ use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
 use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, client, invite_client};
-use crate::trust::{Hop, Origin};
+use crate::trust::{Flow, Hop, Origin};
 use std::sync::Arc;
 
 use super::branches::Branches;
@@ -190,6 +191,25 @@ pub struct Keyed {
 impl Keyed {
     pub fn new(keys: (u64, u64)) -> Keyed {
         Keyed { keys }
+    }
+
+    /// A number for the other end of a flow: its address, and the connection it is on.
+    pub fn other_end(&self, flow: &Flow) -> u64 {
+        let ip = match flow.remote.ip() {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        let connection = flow.connection.map_or(0, |connection| connection.0);
+        // In one piece: each write has its price.
+        let mut bytes = [0; 28];
+        bytes[..16].copy_from_slice(&ip.to_le_bytes());
+        bytes[16..24].copy_from_slice(&connection.to_le_bytes());
+        bytes[24..26].copy_from_slice(&flow.remote.port().to_le_bytes());
+        bytes[26] = u8::from(flow.remote.is_ipv6());
+        bytes[27] = u8::from(flow.connection.is_some());
+        let mut hasher = self.build_hasher();
+        hasher.write(&bytes);
+        hasher.finish()
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Draft {
 }
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
-const MADE_BYTES: usize = 768;
+const MADE_BYTES: usize = 640;
 /// Names a row of a draft until the next edit that adds or removes rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row(usize);
@@ -292,7 +292,7 @@ impl Draft {
     /// The message as it would leave now.
     pub fn to_bytes(&self) -> Bytes {
         let received = &self.message.bytes[..];
-        let mut out = Vec::with_capacity(received.len() + self.made.len() + 64);
+        let mut out = Vec::with_capacity(self.bytes_left());
         let mut run = match self.start {
             Some(made) => {
                 out.extend_from_slice(made.of(&self.made));
@@ -335,6 +335,14 @@ impl Draft {
             out.extend_from_slice(&received[self.message.index.blank as usize..]);
         }
         Bytes::from(out)
+    }
+
+    /// How long the message is that would leave now.
+    fn bytes_left(&self) -> usize {
+        let index = &self.message.index;
+        let start = self.start.map_or(index.start.end() as usize, Span::len);
+        let rows: u32 = index.lines.iter().map(|line| line.end - line.start).sum();
+        start + rows as usize + self.message.bytes.len() - index.blank as usize
     }
 
     /// The message as it would leave now in a datagram, with CRLF behind every line of its head: some readers end no line at a

@@ -1,5 +1,7 @@
 //! Header names: long and compact forms, any case, one value.
 
+use wide::u8x16;
+
 /// A header name that some rule is keyed on, or `Other`. Compared after parsing, never as text (CVE-2020-28361).
 //= MSG-010
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,6 +308,37 @@ static USUAL: [&str; NAMES.len()] = {
     usual
 };
 
+/// Names as most senders write them, each with its colon, at [`usual_slot`]: the first of those that meet there.
+static USUAL_HEADS: [[u8; 16]; SLOTS] = usual_table().0;
+static USUAL_NAMES: [Name; SLOTS] = usual_table().1;
+
+const fn usual_table() -> ([[u8; 16]; SLOTS], [Name; SLOTS]) {
+    let (mut heads, mut names) = ([[0; 16]; SLOTS], [Name::Other; SLOTS]);
+    let mut place = 0;
+    while place < NAMES.len() {
+        let (spelling, name) = NAMES[place];
+        let text = if spelling.len() == 1 { spelling } else { USUAL[place] }.as_bytes();
+        if text.len() < 16 {
+            let slot = usual_slot(text[0], text[text.len() - 1], text.len());
+            if heads[slot][0] == 0 {
+                let mut at = 0;
+                while at < text.len() {
+                    heads[slot][at] = text[at];
+                    at += 1;
+                }
+                heads[slot][at] = b':';
+                names[slot] = name;
+            }
+        }
+        place += 1;
+    }
+    (heads, names)
+}
+
+const fn usual_slot(first: u8, last: u8, length: usize) -> usize {
+    (first as usize ^ (last as usize) << 2 ^ length << 5) % SLOTS
+}
+
 /// The slot of a name in any case; it is not empty.
 const fn slot_of(name: &[u8]) -> usize {
     let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
@@ -324,6 +357,20 @@ impl Name {
         ALL.iter().copied().filter(move |name| set & name.bit() != 0)
     }
 
+    /// The name a row begins with, and its length, when it is written as most senders do it: the usual capitals, and the colon
+    /// at once. `None` says nothing.
+    #[inline]
+    pub(super) fn usual(row: &[u8]) -> Option<(Name, usize)> {
+        let head = row.first_chunk::<16>()?;
+        let lanes = u8x16::new(*head);
+        let colons = lanes.simd_eq(u8x16::splat(b':')).to_bitmask();
+        let length = colons.trailing_zeros() as usize;
+        let slot = usual_slot(head[0], head[length.wrapping_sub(1) % 16], length);
+        let equal = lanes.simd_eq(u8x16::new(USUAL_HEADS[slot])).to_bitmask();
+        // The first difference comes behind the colon.
+        ((!equal).trailing_zeros() as usize > length).then(|| (USUAL_NAMES[slot], length))
+    }
+
     /// The name written so, long or compact, in any case.
     pub fn from_bytes(name: &[u8]) -> Name {
         if name.is_empty() {
@@ -334,10 +381,7 @@ impl Name {
         while PLACES[slot] != NOBODY {
             let place = PLACES[slot] as usize;
             let (known, value) = NAMES[place];
-            // Most senders write the usual capitals, and equal bytes are told faster.
-            if known.len() == name.len()
-                && (name == USUAL[place].as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()))
-            {
+            if known.len() == name.len() && name.eq_ignore_ascii_case(known.as_bytes()) {
                 return value;
             }
             slot = (slot + 1) % SLOTS;
@@ -442,6 +486,43 @@ mod tests {
     fn names_are_in_lower_case_and_have_room() {
         assert!(NAMES.len() < NOBODY as usize && NAMES.len() * 2 < SLOTS);
         assert!(NAMES.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
+    }
+
+    //= MSG-010 type=test
+    #[test]
+    fn the_usual_spelling_is_told_at_once_and_nothing_else() {
+        let row = |name: &str| format!("{name}: some value of it");
+        for (spelling, name) in NAMES {
+            let usual = if spelling.len() == 1 { spelling } else { name.as_str() };
+            let told = Name::usual(row(usual).as_bytes());
+            assert!(told.is_none_or(|told| told == (*name, usual.len())), "{usual}");
+            for other in [
+                usual.to_uppercase(),
+                format!("{usual} "),
+                format!("{usual}x"),
+                format!("x{usual}"),
+            ] {
+                let told = Name::usual(row(&other).as_bytes());
+                assert!(told.is_none_or(|(told, length)| told == Name::from_bytes(&other.as_bytes()[..length])));
+            }
+        }
+        for at_once in [
+            "Via",
+            "From",
+            "To",
+            "Call-ID",
+            "CSeq",
+            "Max-Forwards",
+            "Contact",
+            "Content-Length",
+            "Privacy",
+            "v",
+            "l",
+        ] {
+            assert!(Name::usual(row(at_once).as_bytes()).is_some(), "{at_once}");
+        }
+        assert_eq!(Name::usual(b"Via: short"), None);
+        assert_eq!(Name::usual(b": no name, but long enough"), None);
     }
 
     #[test]

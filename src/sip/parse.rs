@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::message::{Index, Line, Lines, Message, Span, StartLine};
-use super::scan::{find, line_end, uri_end};
+use super::scan::{LineEnds, find, uri_end};
 use super::{Method, Name};
 
 /// Ceilings of what is read, bytes and rows.
@@ -71,13 +71,13 @@ pub struct Refused {
 /// Linear in the size of the input. Source: RFC 3261 section 7 and 18.3.
 //= SEC-001
 pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Message, Box<Refused>> {
+    let begin = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut reader = Reader {
         bytes: &bytes,
-        at: 0,
+        at: begin,
+        ends: LineEnds::new(&bytes, begin),
         bare_feed: false,
     };
-    reader.skip_line_ends();
-    let begin = reader.at;
     let start = match reader.start_line(limits) {
         Ok(start) => start,
         Err((error, start)) => {
@@ -163,27 +163,25 @@ fn decimal(text: &[u8]) -> Option<u64> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    ends: LineEnds<'a>,
     /// A line ended in a bare LF.
     bare_feed: bool,
 }
 
 impl Reader<'_> {
-    fn skip_line_ends(&mut self) {
-        while matches!(self.bytes.get(self.at), Some(b'\r' | b'\n')) {
-            self.at += 1;
-        }
-    }
-
-    /// The end of the line at `from`: of its text, and behind its line end.
+    /// The end of the line that goes on at `from`: of its text, and behind its line end. Each carriage return belongs to a
+    /// line end, or some reader takes it for one.
+    #[inline]
     fn line_end(&mut self, from: usize) -> Result<(usize, usize), ParseError> {
-        let text_end = from + line_end(&self.bytes[from..]);
-        let returned = self.bytes.get(text_end) == Some(&b'\r');
-        self.bare_feed |= !returned;
-        let feed = text_end + usize::from(returned);
-        match self.bytes.get(feed) {
-            Some(b'\n') => Ok((text_end, feed + 1)),
-            Some(_) => Err(ParseError::BareCarriageReturn),
-            None => Err(ParseError::NoBlankLine),
+        let text_end = self.ends.next(from).ok_or(ParseError::NoBlankLine)?;
+        match self.bytes[text_end..] {
+            [b'\r', b'\n', ..] => Ok((text_end, text_end + 2)),
+            [b'\r', _, ..] => Err(ParseError::BareCarriageReturn),
+            [b'\r'] => Err(ParseError::NoBlankLine),
+            _ => {
+                self.bare_feed = true;
+                Ok((text_end, text_end + 1))
+            }
         }
     }
 
@@ -291,6 +289,12 @@ impl Reader<'_> {
             blank: 0,
             body: 0,
         });
+        // Most messages are shorter than any limit of a row, and nothing needs to be counted.
+        let long = self.bytes.len()
+            > limits
+                .header_bytes_max
+                .min(limits.header_block_bytes_max)
+                .min(u16::MAX.into());
         let outcome = loop {
             let from = self.at;
             if let [b'\r', b'\n', ..] | [b'\n', ..] = self.bytes[from..] {
@@ -300,16 +304,22 @@ impl Reader<'_> {
                 index.blank = from as u32;
                 break Ok(());
             }
-            match self.row(limits) {
-                Ok(_) if index.lines.len() >= limits.header_rows_max => break Err(ParseError::HeaderBlockTooLarge),
-                Ok(line) => {
-                    let bit = line.name.bit();
-                    index.repeated |= index.names & bit;
-                    index.names |= bit;
-                    index.lines.push(line);
-                }
+            let line = match self.row() {
+                Ok(line) => line,
                 Err(error) => break Err(error),
+            };
+            if index.lines.len() >= limits.header_rows_max {
+                break Err(ParseError::HeaderBlockTooLarge);
             }
+            if long && let Err(error) = check_length(&line, limits) {
+                break Err(error);
+            }
+            let bit = line.name.bit();
+            if index.names & bit != 0 {
+                index.repeated |= bit;
+            }
+            index.names |= bit;
+            index.lines.push(line);
         };
         index.body = self.at as u32;
         index.bare_feed = self.bare_feed;
@@ -318,67 +328,68 @@ impl Reader<'_> {
 
     /// Reads one row with its folds.
     #[inline]
-    fn row(&mut self, limits: &ParseLimits) -> Result<Line, ParseError> {
-        let from = self.at;
-        let text = &self.bytes[from..];
-        // A line without a colon gives a name with a line end in it, which is none.
-        let colon = find(b':', text).ok_or_else(|| without_colon(text))?;
-        let mut name_end = colon;
-        while name_end > 0 && matches!(text[name_end - 1], b' ' | b'\t') {
-            name_end -= 1;
+    fn row(&mut self) -> Result<Line, ParseError> {
+        let (bytes, from) = (self.bytes, self.at);
+        let (name, name_bytes, colon) = row_name(&bytes[from..])?;
+        let (mut value_end, mut end) = self.line_end(from)?;
+        while let Some(b' ' | b'\t') = bytes.get(end) {
+            (value_end, end) = self.line_end(end)?;
         }
-        let name = Name::from_bytes(&text[..name_end]);
-        // A name we know is a token.
-        if name == Name::Other && !(name_end > 0 && text[..name_end].iter().all(|byte| is_token(*byte))) {
-            return Err(without_colon(text));
+        self.at = end;
+        // White space around the value: folds too.
+        let mut value = bytes.get(from + colon + 1..value_end).unwrap_or_default();
+        while let [byte, rest @ ..] = value
+            && is_blank(*byte)
+        {
+            value = rest;
         }
-        let (mut value_end, end) = row_end(text, colon + 1, &mut self.bare_feed)?;
-        let mut start = colon + 1;
-        // White space within a value: folds too.
-        while start < value_end && is_blank(text[start]) {
-            start += 1;
-        }
-        while value_end > start && is_blank(text[value_end - 1]) {
-            value_end -= 1;
-        }
-        self.at = from + end;
-        if end > limits.header_bytes_max || name_end > usize::from(u16::MAX) {
-            return Err(ParseError::HeaderTooLong);
-        }
-        if self.at > limits.header_block_bytes_max {
-            return Err(ParseError::HeaderBlockTooLarge);
+        let start = value_end - value.len();
+        while let [rest @ .., byte] = value
+            && is_blank(*byte)
+        {
+            value = rest;
         }
         Ok(Line {
             name,
             made: false,
-            name_bytes: name_end as u16,
+            name_bytes: name_bytes as u16,
             start: from as u32,
-            value: Span::new(from + start, from + value_end),
-            end: self.at as u32,
+            value: Span::new(start, start + value.len()),
+            end: end as u32,
         })
     }
 }
 
-/// The end of the row that goes on at `at`, its folds included: of its text, and behind its line end. Each carriage return
-/// belongs to a line end, or some reader takes it for one.
-#[inline]
-fn row_end(text: &[u8], at: usize, bare_feed: &mut bool) -> Result<(usize, usize), ParseError> {
-    let mut at = at;
-    loop {
-        let text_end = at + line_end(&text[at..]);
-        let returned = text.get(text_end) == Some(&b'\r');
-        *bare_feed |= !returned;
-        let feed = text_end + usize::from(returned);
-        match text.get(feed) {
-            Some(b'\n') => {}
-            Some(_) => return Err(ParseError::BareCarriageReturn),
-            None => return Err(ParseError::NoBlankLine),
-        }
-        at = feed + 1;
-        if !matches!(text.get(at), Some(b' ' | b'\t')) {
-            return Ok((text_end, at));
-        }
+fn check_length(line: &Line, limits: &ParseLimits) -> Result<(), ParseError> {
+    let (start, end) = (line.start as usize, line.end as usize);
+    let value_start = line.value.start as usize;
+    if end - start > limits.header_bytes_max || value_start - start > usize::from(u16::MAX) {
+        return Err(ParseError::HeaderTooLong);
     }
+    if end > limits.header_block_bytes_max {
+        return Err(ParseError::HeaderBlockTooLarge);
+    }
+    Ok(())
+}
+
+/// The name a row begins with, its length, and the place of the colon.
+#[inline]
+fn row_name(text: &[u8]) -> Result<(Name, usize, usize), ParseError> {
+    if let Some((name, length)) = Name::usual(text) {
+        return Ok((name, length, length));
+    }
+    // A line without a colon gives a name with a line end in it, which is none.
+    let colon = find(b':', text).ok_or_else(|| without_colon(text))?;
+    let mut length = colon;
+    while length > 0 && matches!(text[length - 1], b' ' | b'\t') {
+        length -= 1;
+    }
+    let name = Name::from_bytes(&text[..length]);
+    // A name we know is a token.
+    if name == Name::Other && !(length > 0 && text[..length].iter().all(|byte| is_token(*byte))) {
+        return Err(without_colon(text));
+    }
+    Ok((name, length, colon))
 }
 
 /// What is wrong with a line that does not begin with a name and a colon: it has no end, or is no header row.
@@ -390,8 +401,9 @@ fn without_colon(text: &[u8]) -> ParseError {
     }
 }
 
+#[inline]
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// A character of `token`, RFC 3261 section 25.1.

@@ -2,7 +2,7 @@
 
 use wide::u8x16;
 
-use super::headers::grammar::{is_param_value_byte, is_uri_byte};
+use super::headers::grammar::{is_host_byte, is_param_value_byte, is_uri_byte};
 
 /// Bytes looked at together.
 const LANES: usize = 16;
@@ -20,7 +20,25 @@ pub fn uri_end(text: &[u8], at: usize) -> usize {
     end_of(text, at, no_uri, is_uri_byte)
 }
 
-/// The same for the value of a parameter, which a semicolon or a comma ends too.
+/// The same, or of an `@` or `?`, which divide a URI.
+#[inline]
+pub fn uri_mark(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        // They stand side by side in ASCII.
+        |lanes| no_uri(lanes) | within(lanes, b'?', b'@'),
+        |byte| is_uri_byte(byte) && !matches!(byte, b'?' | b'@'),
+    )
+}
+
+/// The first place at or after `at` that cannot stand in the name of a host or in an IPv4 address.
+#[inline]
+pub fn host_name_end(text: &[u8], at: usize) -> usize {
+    end_of(text, at, |lanes| equal(host_name(lanes), 0), is_host_byte)
+}
+
+/// The same as [`uri_end`] for the value of a parameter, which a semicolon or a comma ends too.
 #[inline]
 pub fn param_value_end(text: &[u8], at: usize) -> usize {
     let no_value = |lanes| no_uri(lanes) | equal(lanes, b';') | equal(lanes, b',');
@@ -39,21 +57,64 @@ pub fn separator(text: &[u8], at: usize) -> usize {
     )
 }
 
-/// The first place of a carriage return or a line feed.
-#[inline]
-pub fn line_end(text: &[u8]) -> usize {
-    end_of(
-        text,
-        0,
-        |lanes| equal(lanes, b'\n') | equal(lanes, b'\r'),
-        |byte| !matches!(byte, b'\n' | b'\r'),
-    )
-}
-
 /// Whether there is a blank or a control byte below it.
 #[inline]
 pub fn has_blank(text: &[u8]) -> bool {
     end_of(text, 0, up_to_blank, |byte| byte > b' ') < text.len()
+}
+
+/// The carriage returns and line feeds of a text, in order.
+pub struct LineEnds<'a> {
+    text: &'a [u8],
+    /// What was looked at ends here.
+    seen: usize,
+    /// Those among the last bytes looked at that were not given yet: the last byte is the highest bit.
+    left: u32,
+}
+
+impl<'a> LineEnds<'a> {
+    /// Those at or after `at`.
+    #[inline]
+    pub fn new(text: &'a [u8], at: usize) -> LineEnds<'a> {
+        LineEnds {
+            text,
+            seen: at,
+            left: 0,
+        }
+    }
+
+    /// The next one at or after `at`, which never goes back. `None`: there is no more, however often it is asked.
+    #[inline]
+    pub fn next(&mut self, at: usize) -> Option<usize> {
+        loop {
+            while self.left == 0 {
+                if self.seen >= self.text.len() {
+                    return None;
+                }
+                self.look_on();
+            }
+            let place = self.seen - LANES + self.left.trailing_zeros() as usize;
+            self.left &= self.left - 1;
+            if place >= at {
+                return Some(place);
+            }
+        }
+    }
+
+    #[inline]
+    fn look_on(&mut self) {
+        let rest = &self.text[self.seen..];
+        let lanes = match rest.first_chunk::<LANES>() {
+            Some(chunk) => u8x16::new(*chunk),
+            None => {
+                let mut chunk = [0; LANES];
+                chunk[..rest.len()].copy_from_slice(rest);
+                u8x16::new(chunk)
+            }
+        };
+        self.left = (equal(lanes, b'\n') | equal(lanes, b'\r')).to_bitmask();
+        self.seen += LANES;
+    }
 }
 
 /// The first place at or after `at` where the class ends, told for sixteen bytes by what is set of `ends`, for one by `class`.
@@ -79,6 +140,18 @@ fn end_of(text: &[u8], at: usize, ends: impl Fn(u8x16) -> u8x16, class: impl Fn(
 fn no_uri(lanes: u8x16) -> u8x16 {
     // `<` and `>` differ in one bit.
     up_to_blank(lanes) | equal(lanes, 0x7f) | equal(lanes, b'"') | equal(lanes & u8x16::splat(0xfd), b'<')
+}
+
+/// Letters, digits, `-`, `.` and `_`.
+fn host_name(lanes: u8x16) -> u8x16 {
+    let letter = within(lanes | u8x16::splat(0x20), b'a', b'z');
+    // Of what stands from `-` to `9`, only the slash is none.
+    let digit_dot_or_hyphen = within(lanes, b'-', b'9') & !equal(lanes, b'/');
+    letter | digit_dot_or_hyphen | equal(lanes, b'_')
+}
+
+fn within(lanes: u8x16, first: u8, last: u8) -> u8x16 {
+    lanes.max(u8x16::splat(first)).min(u8x16::splat(last)).simd_eq(lanes)
 }
 
 fn up_to_blank(lanes: u8x16) -> u8x16 {
@@ -111,9 +184,10 @@ mod tests {
             prop_assert_eq!(find(byte, &text), text.iter().position(|found| *found == byte));
             prop_assert_eq!(find(b'a', &text), text.iter().position(|found| *found == b'a'));
             prop_assert_eq!(uri_end(&text, at), end(&text, at, is_uri_byte));
+            prop_assert_eq!(uri_mark(&text, at), end(&text, at, |byte| is_uri_byte(byte) && !b"?@".contains(&byte)));
+            prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
-            prop_assert_eq!(line_end(&text), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
             prop_assert_eq!(has_blank(&text), text.iter().any(|byte| *byte <= b' '));
         }
 
@@ -123,9 +197,26 @@ mod tests {
             text.push(byte);
             text.resize(before + 1 + after, b'x');
             prop_assert_eq!(uri_end(&text, 0), end(&text, 0, is_uri_byte));
+            prop_assert_eq!(uri_mark(&text, 0), end(&text, 0, |byte| is_uri_byte(byte) && !b"?@".contains(&byte)));
+            prop_assert_eq!(host_name_end(&text, 0), end(&text, 0, is_host_byte));
             prop_assert_eq!(param_value_end(&text, 0), end(&text, 0, is_param_value_byte));
             prop_assert_eq!(separator(&text, 0), end(&text, 0, |byte| !b",\"<".contains(&byte)));
-            prop_assert_eq!(line_end(&text), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
+        }
+
+        #[test]
+        fn every_line_end_is_told_but_those_passed_over(
+            text in proptest::collection::vec(prop_oneof![12 => Just(b'x'), 2 => Just(b'\r'), 2 => Just(b'\n')], 0..120),
+            from in 0usize..40,
+            step in 1usize..4,
+        ) {
+            let mut ends = LineEnds::new(&text, from);
+            let mut at = from;
+            while let Some(place) = (at..text.len()).find(|place| b"\r\n".contains(&text[*place])) {
+                prop_assert_eq!(ends.next(at), Some(place));
+                at = place + step;
+            }
+            prop_assert_eq!(ends.next(at), None);
+            prop_assert_eq!(ends.next(at), None);
         }
     }
 }

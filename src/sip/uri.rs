@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::Malformed;
 use super::headers::Span;
 use super::headers::grammar::{host_end, ip, is_lws, port};
-use super::scan::{find, uri_end};
+use super::scan::{find, uri_end, uri_mark};
 
 mod equal;
 
@@ -44,10 +44,6 @@ impl<'a> Uri<'a> {
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Malformed> {
         let (scheme, scheme_end) = scheme(text).map_err(malformed)?;
         let start = scheme_end + 1;
-        let end = uri_end(text, start);
-        if end != text.len() {
-            return Err(malformed(end));
-        }
         if start == text.len() {
             return Err(malformed(start));
         }
@@ -64,19 +60,17 @@ impl<'a> Uri<'a> {
         };
         match scheme {
             Scheme::Sip | Scheme::Sips => uri.with_sip_parts(start),
-            Scheme::Tel => uri.with_tel_parts(start),
-            Scheme::Urn | Scheme::Other => Ok(uri),
+            Scheme::Tel => sound(text, start).and_then(|()| uri.with_tel_parts(start)),
+            Scheme::Urn | Scheme::Other => sound(text, start).map(|()| uri),
         }
         .map_err(malformed)
     }
 
+    #[inline]
     fn with_sip_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
+        let (at_sign, question) = marks(self.text, start)?;
         let mut host_start = start;
-        if let Some(length) = find(b'@', &self.text[start..]) {
-            let at_sign = start + length;
-            if let Some(second) = find(b'@', &self.text[at_sign + 1..]) {
-                return Err(at_sign + 1 + second);
-            }
+        if let Some(at_sign) = at_sign {
             let user_info = &self.text[start..at_sign];
             let colon = find(b':', user_info).map(|length| start + length);
             let user_end = colon.unwrap_or(at_sign);
@@ -94,7 +88,6 @@ impl<'a> Uri<'a> {
             self.port = Some(number);
             at = end;
         }
-        let question = find(b'?', &self.text[at..]).map(|length| at + length);
         let params_end = question.unwrap_or(self.text.len());
         if params_end > at && self.text[at] != b';' {
             return Err(at);
@@ -335,6 +328,31 @@ pub fn is_enclosed(text: &[u8]) -> bool {
 //= MSG-011
 pub fn contains_lws(text: &[u8]) -> bool {
     text.iter().any(|byte| is_lws(*byte))
+}
+
+/// Where the user part ends and where the headers begin: the only `@`, and the first `?` behind it.
+#[inline]
+fn marks(text: &[u8], start: usize) -> Result<(Option<usize>, Option<usize>), usize> {
+    let (mut at_sign, mut question) = (None, None);
+    let mut at = start;
+    loop {
+        at = uri_mark(text, at);
+        match text.get(at) {
+            None => return Ok((at_sign, question)),
+            Some(b'@') if at_sign.is_none() => (at_sign, question) = (Some(at), None),
+            Some(b'?') => question = question.or(Some(at)),
+            Some(_) => return Err(at),
+        }
+        at += 1;
+    }
+}
+
+/// Whether all of it may stand in a URI; `Err` is the place of the fault.
+fn sound(text: &[u8], start: usize) -> Result<(), usize> {
+    match uri_end(text, start) {
+        end if end < text.len() => Err(end),
+        _ => Ok(()),
+    }
 }
 
 /// The scheme and the place of its colon.

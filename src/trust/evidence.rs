@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-use crate::policy::{CertifiedName, Direction, Listener, ListenerId, PeerId, PeersAre, Policy, Security, StatedBy};
+use crate::policy::{
+    CertifiedName, Direction, Listener, ListenerId, PeerId, PeersAre, Policy, Security, Stated, StatedBy,
+};
 use crate::sip::Transport;
 
 /// Names one stream connection of this process; never used again after it closed.
@@ -301,16 +303,21 @@ fn by_name(policy: &Policy, name: CertifiedName) -> Option<Found> {
 
 fn by_prefix(policy: &Policy, remote: IpAddr) -> Option<Found> {
     let remote = remote.to_canonical();
-    let prefixes = policy.peers.iter().enumerate().flat_map(|(id, peer)| {
-        let peer_id = PeerId(id as u16);
-        peer.prefixes.iter().map(move |prefix| (peer_id, prefix))
-    });
-    let (peer, prefix) = prefixes
-        .filter(|(_, prefix)| holds(prefix.value, remote))
-        .max_by_key(|(_, prefix)| prefix.value.prefix_len())?;
-    let line = line_of(prefix.by);
-    let by = By::Prefix;
-    Some(Found { peer, line, by })
+    let mut longest: Option<(usize, &Stated<IpNet>)> = None;
+    for (id, peer) in policy.peers.iter().enumerate() {
+        for prefix in &peer.prefixes {
+            let length = prefix.value.prefix_len();
+            if holds(prefix.value, remote) && longest.is_none_or(|(_, other)| length >= other.value.prefix_len()) {
+                longest = Some((id, prefix));
+            }
+        }
+    }
+    let (id, prefix) = longest?;
+    Some(Found {
+        peer: PeerId(id as u16),
+        line: line_of(prefix.by),
+        by: By::Prefix,
+    })
 }
 
 fn has_way(policy: &Policy, peer: PeerId) -> bool {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Span;
+use crate::sip::scan::host_name_end;
 
 const TOKEN: u8 = 1;
 const HOST: u8 = 2;
@@ -143,7 +144,7 @@ pub fn quoted_end(value: &[u8], at: usize) -> Option<usize> {
 //= LOC-002
 pub fn host_end(value: &[u8], at: usize) -> Result<usize, usize> {
     if value.get(at) != Some(&b'[') {
-        let end = skip_while(value, at, is_host_byte);
+        let end = host_name_end(value, at);
         return if end == at { Err(at) } else { Ok(end) };
     }
     // 45 octets is the longest text of an IPv6 address: no need to look further for the bracket.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Span;
 use super::grammar::{is_lws, is_uri_byte, quoted_end, skip_lws, skip_while, trim, trim_span};
-use super::params::{Params, next_param};
+use super::params::{Params, behind_comma, next_param};
 use crate::sip::Malformed;
 use crate::sip::scan::{param_value_end, uri_end};
 use crate::sip::uri::Uri;
@@ -27,11 +27,9 @@ impl<'a> NameAddr<'a> {
     /// Parses a header that holds exactly one value (From, To), or one value of a list.
     pub fn parse(value: &'a [u8]) -> Result<NameAddr<'a>, Malformed> {
         let (name_addr, _) = NameAddr::parse_first(value)?;
-        let after = skip_lws(value, name_addr.end);
-        if after == value.len() {
-            Ok(name_addr)
-        } else {
-            Err(malformed(after))
+        match skip_lws(value, name_addr.end) {
+            after if after < value.len() => Err(malformed(after)),
+            _ => Ok(name_addr),
         }
     }
 
@@ -49,15 +47,15 @@ impl<'a> NameAddr<'a> {
                 at = end;
             }
         }
-        while let Some(param) = next_param(value, at).map_err(malformed)? {
+        while at < value.len()
+            && let Some(param) = next_param(value, at).map_err(malformed)?
+        {
             at = param.span.end;
             // Two tags, or one without a value, would be read differently by different readers.
             if param.is(b"tag") && (param.value.is_none() || tag.replace(param.value_span).is_some()) {
                 return Err(malformed(param.span.start));
             }
         }
-        let comma = skip_lws(value, at);
-        let rest = skip_lws(value, comma + 1).min(value.len());
         let name_addr = NameAddr {
             value,
             address: address.whole,
@@ -66,7 +64,7 @@ impl<'a> NameAddr<'a> {
             tag,
             end: at,
         };
-        Ok((name_addr, &value[rest..]))
+        Ok((name_addr, behind_comma(value, at)))
     }
 
     /// The URI as written, without brackets.
@@ -151,6 +149,7 @@ struct Address {
     uri: Span,
 }
 
+#[inline]
 fn parse_address(value: &[u8]) -> Result<Address, usize> {
     let start = skip_lws(value, 0);
     match value.get(start) {
@@ -177,6 +176,7 @@ fn is_display_byte(byte: u8) -> bool {
     is_lws(byte) || is_uri_byte(byte) && !matches!(byte, b':' | b';' | b',' | b'\\')
 }
 
+#[inline]
 fn bracketed(value: &[u8], display: Span, open: usize) -> Result<Address, usize> {
     if value.get(open) != Some(&b'<') {
         return Err(open);
@@ -205,6 +205,7 @@ fn bare(value: &[u8], start: usize) -> Result<Address, usize> {
     })
 }
 
+#[inline]
 fn check_scheme(value: &[u8], uri: Span) -> Result<(), usize> {
     let text = uri.of(value);
     if text.len() > 4 && (text.starts_with(b"sip:") || text.starts_with(b"tel:")) {

@@ -130,6 +130,16 @@ pub(super) fn next_param(value: &[u8], at: usize) -> Result<Option<Param<'_>>, u
     }))
 }
 
+/// The next value of a list, after one that ends at `at`; empty after the last.
+#[inline]
+pub(super) fn behind_comma(value: &[u8], at: usize) -> &[u8] {
+    if at >= value.len() {
+        return &[];
+    }
+    let comma = skip_lws(value, at);
+    value.get(skip_lws(value, comma + 1)..).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Span;
 use super::grammar::{host_end, ip, is_token_byte, port, skip_lws, skip_while};
-use super::params::{Param, Params, next_param};
+use super::params::{Param, Params, behind_comma, next_param};
 use crate::sip::Malformed;
 use crate::sip::scan::param_value_end;
 
@@ -62,14 +62,14 @@ impl<'a> Via<'a> {
                 at = end;
             }
         }
-        while let Some(param) = next_param(row, at).map_err(malformed)? {
+        while at < row.len()
+            && let Some(param) = next_param(row, at).map_err(malformed)?
+        {
             via.note(&param).map_err(malformed)?;
             at = param.span.end;
         }
         via.span.end = at;
-        let comma = skip_lws(row, at);
-        let rest = skip_lws(row, comma + 1).min(row.len());
-        Ok((via, &row[rest..]))
+        Ok((via, behind_comma(row, at)))
     }
 
     fn note(&mut self, param: &Param<'a>) -> Result<(), usize> {
