@@ -18,6 +18,7 @@ mod cli;
 mod dialogs;
 mod end_to_end;
 mod interop;
+mod lawful;
 mod layers;
 mod leaks;
 mod legs;

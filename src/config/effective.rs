@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy,
-    Route, SpecT, Stated, StatedBy, Tls, Word, spec_t::TokenMeaning,
+    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, Peer, Policy, Privacy,
+    Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -25,6 +25,7 @@ pub fn effective(policy: &Policy) -> String {
         evidence,
         routes,
         privacy,
+        lawful_interception,
         dns,
         limits,
         limits_stated,
@@ -42,6 +43,7 @@ pub fn effective(policy: &Policy) -> String {
         page.route(route, listeners);
     }
     page.privacy(privacy);
+    page.lawful_interception(lawful_interception);
     page.dns(dns);
     page.limits(limits, limits_stated);
     page.text
@@ -251,6 +253,7 @@ impl Page<'_> {
     fn privacy(&mut self, privacy: &Privacy) {
         let Privacy {
             values,
+            on_behalf,
             anonymous_host,
             dialog_sticky,
             dialog_downgrade,
@@ -278,6 +281,31 @@ impl Page<'_> {
         self.value("strip_identity_on_id_to_ue", &plain(strip_identity_on_id_to_ue));
         self.value("token_max", &plain(token_max_bytes));
         self.value("max_dialog_age", &duration(max_dialog_age));
+        for agreement in on_behalf.all() {
+            let OnBehalf {
+                identity,
+                values,
+                methods,
+            } = agreement;
+            self.title("[[privacy.on_behalf]]");
+            self.value("identity", &text(identity));
+            self.value("values", &words(values));
+            for method in methods {
+                self.value("methods", &text(method));
+            }
+        }
+    }
+
+    fn lawful_interception(&mut self, lawful: &LawfulInterception) {
+        let LawfulInterception {
+            anonymous_without_identity,
+            reject_code,
+            unidentified,
+        } = lawful;
+        self.title("[lawful_interception]");
+        self.value("anonymous_without_identity", &word(anonymous_without_identity));
+        self.value("reject_code", &plain(reject_code));
+        self.value("unidentified", &word(unidentified));
     }
 
     fn dns(&mut self, dns: &Dns) {

@@ -13,7 +13,7 @@ use crate::pcscf::{Asked, SealedFlow, path};
 use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
-use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
+use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted, lawful, on_behalf};
 use crate::proxy::targets::{Arrival, ChosenBy, Targets, targets};
 use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
@@ -112,9 +112,17 @@ impl Engine {
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
+            on_behalf::write(&policy, draft);
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
         let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
+        lawful::check(
+            &policy,
+            origin.standing(),
+            draft,
+            essentials.to_tag().is_some(),
+            &wanted,
+        )?;
         self.restore(draft, opened.dialog.as_ref(), kept)?;
         let arrival = Arrival {
             listener: origin.flow().listener,

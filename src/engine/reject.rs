@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::privacy::gate::Refusal;
+use crate::privacy::lawful::Unknown;
 use crate::privacy::wanted::{Unprovidable, Unreadable};
 use crate::proxy::check::Unfit;
 use crate::proxy::targets::NoTarget;
@@ -42,6 +43,8 @@ pub enum Reject {
     RegisterToStranger,
     #[error("a UE prefers an identity that is not its own, or has none")]
     NoIdentity,
+    #[error("{0}")]
+    Unknown(Unknown),
     #[error("the flow of this UE is gone")]
     FlowGone,
     #[error("a stranger uses the Path of a UE")]
@@ -96,6 +99,10 @@ impl Reject {
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
             Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),
+            //= LI-001
+            Reject::Unknown(Unknown::Anonymous { code: 433 }) => (433, "Anonymity Disallowed", Rule::LI_001),
+            Reject::Unknown(Unknown::Anonymous { .. }) => (403, "Forbidden", Rule::LI_001),
+            Reject::Unknown(Unknown::Unidentified) => (403, "Forbidden", Rule::LI_004),
             Reject::FlowGone => (430, "Flow Failed", Rule::PCSCF_022),
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
@@ -259,6 +266,12 @@ impl From<Refusal> for Reject {
 impl From<NoTarget> for Reject {
     fn from(no_target: NoTarget) -> Reject {
         Reject::NoTarget(no_target)
+    }
+}
+
+impl From<Unknown> for Reject {
+    fn from(unknown: Unknown) -> Reject {
+        Reject::Unknown(unknown)
     }
 }
 

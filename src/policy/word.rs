@@ -3,6 +3,7 @@
 use super::{
     ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
+    lawful::Admission,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
     route::Fork,
@@ -113,6 +114,12 @@ words!(Provided {
     Id = "id",
     Critical = "critical",
     User = "user",
+    Header = "header",
+    History = "history",
+});
+words!(Admission {
+    Accept = "accept",
+    Reject = "reject",
 });
 words!(DialogDowngrade {
     Ignore = "ignore",

@@ -21,7 +21,7 @@ use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
-use crate::topology::{Concealed, Hidden, Hiding};
+use crate::topology::{Concealed, Contacts, Hidden, Hiding};
 use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
 
 /// The bytes of a message, cleared for one hop. Made only in this file.
@@ -241,7 +241,7 @@ impl Gate<'_> {
                     policy: self.policy,
                     kind: hop.kind(),
                     rewrites_from: plan.rewrites_from,
-                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                    lacking: &plan.lacking,
                 };
                 let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
@@ -285,7 +285,7 @@ impl Gate<'_> {
                     policy: self.policy,
                     kind: hop.kind(),
                     rewrites_from: false,
-                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                    lacking: &plan.lacking,
                 };
                 let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
@@ -351,20 +351,30 @@ impl Gate<'_> {
             lacking: wanted.unprovidable.clone(),
             rewrites_from: true,
         };
+        let privacy = &self.policy.privacy;
+        let provides = |value: Provided| privacy.values.value.contains(&value);
+        plan.rewrites_from = provides(Provided::User);
         let registers = draft.exchange() == Some(Method::Register);
-        let provides_user = self.policy.privacy.values.value.contains(&Provided::User);
-        if registers || !wanted.set.has(PrivacySet::USER) || !provides_user {
-            plan.rewrites_from = provides_user;
+        let by_user = !registers && wanted.set.has(PrivacySet::USER) && plan.rewrites_from;
+        //= PRIV-033
+        let by_header = !registers && wanted.set.has(PrivacySet::HEADER) && provides(Provided::Header);
+        if !by_user && !by_header {
             return plan;
         }
-        let privacy = &self.policy.privacy;
-        let routing = draft.is_request() && hop.kind() == UntrustedKind::Served && privacy.hide_routing_to_ue.value;
-        let contact = privacy.scrub_contact_user_on_user.value;
+        let by_user_to_ue = by_user && hop.kind() == UntrustedKind::Served && privacy.hide_routing_to_ue.value;
+        let routing = draft.is_request() && (by_header || by_user_to_ue);
         plan.hiding = Hiding {
             via: routing,
             record_route: routing,
-            contact,
+            contact: match privacy.scrub_contact_user_on_user.value {
+                _ if by_header => Contacts::All,
+                true => Contacts::Naming,
+                false => Contacts::None,
+            },
         };
+        if !by_user {
+            return plan;
+        }
         //= PRIV-140
         let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
         plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
@@ -393,13 +403,21 @@ impl Gate<'_> {
         if fits(&dialog.memory) {
             return;
         }
-        plan.lack(Unprovidable::User);
         if dialog.memory.record_route.take().is_some() {
             plan.hiding.record_route = false;
+            for (value, lacking) in [
+                (PrivacySet::USER, Unprovidable::User),
+                (PrivacySet::HEADER, Unprovidable::Header),
+            ] {
+                if wanted.set.has(value) {
+                    plan.lack(lacking);
+                }
+            }
         }
         if !fits(&dialog.memory) {
             // From is hidden all the same; it cannot be put back into what the other party sends later.
             dialog.memory.from = None;
+            plan.lack(Unprovidable::User);
         }
     }
 

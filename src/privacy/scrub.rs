@@ -3,8 +3,8 @@
 use super::anonymous;
 use super::decision::{Action, Notes};
 use super::effects::{DELETIONS, bound_to_domain};
-use super::registrar;
-use super::wanted::{IdentityFate, PrivacySet, Wanted, identity_fate};
+use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
+use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
 use crate::policy::{Policy, Stated, StatedBy};
 use crate::rule::Rule;
@@ -27,8 +27,8 @@ pub struct Terms<'a> {
     pub kind: UntrustedKind,
     /// Whether From may be rewritten towards this peer (PRIV-140).
     pub rewrites_from: bool,
-    /// Whether the function `user` is given on this leg in full, so that its value may leave the header.
-    pub user_provided: bool,
+    /// What is not given on this leg in full, so that its value stays in the header.
+    pub lacking: &'a [Unprovidable],
 }
 
 impl Scrubbed {
@@ -41,6 +41,10 @@ impl Scrubbed {
         let gone = draft.remove_names(bound_to_domain(terms.kind, is_request));
         notes.note_set(gone, Action::Removed, Rule::TRUST_040);
         registrar::strip(&mut draft, notes);
+        if terms.kind == UntrustedKind::Stranger {
+            of_domain::strip(&mut draft, notes);
+        }
+        history::anonymise(&mut draft, wanted.set, terms.policy, notes);
         //= PRIV-042
         let registers = draft.exchange() == Some(Method::Register);
         if !registers && !wanted.set.is_empty() && wanted.set != PrivacySet::NONE {
@@ -269,7 +273,15 @@ fn privacy_header(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
         return;
     }
     let retain_id = terms.policy.spec_t.id_handling.retain_id;
-    let all_performed = wanted.unprovidable.is_empty() && (terms.user_provided || !wanted.said.has(PrivacySet::USER));
+    let provided = |value: &Unprovidable| !terms.lacking.contains(value);
+    let said = [
+        (PrivacySet::USER, Unprovidable::User),
+        (PrivacySet::HEADER, Unprovidable::Header),
+    ];
+    let all_performed = wanted.unprovidable.is_empty()
+        && said
+            .iter()
+            .all(|(value, lacking)| provided(lacking) || !wanted.said.has(*value));
     let mut kept: Vec<u8> = Vec::new();
     let mut levels = 0;
     let mut dropped = false;
@@ -277,7 +289,9 @@ fn privacy_header(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
     let header = PrivacyHeader::read(rows.iter().map(|row| &row[..]));
     for element in header.elements() {
         let (keep, is_level) = match element.value {
-            PrivacyValue::User => (!terms.user_provided, true),
+            PrivacyValue::User => (!provided(&Unprovidable::User), true),
+            PrivacyValue::Header => (!provided(&Unprovidable::Header), true),
+            PrivacyValue::History => (!provided(&Unprovidable::History), true),
             PrivacyValue::Id => (retain_id.value, true),
             PrivacyValue::Critical => (!all_performed, false),
             _ => (true, true),

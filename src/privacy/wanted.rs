@@ -3,6 +3,7 @@
 
 use smallvec::SmallVec;
 
+use super::on_behalf;
 use crate::policy::privacy::{DialogDowngrade, Provided};
 use crate::policy::spec_t::{ConflictNone, MalformedPrivacy, TokenMeaning, UnknownToken};
 use crate::policy::{PeerId, Policy};
@@ -135,6 +136,10 @@ impl Wanted {
                 said.overflow(policy, &header);
             }
         }
+        //= LI-010
+        if !policy.privacy.on_behalf.is_empty() && !said.set.has(PrivacySet::NONE) {
+            said.set = said.set.union(on_behalf::values(policy, draft));
+        }
         said.settle(policy, remembered)
     }
 }
@@ -193,9 +198,15 @@ impl Said {
                 PrivacySet::USER,
                 (!provides(Provided::User)).then_some(Unprovidable::User),
             ),
-            TokenMeaning::Header => (PrivacySet::HEADER, Some(Unprovidable::Header)),
+            TokenMeaning::Header => (
+                PrivacySet::HEADER,
+                (!provides(Provided::Header)).then_some(Unprovidable::Header),
+            ),
             TokenMeaning::Session => (PrivacySet::SESSION, Some(Unprovidable::Session)),
-            TokenMeaning::History => (PrivacySet::HISTORY, Some(Unprovidable::History)),
+            TokenMeaning::History => (
+                PrivacySet::HISTORY,
+                (!provides(Provided::History)).then_some(Unprovidable::History),
+            ),
         };
         self.set = self.set.union(value);
         if let Some(lacking) = lacking

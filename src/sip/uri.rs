@@ -11,7 +11,7 @@ use super::scan::{find, uri_end, uri_mark};
 
 mod equal;
 
-pub use equal::{equal, same_text};
+pub use equal::{equal, key, same_text, unescaped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
