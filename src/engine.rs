@@ -16,6 +16,7 @@ pub mod input;
 pub mod judge;
 mod locating;
 pub mod output;
+mod party_flows;
 pub mod pending;
 pub mod rate;
 pub mod reject;

@@ -17,6 +17,7 @@ mod cases;
 mod cli;
 mod dialogs;
 mod end_to_end;
+mod flows;
 mod interop;
 mod lawful;
 mod layers;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::decide::{Plan, owner};
+use super::decide::Plan;
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
@@ -17,7 +17,7 @@ use crate::pcscf::{path, register};
 use crate::policy::route::Fork;
 use crate::policy::{Policy, Stated};
 use crate::privacy::gate::{Dialog, Gate, Request};
-use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
+use crate::privacy::{Notes, Outgoing, Party, PrivacySet};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::uri::Uri;
@@ -25,7 +25,7 @@ use crate::sip::{Draft, Essentials, Method, Name, Transport};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Flow, Hop, Origin, Own, Standing, UntrustedKind};
+use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
@@ -288,12 +288,7 @@ impl Engine {
         let arrived = origin.flow();
         let dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
-            // The side it leaves by is known now, after location.
-            let left = Side {
-                listener: destination.listener,
-                transport: destination.transport,
-            };
-            memory.sides[usize::from(*party == Party::Creator)] = left;
+            self.note_sides(&mut memory, *party, origin, &work.draft, &hop);
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
                 memory,
@@ -302,11 +297,6 @@ impl Engine {
                 creator_tag: match party {
                     Party::Creator => work.essentials.from_tag(),
                     Party::Other => work.essentials.to_tag().unwrap_or_default(),
-                },
-                ue_flow: if differs {
-                    self.ue_flow(origin, &hop, (work.essentials.call_id(), *party), nonce)
-                } else {
-                    None
                 },
                 other_own: if differs {
                     self.own.at(arrived.listener, arrived.transport, arrived.local)
@@ -337,21 +327,6 @@ impl Engine {
             nonce,
         };
         Ok(gate.request(request, notes)?)
-    }
-
-    /// The connection of a UE on either leg: nobody can connect to it, so what comes later in the dialog goes there.
-    //= TPT-010
-    //= PCSCF-022
-    fn ue_flow(&self, origin: &Origin, hop: &Hop, dialog: (&[u8], Party), nonce: [u8; 12]) -> Option<Vec<u8>> {
-        let (call_id, sender) = dialog;
-        let is_served = |hop: &Hop| matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served);
-        let (flow, party) = if origin.standing() == Standing::Served {
-            (*origin.flow(), sender)
-        } else {
-            (is_served(hop).then(|| Flow::from(hop.destination()))?, sender.other())
-        };
-        flow.connection?;
-        path::seal_in_dialog(&self.keys, &flow, call_id, owner(party), nonce)
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
@@ -568,7 +543,12 @@ impl Engine {
             return;
         };
         failed.client = None;
-        failed.failure = failure;
+        let by_flow = failed.trying.is_some_and(|tried| tried.connection.is_some());
+        failed.failure = match failure {
+            //= PCSCF-022
+            Failure::Unreachable if by_flow => Failure::Refused(Reject::FlowGone),
+            other => other,
+        };
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         self.try_next(now, server_id, line, &mut notes);
     }

@@ -189,8 +189,6 @@ pub struct Dialog<'a> {
     pub creator_tag: &'a [u8],
     /// Our address on the leg it came by, when it differs from the one it leaves by.
     pub other_own: Option<&'a Own>,
-    /// The sealed flow of a UE on either leg, for the user part of that address.
-    pub ue_flow: Option<Vec<u8>>,
 }
 
 /// A response about to go back.
@@ -491,13 +489,9 @@ impl Gate<'_> {
         let token = token.unwrap_or_default();
         if let Some(other) = dialog.other_own {
             let transport = transport_param(other);
-            let (flow, at) = match &dialog.ue_flow {
-                Some(flow) => (flow.as_slice(), &b"@"[..]),
-                None => (&b""[..], &b""[..]),
-            };
             draft.insert_top(
                 Name::RecordRoute,
-                &[b"<sip:", flow, at, other.host_port.as_bytes(), transport, b";lr>"],
+                &[b"<sip:", other.host_port.as_bytes(), transport, b";lr>"],
             );
         }
         let transport = transport_param(own);
