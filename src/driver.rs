@@ -30,6 +30,7 @@ pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
     engine::{Bound, Engine, Now, Setup},
     net::{
+        aliases::Aliases,
         flows::Sources,
         handover::Handover,
         listen::{Sockets, listen},
@@ -183,6 +184,7 @@ fn start_with<D: Decides>(
     let handover = Arc::new(Handover::new(inboxes));
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
+    let aliases = Arc::<Aliases>::default();
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders { policy, stop });
     let (ending, ended) = mpsc::channel(workers);
@@ -206,6 +208,7 @@ fn start_with<D: Decides>(
             live: Arc::clone(&live),
             counters: Arc::clone(&counters),
             sources: Arc::clone(&sources),
+            aliases: Arc::clone(&aliases),
             certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));

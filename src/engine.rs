@@ -4,6 +4,7 @@
 //! byte for byte. Shape: [`Engine::handle`] one input, [`Engine::poll_output`] until `None`, wait for the next input or for
 //! [`Engine::next_deadline`].
 
+mod alias;
 pub mod attempt;
 pub mod back;
 pub mod branches;
@@ -291,6 +292,7 @@ impl Engine {
         if method == Method::Options && self.asks_too_often(now, &origin) {
             return self.drop(what, Drop::TooOften);
         }
+        self.take_alias(&origin, &draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let id = self.open_server(now, &origin, &essentials.via, method, key);
         // Decide, locate, clear, send.

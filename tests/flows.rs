@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use sipveil::engine::Input;
+use sipveil::engine::{Input, Output};
 use sipveil::policy::CertifiedName;
 use sipveil::sip::Transport;
-use sipveil::trust::ConnectionId;
+use sipveil::trust::{ConnectionId, Destination};
 
 use crate::world::{POLICY, Sent, World, contact_uri, keys_of_instance, policy, respond, routes};
 
@@ -92,7 +92,8 @@ fn streams() -> String {
     let net = ", \"tls://192.0.2.1:5061\", \"ws://192.0.2.1:8080\"";
     let text = with(POLICY.to_owned(), "10.20.0.1", "");
     let text = with(with(text, "192.0.2.1", net), "10.30.0.1", ", \"ws://10.30.0.1:8080\"");
-    let tls = "tls = { certificate = \"edge.pem\", key = \"edge.key\", client_ca = \"peers.pem\" }\n";
+    let tls =
+        "tls = { certificate = \"edge.pem\", key = \"edge.key\", client_ca = \"peers.pem\", ca = \"peers.pem\" }\n";
     text.replacen("name = \"net\"\n", &format!("name = \"net\"\n{tls}"), 1)
         .replacen(
             "inter_node_security = [\"physical\"]",
@@ -450,4 +451,79 @@ fn who_is_no_member_any_more_is_none_on_the_old_connection_either() {
         "{}",
         bye.text()
     );
+}
+
+/// What a request that came so says its connection stands for.
+fn alias(text: &str, from: Party, sent_by: &str) -> Option<(ConnectionId, Destination)> {
+    let mut world = World::new(text);
+    let mut flow = world.flow(
+        from.listener,
+        from.transport,
+        from.address,
+        from.connection.map(ConnectionId),
+    );
+    flow.certified = from.certified.map(CertifiedName::of);
+    let bytes = opening(from, CORE, "").replacen(from.address, sent_by, 1).into();
+    world.engine.handle(world.now, Input::Packet { flow, bytes });
+    let outputs = std::iter::from_fn(|| world.engine.poll_output());
+    let mut aliases = outputs.filter_map(|output| match output {
+        Output::Alias { connection, of } => Some((connection, of)),
+        _ => None,
+    });
+    let found = aliases.next();
+    assert!(aliases.next().is_none());
+    found
+}
+
+//= TPT-007 type=test
+#[test]
+fn alias_counts_on_tls_with_a_proved_name_and_for_the_senders_own_address() {
+    for (sent_by, place) in [
+        ("192.0.2.9:5071;alias", "192.0.2.9:5071"),
+        ("ibcf.home2.example;alias", "192.0.2.9:5061"),
+        // Whoever is there, it is not this one.
+        ("192.0.2.200:5061;alias", "192.0.2.9:5061"),
+    ] {
+        let (connection, of) = alias(&streams(), FRIEND, sent_by).unwrap();
+        assert_eq!((connection, of.remote.to_string().as_str()), (ConnectionId(9), place));
+        assert_eq!(of.certified, FRIEND.certified.map(CertifiedName::of));
+        assert_eq!((of.transport, of.connection), (Transport::Tls, None));
+    }
+    let asks = "192.0.2.9:5061;alias";
+    let nameless = Party {
+        certified: None,
+        ..FRIEND
+    };
+    for (text, from, sent_by) in [
+        (streams(), FRIEND, "192.0.2.9:5061"),
+        (streams(), nameless, asks),
+        (streams(), PHONE, asks),
+        // Others vouch for who comes in than for whom we call.
+        (streams().replace(", ca = \"peers.pem\"", ""), FRIEND, asks),
+        (
+            streams().replace(", ca = \"peers.pem\"", ", ca = \"others.pem\""),
+            FRIEND,
+            asks,
+        ),
+    ] {
+        assert_eq!(alias(&text, from, sent_by), None, "{}", from.contact);
+    }
+}
+
+//= TPT-007 type=test
+#[test]
+fn our_via_says_alias_where_we_connect_with_tls() {
+    for (target, says) in [
+        ("sip:friend@192.0.2.9:5061;transport=tls", true),
+        ("sip:friend@192.0.2.9:5060;transport=tcp", false),
+        ("sip:friend@192.0.2.9", false),
+    ] {
+        let text = opening(CORE, NET, &format!("Route: <{target};lr>\r\n"));
+        let sent = request(&arrives(&mut world(), CORE, &text));
+        let via = sent.row("Via").unwrap();
+        assert_eq!(via.contains(";alias"), says, "{via}");
+    }
+    // On a connection of the other side there is nothing to be had by it.
+    let bye = bye_to(&mut world(), FRIEND);
+    assert!(!bye.text().contains(";alias"), "{}", bye.text());
 }

@@ -9,7 +9,7 @@ use crate::{
     pcscf::Learned,
     policy::CertifiedName,
     privacy::Outgoing,
-    trust::Flow,
+    trust::{ConnectionId, Destination, Flow},
 };
 
 pub(super) trait Decides: 'static {
@@ -29,6 +29,7 @@ pub(super) enum Asked<M> {
     Send { id: SendId, message: M },
     Locate { id: LocateId, question: Question },
     Learned { flow: Flow, learned: Learned },
+    Alias { connection: ConnectionId, of: Destination },
 }
 
 impl Decides for Engine {
@@ -42,6 +43,7 @@ impl Decides for Engine {
         Engine::poll_output(self).map(|output| match output {
             Output::Send { id, message } => Asked::Send { id, message },
             Output::Learned { flow, learned } => Asked::Learned { flow, learned },
+            Output::Alias { connection, of } => Asked::Alias { connection, of },
             Output::Locate { id, question } => Asked::Locate { id, question },
         })
     }

@@ -35,7 +35,8 @@ use crate::{
     locate::Answer,
     net::{
         Cleared,
-        flows::{Flows, Sources},
+        aliases::Aliases,
+        flows::{Flows, Sources, Way},
         handover::{Event, Handover},
         listen::Sockets,
         stun,
@@ -74,6 +75,7 @@ pub(super) struct Post<M> {
     pub live: Arc<[AtomicU64]>,
     pub counters: Arc<Counters>,
     pub sources: Arc<Sources>,
+    pub aliases: Arc<Aliases>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -155,7 +157,7 @@ impl<D: Decides> Worker<D> {
         tokio::spawn(forward(post.orders.clone(), to_words.clone()));
         Ok(Worker {
             index: post.index,
-            flows: Flows::new(post.index, policy.limits.clone(), post.sources),
+            flows: Flows::new(post.index, policy.limits.clone(), post.sources, post.aliases),
             certificates: post.certificates,
             engine,
             alarm: Alarm::new(clock),
@@ -300,10 +302,11 @@ impl<D: Decides> Worker<D> {
                     self.flows.closed(connection);
                     unsent.into_iter().for_each(|sending| self.fail(sending));
                 }
-                Event::Send { sending, message } => {
-                    let connection = message.destination().connection;
-                    self.send_on(connection, sending, message);
-                }
+                Event::Send { sending, message } => match message.destination().connection {
+                    Some(connection) => self.send_on(Some(connection), sending, message),
+                    None => self.send_stream(sending, message),
+                },
+                Event::Alias { connection, of } => self.flows.alias(connection, Way::from(&of)),
                 Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
                 Event::Unreachable { socket, remote } => {
@@ -350,6 +353,7 @@ impl<D: Decides> Worker<D> {
                 Asked::Send { id, message } => self.send(id, message),
                 Asked::Locate { id, question } => self.locate(id, &question),
                 Asked::Learned { flow, learned } => self.share(flow, &learned),
+                Asked::Alias { connection, of } => self.alias(connection, of),
             }
         }
     }

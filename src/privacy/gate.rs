@@ -223,7 +223,7 @@ impl Gate<'_> {
             Hop::Trusted(hop) => {
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, false);
+                via(&mut draft, own, branch, via_param(hop.destination(), false));
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
@@ -244,7 +244,7 @@ impl Gate<'_> {
                 let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, true);
+                via(&mut draft, own, branch, via_param(hop.destination(), true));
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
             }
@@ -538,15 +538,20 @@ fn transport_param(own: &Own) -> &'static [u8] {
     }
 }
 
-/// Our Via, on top.
+/// What our Via asks for. Where we connect with TLS, both ends show who they are: the other one may come back by it.
 //= TPT-002
-fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
-    let rport: &[u8] = if asks_rport && own.bound.transport == Transport::Udp {
-        b";rport"
-    } else {
-        b""
-    };
-    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, rport]);
+//= TPT-007
+fn via_param(destination: &Destination, asks_rport: bool) -> &'static [u8] {
+    match destination.transport {
+        Transport::Udp if asks_rport => b";rport",
+        Transport::Tls if destination.connection.is_none() => b";alias",
+        _ => b"",
+    }
+}
+
+/// Our Via, on top.
+fn via(draft: &mut Draft, own: &Own, branch: &[u8], param: &[u8]) {
+    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, param]);
 }
 
 fn note_hiding(concealed: &Concealed, notes: &mut Notes) {

@@ -377,6 +377,67 @@ fn who_cannot_prove_its_name_gets_nothing() {
     border.node.stop();
 }
 
+/// A node that shows this connects, sends a request with this in its Via, and has the answer.
+fn says(border: &mut Border, shows: &Identity, sent_by: &str) -> Phone {
+    let mut outside = border.outside(Some(shows));
+    let text = message(&outside, "alias");
+    outside.send(&text.replacen(&outside.address.to_string(), sent_by, 1));
+    let seen = border.core.receive_only("MESSAGE");
+    border.core.send(&respond(&seen, "200 OK", "b", ""));
+    outside.receive_only("SIP/2.0 200");
+    outside
+}
+
+//= TPT-007 type=test
+#[test]
+fn a_node_that_proved_its_name_gets_requests_on_the_connection_it_opened() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+    let friend = border.authority.issue(&dns(&["localhost"]));
+    let sent_by = format!("127.0.0.1:{};alias", callee.port);
+    let mut outside = says(&mut border, &friend, &sent_by);
+    let mut caller = from_core(&border);
+    for number in 0..4 {
+        // Whichever worker has the call.
+        caller.send(&message(&caller, &format!("back-{number}")));
+        let seen = outside.receive_only("MESSAGE");
+        assert!(is_believed(&seen), "the same member of T: {}", seen.text());
+        outside.send(&respond(&seen, "200 OK", "b", ""));
+        caller.receive_only("SIP/2.0 200");
+    }
+    border.node.stop();
+}
+
+//= TPT-007 type=test
+#[test]
+fn who_says_alias_without_the_name_gets_nothing_by_it() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let port = callee.port;
+    for (names, sent_by) in [
+        // Of another name; without a word; for another place.
+        (&["other.example"][..], format!("127.0.0.1:{port};alias")),
+        (&["stranger.example"], format!("127.0.0.1:{port};alias")),
+        (&["localhost"], format!("127.0.0.1:{port}")),
+        (&["localhost"], "127.0.0.1:9;alias".to_owned()),
+    ] {
+        let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+        let shows = border.authority.issue(&dns(names));
+        let _outside = says(&mut border, &shows, &sent_by);
+        let shown = border.authority.issue(&dns(&["localhost"]));
+        let mut caller = from_core(&border);
+        caller.send(&message(&caller, "out"));
+        let mut called = Phone::accepts(&callee.listener, shown.server(None)).unwrap();
+        let seen = called.receive_only("MESSAGE");
+        let via = seen.row("Via").unwrap();
+        assert!(via.starts_with("SIP/2.0/TLS ") && via.ends_with(";alias"), "{via}");
+        called.send(&respond(&seen, "200 OK", "b", ""));
+        caller.receive_only("SIP/2.0 200");
+        border.node.stop();
+    }
+}
+
 /// Nodes of one cluster share a certificate: without `ca`, our own is believed, and nobody else's.
 #[test]
 fn without_ca_only_our_own_certificate_is_believed() {
