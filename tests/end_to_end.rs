@@ -2,6 +2,7 @@
 
 mod attacks;
 pub mod authority;
+mod flows;
 pub mod node;
 pub mod phone;
 mod sipp;
