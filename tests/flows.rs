@@ -527,3 +527,21 @@ fn our_via_says_alias_where_we_connect_with_tls() {
     let bye = bye_to(&mut world(), FRIEND);
     assert!(!bye.text().contains(";alias"), "{}", bye.text());
 }
+
+//= PCSCF-021 type=test
+#[test]
+fn what_opens_a_dialog_of_a_ue_is_record_routed_on_both_sides() {
+    for method in ["INVITE", "SUBSCRIBE", "REFER", "FOO"] {
+        let mut world = world();
+        register(&mut world, UE);
+        let text = opening(UE, CORE, "").replace("INVITE", method);
+        let sent = request(&arrives(&mut world, UE, &text));
+        let values = sent.rows("Record-Route");
+        assert_eq!(values.len(), 2, "{method}");
+        assert!(values[0].ends_with("@10.20.0.1:5060;lr>"), "{}", values[0]);
+        assert_eq!(values[1], "<sip:10.30.0.1:5060;transport=tcp;lr>");
+        for value in values {
+            assert!(!value.contains("10.30.0.9"), "nothing of where the UE is: {value}");
+        }
+    }
+}

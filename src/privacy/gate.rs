@@ -472,6 +472,9 @@ impl Gate<'_> {
     /// Adds our Record-Route: one value, or one for each side when they differ; the token stands in the top one.
     //= PROXY-013
     //= PRIV-136
+    //= PCSCF-021
+    //= PCSCF-021 type=exception reason=one token holds the flows of both sides, and stands in one of the two values
+    //= PCSCF-021 type=exception reason=without a registrar that knows RFC 5626 there is no `ob` to be copied
     fn route_back(&self, draft: &mut Draft, own: &Own, dialog: Option<Dialog<'_>>, nonce: [u8; 12]) {
         let Some(dialog) = dialog else { return };
         let max = self.policy.privacy.token_max_bytes.value;

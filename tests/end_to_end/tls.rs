@@ -322,6 +322,27 @@ fn who_we_call_is_trusted_by_the_name_in_its_certificate() {
     border.node.stop();
 }
 
+//= TPT-007 type=test
+#[test]
+fn who_was_called_comes_back_by_the_connection_we_opened() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+    let shown = border.authority.issue(&dns(&["localhost"]));
+    let mut caller = from_core(&border);
+    caller.send(&message(&caller, "out"));
+    let mut called = Phone::accepts(&callee.listener, shown.server(Some(&border.authority))).unwrap();
+    let seen = called.receive_only("MESSAGE");
+    called.send(&respond(&seen, "200 OK", "b", ""));
+    caller.receive_only("SIP/2.0 200");
+    called.send(&message(&called, "back"));
+    let seen = border.core.receive_only("MESSAGE");
+    assert!(is_believed(&seen), "it proved its name to us: {}", seen.text());
+    border.core.send(&respond(&seen, "200 OK", "b", ""));
+    called.receive_only("SIP/2.0 200");
+    border.node.stop();
+}
+
 //= TRUST-029 type=test
 //= TPT-007 type=test
 #[test]
