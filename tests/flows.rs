@@ -545,3 +545,92 @@ fn what_opens_a_dialog_of_a_ue_is_record_routed_on_both_sides() {
         }
     }
 }
+
+/// Sends datagrams from behind a NAT, and knows it.
+const OUTBOUND: Party = Party {
+    address: "192.0.2.9:46000",
+    contact: "<sip:phone@192.168.1.7:5060;ob>",
+    ..NET
+};
+
+//= SEC-004 type=test
+//= PCSCF-022 type=test
+#[test]
+fn who_sends_datagrams_and_says_ob_is_reached_where_they_come_from() {
+    let ue = Party {
+        listener: "access",
+        address: "10.30.0.9:46000",
+        domain: "ue.example",
+        ..OUTBOUND
+    };
+    let silent = Party {
+        contact: "<sip:phone@192.168.1.7:5060>",
+        ..OUTBOUND
+    };
+    for (caller, to) in [
+        (OUTBOUND, OUTBOUND.address),
+        (ue, ue.address),
+        (silent, "192.168.1.7:5060"),
+    ] {
+        let mut world = world();
+        if caller.listener == "access" {
+            register(&mut world, caller);
+        }
+        let invite = invite(&mut world, caller, CORE, "");
+        let text = of_callee(CORE, &invite, "UPDATE", 1);
+        // It is the same for another run of the process: there is no connection that could be gone.
+        let mut other = World::with(&streams(), keys_of_instance(8), [9; 32]);
+        for world in [&mut world, &mut other] {
+            let sent = request(&arrives(world, CORE, &text));
+            assert_eq!(
+                (sent.to.to_string().as_str(), sent.from_listener.as_str()),
+                (to, caller.listener)
+            );
+            assert!(sent.start().contains("sip:phone@192.168.1.7:5060"), "{}", sent.start());
+        }
+        // The Contact it has come to show since, without: there it is.
+        let moved = text
+            .replace("192.168.1.7:5060;ob", "192.168.1.8")
+            .replace("bKin", "bKmoved");
+        let moved = moved.replace("192.168.1.7:5060", "192.168.1.8");
+        let sent = request(&arrives(&mut world, CORE, &moved));
+        assert_eq!(sent.to.to_string(), "192.168.1.8:5060");
+    }
+}
+
+//= PCSCF-022 type=test
+#[test]
+fn a_called_ue_that_says_ob_is_reached_where_its_registration_came_from() {
+    let ue = Party {
+        listener: "access",
+        address: "10.30.0.9:46000",
+        domain: "ue.example",
+        ..OUTBOUND
+    };
+    let mut world = world();
+    let text = format!(
+        "REGISTER sip:home1.example SIP/2.0\r\nVia: {};branch=z9hG4bKreg\r\nMax-Forwards: 70\r\nFrom: <sip:a@ue.example>;tag=r\r\n\
+         To: <sip:a@ue.example>\r\nCall-ID: again\r\nCSeq: 2 REGISTER\r\nContact: {}\r\nContent-Length: 0\r\n\r\n",
+        via(ue),
+        ue.contact
+    );
+    let path = request(&arrives(&mut world, ue, &text)).row("Path").unwrap().to_owned();
+    let text = opening(CORE, ue, &format!("Route: {path}\r\n"));
+    let text = text.replacen("sip:b@ue.example SIP/2.0", "sip:phone@192.168.1.7:5060;ob SIP/2.0", 1);
+    let invite = request(&arrives(&mut world, CORE, &text));
+    assert_eq!(invite.to.to_string(), ue.address);
+    let ok = respond(&invite, "200 OK", "b", &format!("Contact: {}\r\n", ue.contact));
+    let ok = arrives(&mut world, ue, &ok);
+    let ok = ok.iter().find(|sent| sent.start() == "SIP/2.0 200 OK").unwrap();
+    let text = format!(
+        "ACK {} SIP/2.0\r\nVia: {};branch=z9hG4bKack\r\nMax-Forwards: 70\r\n{}From: <sip:a@{}>;tag=a\r\nTo: {}\r\n\
+         Call-ID: call-1\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+        contact_uri(ok.row("Contact").unwrap()),
+        via(CORE),
+        routes(&ok.rows("Record-Route"), true),
+        CORE.domain,
+        ok.row("To").unwrap()
+    );
+    let ack = request(&arrives(&mut world, CORE, &text));
+    assert_eq!(ack.to.to_string(), ue.address, "{}", ack.text());
+}

@@ -2,7 +2,8 @@
 //!
 //! RFC 5626 section 5.3 without a registration. A party that connected to us is often to be found nowhere else: its Contact
 //! names a port at which nobody listens, an address behind a NAT, or a host that does not exist. It gets what belongs to its
-//! own dialog on its own connection and nothing more: a connection draws no request to it.
+//! own dialog on its own connection and nothing more: a connection draws no request to it. One that sends datagrams says `ob`
+//! when it wants the same.
 
 use super::Engine;
 use super::reject::Reject;
@@ -12,8 +13,10 @@ use crate::policy::{PeersAre, Policy};
 use crate::privacy::{DialogMemory, Party, PartyFlow, Side};
 use crate::proxy::targets::{Arrival, ChosenBy, NoTarget, Targets, is_secure, targets};
 use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::uri::Uri;
 use crate::sip::{Draft, Name, Transport};
-use crate::trust::{Destination, Hop, Origin, Standing};
+use crate::trust::{Destination, Hop, Origin, Standing, UntrustedKind};
 
 impl Engine {
     /// Notes in the memory of a dialog where both its parties are, as this request shows it.
@@ -33,27 +36,17 @@ impl Engine {
             listener: to.listener,
             transport: to.transport,
         };
-        memory.flows = [None, None];
         // The connections of one run are nothing in another.
-        if memory.instance != self.keys.instance() {
-            return;
-        }
-        if let Some(connection) = from.connection.filter(|_| is_senders_own(origin, draft)) {
+        let is_ours = memory.instance == self.keys.instance();
+        let counts = |flow: &PartyFlow| is_ours || flow.connection.is_none();
+        memory.flows[receiver.place()] = flow_of_receiver(draft, hop).filter(counts);
+        memory.flows[sender.place()] = flow_of_sender(origin, draft).filter(counts);
+        if memory.flows[sender.place()].is_some() {
             memory.sides[sender.place()] = Side {
                 listener: from.listener,
                 transport: from.transport,
             };
-            memory.flows[sender.place()] = Some(PartyFlow {
-                remote: from.remote,
-                connection,
-                certified: from.certified,
-            });
         }
-        memory.flows[receiver.place()] = to.connection.map(|connection| PartyFlow {
-            remote: to.remote,
-            connection,
-            certified: to.certified,
-        });
     }
 
     /// Where a request goes that is on its way to a party of a dialog, or begins one: by the connection of that party, if one is
@@ -75,7 +68,12 @@ impl Engine {
             return located();
         };
         let by_name = may_connect(policy, &flow);
-        if memory.instance != self.keys.instance() {
+        if flow.connection.is_none() {
+            // Where the party has come to want otherwise, its newest Contact counts.
+            if draft.has(Name::Route) || !is_outbound(draft.request_uri()) {
+                return located();
+            }
+        } else if memory.instance != self.keys.instance() {
             return if by_name { located() } else { Err(Reject::FlowGone) };
         }
         let mut target = Some(Target::of_flow(&flow));
@@ -97,6 +95,45 @@ impl Engine {
             fork: Fork::Failover,
         })
     }
+}
+
+fn flow_of_sender(origin: &Origin, draft: &Draft) -> Option<PartyFlow> {
+    let from = origin.flow();
+    let is_wanted = from.connection.is_some() || contact_is_outbound(draft);
+    (is_wanted && is_senders_own(origin, draft)).then_some(PartyFlow {
+        remote: from.remote,
+        connection: from.connection,
+        certified: from.certified,
+    })
+}
+
+/// A connection that the request takes; for a UE that wants it so, the way of datagrams by which it is reached now.
+fn flow_of_receiver(draft: &Draft, hop: &Hop) -> Option<PartyFlow> {
+    let to = hop.destination();
+    let is_ue = matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served);
+    let by_datagrams =
+        || is_ue && to.transport == Transport::Udp && !draft.has(Name::Route) && is_outbound(draft.request_uri());
+    (to.connection.is_some() || by_datagrams()).then_some(PartyFlow {
+        remote: to.remote,
+        connection: to.connection,
+        certified: to.certified,
+    })
+}
+
+fn contact_is_outbound(draft: &Draft) -> bool {
+    let contact = draft.first(Name::Contact).filter(|contact| may_be_outbound(contact));
+    let contact = contact.and_then(|contact| NameAddr::parse(contact).ok());
+    contact.is_some_and(|contact| is_outbound(contact.uri_bytes()))
+}
+
+/// Whether who wrote this URI wants to be reached by the way its own messages come: `ob` of RFC 5626.
+fn is_outbound(uri: &[u8]) -> bool {
+    may_be_outbound(uri) && Uri::parse(uri).is_ok_and(|uri| uri.param(b"ob").is_some())
+}
+
+/// Asked of every dialog, so by a look before a reading. As everybody writes it.
+fn may_be_outbound(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b";ob").is_some()
 }
 
 fn flow_to(memory: &DialogMemory, party: Party) -> Option<Destination> {

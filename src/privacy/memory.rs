@@ -22,7 +22,7 @@ pub struct DialogMemory {
     pub instance: u64,
     /// Where the creator's messages come in, and where the other party's do.
     pub sides: [Side; 2],
-    /// The connection each of them is on, as far as that is where to reach it.
+    /// By which connection each of them is to be reached, where that is known and wanted.
     pub flows: [Option<PartyFlow>; 2],
     /// Digest of the creator's remote target and route set: where its identity may be put back, and nowhere else.
     pub home: u64,
@@ -287,7 +287,7 @@ mod tests {
         let flow = |remote: &str| {
             Some(PartyFlow {
                 remote: remote.parse().unwrap(),
-                connection: crate::trust::ConnectionId(3),
+                connection: Some(crate::trust::ConnectionId(3)),
                 certified: None,
             })
         };
@@ -323,7 +323,7 @@ mod tests {
     fn nonsense_does_not_decode() {
         let flow = PartyFlow {
             remote: "192.0.2.7:40000".parse().unwrap(),
-            connection: crate::trust::ConnectionId(3),
+            connection: Some(crate::trust::ConnectionId(3)),
             certified: None,
         };
         for flows in [[None, None], [Some(flow), None], [Some(flow), Some(flow)]] {

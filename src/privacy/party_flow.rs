@@ -1,4 +1,4 @@
-//! The connection a party of a dialog is on, as it travels in the token of the dialog.
+//! The way by which a party of a dialog is reached, as it travels in the token of the dialog.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
@@ -6,12 +6,12 @@ use super::memory::Side;
 use crate::policy::CertifiedName;
 use crate::trust::{ConnectionId, Destination};
 
-/// By which connection a party is reached, beside the listener and transport of its [`Side`]. It means something only in the
-/// run of the process that wrote it.
+/// By which connection a party is reached, beside the listener and transport of its [`Side`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PartyFlow {
     pub remote: SocketAddr,
-    pub connection: ConnectionId,
+    /// `None` for datagrams. It means something only in the run of the process that wrote it.
+    pub connection: Option<ConnectionId>,
     /// What the party proved on it: whoever sends there holds the connection against it once more.
     pub certified: Option<CertifiedName>,
 }
@@ -19,7 +19,8 @@ pub struct PartyFlow {
 const IS_IPV6: u8 = 1;
 const HAS_SCOPE: u8 = 2;
 const IS_CERTIFIED: u8 = 4;
-const FLAGS: u8 = IS_IPV6 | HAS_SCOPE | IS_CERTIFIED;
+const IS_DATAGRAMS: u8 = 8;
+const FLAGS: u8 = IS_IPV6 | HAS_SCOPE | IS_CERTIFIED | IS_DATAGRAMS;
 
 impl PartyFlow {
     /// Where to send what is meant for this party.
@@ -28,7 +29,7 @@ impl PartyFlow {
             listener: side.listener,
             transport: side.transport,
             remote: self.remote,
-            connection: Some(self.connection),
+            connection: self.connection,
             certified: self.certified,
         }
     }
@@ -42,7 +43,8 @@ impl PartyFlow {
             0
         };
         let address = if self.remote.is_ipv4() { 4 } else { 16 };
-        1 + 8 + 2 + address + scope + certified
+        let connection = if self.connection.is_some() { 8 } else { 0 };
+        1 + connection + 2 + address + scope + certified
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
@@ -50,8 +52,11 @@ impl PartyFlow {
         flags |= if self.remote.is_ipv6() { IS_IPV6 } else { 0 };
         flags |= if self.scope().is_some() { HAS_SCOPE } else { 0 };
         flags |= if self.certified.is_some() { IS_CERTIFIED } else { 0 };
+        flags |= if self.connection.is_none() { IS_DATAGRAMS } else { 0 };
         out.push(flags);
-        out.extend_from_slice(&self.connection.0.to_be_bytes());
+        if let Some(connection) = self.connection {
+            out.extend_from_slice(&connection.0.to_be_bytes());
+        }
         out.extend_from_slice(&self.remote.port().to_be_bytes());
         match self.remote.ip() {
             IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
@@ -71,7 +76,10 @@ impl PartyFlow {
         if flags & !FLAGS != 0 {
             return None;
         }
-        let connection = ConnectionId(u64::from_be_bytes(take(plain)?));
+        let connection = match flags & IS_DATAGRAMS {
+            0 => Some(ConnectionId(u64::from_be_bytes(take(plain)?))),
+            _ => None,
+        };
         let port = u16::from_be_bytes(take(plain)?);
         let address = match flags & IS_IPV6 {
             0 => IpAddr::V4(Ipv4Addr::from(take::<4>(plain)?)),
@@ -125,7 +133,7 @@ mod tests {
     fn flow(remote: &str, certified: Option<&str>) -> PartyFlow {
         PartyFlow {
             remote: remote.parse().unwrap(),
-            connection: ConnectionId(u64::MAX - 1),
+            connection: Some(ConnectionId(u64::MAX - 1)),
             certified: certified.map(CertifiedName::of),
         }
     }
@@ -133,7 +141,12 @@ mod tests {
     //= SEC-004 type=test
     #[test]
     fn it_comes_back_as_it_was_written_and_only_whole() {
+        let datagrams = PartyFlow {
+            connection: None,
+            ..flow("192.0.2.7:5062", None)
+        };
         for flow in [
+            datagrams,
             flow("192.0.2.7:40000", None),
             flow("192.0.2.7:1", Some("edge.example")),
             flow("[2001:db8::7]:65535", None),
@@ -149,7 +162,7 @@ mod tests {
             let mut rest = &behind[..];
             assert_eq!(PartyFlow::decode(&mut rest), Some(flow));
             assert_eq!(rest, b"behind");
-            plain[0] |= 8;
+            plain[0] |= 16;
             assert_eq!(PartyFlow::decode(&mut &plain[..]), None, "an unknown flag");
         }
     }
