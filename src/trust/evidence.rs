@@ -44,8 +44,8 @@ pub struct Destination {
     pub listener: ListenerId,
     pub transport: Transport,
     pub remote: SocketAddr,
-    /// An open connection to use; when it is gone, or `None` on a stream transport, the shell connects to `remote`
-    /// (or reuses a connection it opened to the same `remote` itself).
+    /// An open connection to use, and no other: when it is gone, sending fails. `None` on a stream transport: the shell connects
+    /// to `remote`, or takes a connection it opened there itself, or one whose other end proved to be who is to be there.
     pub connection: Option<ConnectionId>,
     /// The name that the peer's certificate must prove before a byte is written. `None` where there are no certificates, or
     /// where the open connection is enough.

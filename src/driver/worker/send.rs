@@ -50,6 +50,8 @@ impl<D: Decides> Worker<D> {
     /// The other worker whose connection leads there, when none of this one does.
     //= TPT-007
     fn alias_elsewhere(&self, destination: &Destination) -> Option<usize> {
+        // Only a name that is to be proved can be stood for.
+        destination.certified?;
         let way = Way::from(destination);
         if self.flows.ours(&way).is_some() {
             return None;
