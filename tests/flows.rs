@@ -1,6 +1,7 @@
 //! Connections that a peer opened, and what may come back on them: RFC 5626 within a dialog.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sipveil::engine::{Input, Output};
 use sipveil::policy::CertifiedName;
@@ -246,6 +247,23 @@ fn where_a_connection_is_gone_the_contact_is_tried() {
     let answered = again.row("Record-Route").unwrap().split('@').next().unwrap().len();
     let known = invite.row("Record-Route").unwrap().split('@').next().unwrap().len();
     assert!(answered < known, "no connection is in it");
+}
+
+//= LOC-004 type=test
+#[test]
+fn who_is_there_on_its_connection_is_not_tried_elsewhere() {
+    let mut world = world();
+    let bye = to_phone(&mut world, "BYE");
+    let sent = arrives(&mut world, PHONE, &respond(&bye, "503 Service Unavailable", "a", ""));
+    let starts: Vec<&str> = sent.iter().map(Sent::start).collect();
+    assert_eq!(starts, ["SIP/2.0 500 Server Internal Error"]);
+    let mut world = self::world();
+    to_phone(&mut world, "UPDATE");
+    let later = world.pass(Duration::from_secs(64));
+    assert!(
+        later.iter().all(|(_, sent)| !sent.start().starts_with("UPDATE")),
+        "{later:#?}"
+    );
 }
 
 //= PCSCF-022 type=test

@@ -543,6 +543,9 @@ impl Engine {
             return;
         };
         failed.client = None;
+        if failure != Failure::Unreachable {
+            failed.stay_on_connection();
+        }
         let by_flow = failed.trying.is_some_and(|tried| tried.connection.is_some());
         failed.failure = match failure {
             //= PCSCF-022

@@ -118,6 +118,7 @@ impl Engine {
         {
             overloaded.client = None;
             overloaded.failure = Failure::Overloaded;
+            overloaded.stay_on_connection();
             let retry_after = message.first(Name::RetryAfter).and_then(locating::retry_after);
             if let Some(peer) = trying {
                 self.avoid_overloaded(now, &peer, retry_after);

@@ -205,6 +205,14 @@ impl Branches {
 }
 
 impl Line {
+    /// Who is there on its connection, but does not answer or want this, is not tried elsewhere: a second copy would reach the
+    /// same.
+    pub fn stay_on_connection(&mut self) {
+        if self.trying.is_some_and(|tried| tried.connection.is_some()) {
+            self.next_target = self.targets.len();
+        }
+    }
+
     fn of(targets: Vec<Target>, breadth: u32, rank: u16, width: usize) -> Line {
         Line {
             targets,
