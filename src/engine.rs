@@ -23,6 +23,7 @@ pub mod rate;
 pub mod reject;
 pub mod remembered;
 pub mod shed;
+pub mod sources;
 pub mod transactions;
 mod way_back;
 
@@ -41,9 +42,11 @@ use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::{Pending, SearchId};
-use self::rate::Rate;
+use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
+use self::shed::Weight;
+use self::sources::{Beyond, Sources};
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
@@ -80,7 +83,7 @@ pub struct Engine {
     remembered: Remembered,
     bindings: Bindings,
     hosts: Hosts,
-    options: Rate,
+    sources: Sources,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -136,7 +139,7 @@ impl Engine {
             avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
-            options: Rate::new(policy.limits.options_per_second_max),
+            sources: Sources::new(&policy.limits),
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -223,7 +226,7 @@ impl Engine {
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
         self.plans.clear();
-        self.options.limit(policy.limits.options_per_second_max);
+        self.sources.limit(&policy.limits);
         self.policy = policy;
     }
 
@@ -233,17 +236,17 @@ impl Engine {
         match parse(bytes, carrier, &self.limits) {
             Ok(message) if message.method().is_some() => self.request(now, flow, message),
             Ok(message) => self.response(now, flow, message),
-            Err(refused) => self.unreadable(flow, *refused),
+            Err(refused) => self.unreadable(now, flow, *refused),
         }
     }
 
-    fn unreadable(&mut self, flow: Flow, refused: Refused) {
+    fn unreadable(&mut self, now: Now, flow: Flow, refused: Refused) {
         let Some(message) = refused.message else {
             return self.drop(What::Unreadable, Drop::Unanswerable);
         };
         match message.method() {
             None | Some(Method::Ack) => self.drop(what(&message), Drop::Unanswerable),
-            Some(_) => self.answer_alone(flow, Draft::from(message), &Reject::Unparsable(refused.error)),
+            Some(_) => self.answer_alone(now, flow, Draft::from(message), &Reject::Unparsable(refused.error)),
         }
     }
 
@@ -254,13 +257,13 @@ impl Engine {
         let method = message.method().unwrap_or(Method::Other);
         let essentials = match Essentials::read(&message) {
             Ok(essentials) => essentials,
-            Err(fault) => return self.faulty(flow, message, method, fault),
+            Err(fault) => return self.faulty(now, flow, message, method, fault),
         };
         let _span = event::span(essentials.call_id());
         if too_many_routes(&message, self.policy.limits.route_values_max as usize) {
             return match method {
                 Method::Ack => self.drop(what, Drop::Unanswerable),
-                _ => self.answer_alone(flow, Draft::from(message), &Reject::TooManyRouteValues),
+                _ => self.answer_alone(now, flow, Draft::from(message), &Reject::TooManyRouteValues),
             };
         }
         // Admit.
@@ -272,7 +275,7 @@ impl Engine {
         let key = match self.key_of(&origin, &draft, &essentials, KeyOf::Itself) {
             Ok(key) => key,
             Err(_) if method == Method::Ack => return self.drop(what, Drop::Unanswerable),
-            Err(_) => return self.answer_alone(flow, draft, &Reject::BareCookie),
+            Err(_) => return self.answer_alone(now, flow, draft, &Reject::BareCookie),
         };
         match (self.transactions.find(&key), method) {
             (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
@@ -284,17 +287,15 @@ impl Engine {
             (None, Method::Cancel) => return self.cancel_received(now, &origin, draft, &essentials, key),
             (None, _) => {}
         }
-        let in_dialog = essentials.to_tag().is_some();
-        let room = shed::room_for(method, in_dialog, self.policy.limits.transactions_max);
-        if self.transactions.len() >= room {
-            return self.answer_alone(flow, draft, &Reject::Full);
-        }
-        if method == Method::Options && self.asks_too_often(now, &origin) {
-            return self.drop(what, Drop::TooOften);
+        let place = (!origin.is_trusted()).then(|| sources::place(&self.keyed, flow.remote.ip()));
+        match self.take(now, &origin, place, &draft, &essentials, method) {
+            Ok(()) => {}
+            Err((Beyond::Refuse, reject)) => return self.answer_alone(now, flow, draft, &reject),
+            Err((Beyond::Silence, _)) => return self.drop(what, Drop::TooOften),
         }
         self.take_alias(&origin, &draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
-        let id = self.open_server(now, &origin, &essentials.via, method, key);
+        let id = self.open_server(now, &origin, place, &essentials.via, method, key);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
@@ -308,6 +309,11 @@ impl Engine {
             }
             Err(refused) => {
                 let (draft, received_to, reject) = *refused;
+                // Who makes up tokens gets no place in the tables by it.
+                if reject == Reject::ForeignToken && place.is_some() {
+                    self.transactions.remove_server(id);
+                    return self.answer_alone(now, flow, draft, &reject);
+                }
                 self.refuse(now, id, &draft, received_to.as_deref(), &reject);
             }
         }
@@ -345,7 +351,7 @@ impl Engine {
         self.answered(now, client, &origin, message, &essentials);
     }
 
-    fn faulty(&mut self, flow: Flow, message: Message, method: Method, fault: Fault) {
+    fn faulty(&mut self, now: Now, flow: Flow, message: Message, method: Method, fault: Fault) {
         let via = matches!(fault, Fault::Missing(Name::Via) | Fault::Malformed(Name::Via));
         if via || method == Method::Ack {
             return self.drop(what(&message), Drop::Unanswerable);
@@ -354,7 +360,7 @@ impl Engine {
             fault,
             method_known: method != Method::Other,
         };
-        self.answer_alone(flow, Draft::from(message), &reject);
+        self.answer_alone(now, flow, Draft::from(message), &reject);
     }
 
     /// The same request once more: what was sent then is sent again.
@@ -408,7 +414,15 @@ impl Engine {
         }
     }
 
-    fn open_server(&mut self, now: Now, origin: &Origin, via: &TopVia, method: Method, key: ServerKey) -> Id {
+    fn open_server(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        place: Option<Place>,
+        via: &TopVia,
+        method: Method,
+        key: ServerKey,
+    ) -> Id {
         let reliability = Reliability::from(origin.flow().transport);
         let (machine, actions) = match method {
             Method::Invite => (ServerMachine::Invite(InviteServer::start(reliability).0), None),
@@ -426,6 +440,7 @@ impl Engine {
             key,
             method,
             origin: *origin,
+            place,
             back,
             sent_by_port: via.port.unwrap_or(5060),
             policy: Arc::clone(&self.policy),
@@ -493,11 +508,43 @@ impl Engine {
         Hop::back(&self.policy, origin, destination)
     }
 
-    /// A stranger that asks again and again gets silence: each answer could be for somebody else.
+    /// Whether there is room for a request, in the tables and within what its source may ask. `place`: where that is counted,
+    /// when it is outside T.
     //= SEC-009
-    fn asks_too_often(&mut self, now: Now, origin: &Origin) -> bool {
-        let place = self.keyed.hash_one(origin.flow().remote.ip());
-        !origin.is_trusted() && !self.options.allows(now.at, place)
+    fn take(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        place: Option<Place>,
+        draft: &Draft,
+        essentials: &Essentials,
+        method: Method,
+    ) -> Result<(), (Beyond, Reject)> {
+        let in_dialog = essentials.to_tag().is_some() && (place.is_none() || shed::brings_token(draft));
+        let registered = || self.bindings.ue(origin.flow(), now.unix).is_some();
+        let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
+        let weight = Weight::of(method, draft, in_dialog, registered);
+        let is_full = self.transactions.len() >= weight.room(self.policy.limits.transactions_max);
+        match place {
+            None if is_full => Err((Beyond::Refuse, Reject::Full)),
+            None => Ok(()),
+            Some(place) if is_full => Err((self.sources.refusal(now.at, place), Reject::Full)),
+            Some(place) => {
+                let live = self.transactions.of_place(place);
+                let taken = self.sources.take(now.at, place, weight, live);
+                taken.map_err(|beyond| (beyond, Reject::TooMuch))
+            }
+        }
+    }
+
+    /// Whether this answer is given to a request that gets no transaction. For want of room it was asked before.
+    //= SEC-009
+    fn answers(&mut self, now: Now, origin: &Origin, reject: &Reject) -> bool {
+        if origin.is_trusted() || reject.is_overload() {
+            return true;
+        }
+        let place = sources::place(&self.keyed, origin.flow().remote.ip());
+        self.sources.answers(now.at, place)
     }
 
     /// Enters what the answer to a REGISTER taught.

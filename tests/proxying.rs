@@ -7,6 +7,7 @@ mod failover;
 mod forking;
 mod large;
 mod ourselves;
+mod overload;
 mod redirecting;
 mod routing;
 mod storms;

@@ -31,7 +31,10 @@ use super::{
 };
 use crate::{
     dns::Dns,
-    engine::{Bound, Input, LocateId, Now, SendId, rate::Rate},
+    engine::{
+        Bound, Input, LocateId, Now, SendId,
+        rate::{Place, Rate},
+    },
     locate::Answer,
     net::{
         Cleared,
@@ -281,7 +284,7 @@ impl<D: Decides> Worker<D> {
         let Some(answer) = stun::answer(bytes, remote) else {
             return;
         };
-        if self.stun.allows(now.at, self.stun_key.hash_one(remote.ip())) {
+        if self.stun.allows(now.at, Place::of(self.stun_key.hash_one(remote.ip()))) {
             self.sockets[socket].answer(remote, &answer);
         }
     }

@@ -525,7 +525,9 @@ impl Engine {
         tag: u64,
         reject: &Reject,
     ) -> Outgoing {
-        let look = reject.look_from(hop.is_trusted(), policy.proxy.absent_code.value);
+        let look = reject
+            .look_from(hop.is_trusted(), policy.proxy.absent_code.value)
+            .spread(tag);
         let tag = format!("{tag:016x}");
         let answer = Answer {
             status: look.status,
@@ -541,8 +543,9 @@ impl Engine {
         .answer(draft, hop, &answer)
     }
 
-    /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time.
-    pub(super) fn answer_alone(&mut self, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
+    /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time. A source
+    /// outside T is answered as often as its allowance says.
+    pub(super) fn answer_alone(&mut self, now: Now, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
         use std::hash::BuildHasher;
         let what = What::Request(draft.method().unwrap_or(Method::Other));
         if draft.method() == Some(Method::Ack) {
@@ -557,6 +560,9 @@ impl Engine {
         let top = TopVia::of(&top);
         let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
         let origin = Origin::judge(&self.policy, flow);
+        if !self.answers(now, &origin, reject) {
+            return self.drop(what, Drop::TooOften);
+        }
         forward::mark_via(&mut draft, &top, flow.remote);
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);

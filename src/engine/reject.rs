@@ -63,6 +63,10 @@ pub enum Reject {
     Overloaded,
     #[error("the engine holds limits.transactions_max transactions, or limits.pending_max requests wait")]
     Full,
+    #[error(
+        "a source outside T asks for more than limits.requests_per_second_max or limits.transactions_per_source_max"
+    )]
+    TooMuch,
 }
 
 /// What a refusal looks like on the wire.
@@ -110,7 +114,7 @@ impl Reject {
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
-            Reject::Full => (503, "Service Unavailable", Rule::SEC_009),
+            Reject::Full | Reject::TooMuch => (503, "Service Unavailable", Rule::SEC_009),
         };
         let mut look = Look {
             status,
@@ -118,8 +122,8 @@ impl Reject {
             rows: SmallVec::new(),
             rule,
         };
-        if matches!(self, Reject::Full) {
-            look.rows.push((Name::RetryAfter, "5".to_owned()));
+        if matches!(self, Reject::Full | Reject::TooMuch | Reject::Overloaded) {
+            look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
         }
         look
     }
@@ -148,12 +152,33 @@ impl Reject {
         matches!(self, Reject::NoTarget(NoTarget::NobodyHere))
     }
 
+    /// Whether it says that there is no room.
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Reject::Full | Reject::TooMuch)
+    }
+
     /// Whether another try by the peer can help.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full
+            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full | Reject::TooMuch
         )
+    }
+}
+
+/// Seconds until who was refused for want of room may ask again: this many, and up to as many again.
+const RETRY_AFTER_MIN: u64 = 4;
+
+impl Look {
+    /// Spreads the next tries of those who are refused at the same time. `by`: any number that differs between them.
+    //= SEC-009
+    pub fn spread(mut self, by: u64) -> Look {
+        for (name, value) in &mut self.rows {
+            if *name == Name::RetryAfter {
+                *value = (RETRY_AFTER_MIN + by % (RETRY_AFTER_MIN + 1)).to_string();
+            }
+        }
+        self
     }
 }
 
@@ -290,6 +315,21 @@ impl From<Unreadable> for Reject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    //= SEC-009 type=test
+    #[test]
+    fn those_who_are_refused_together_are_asked_back_one_after_another() {
+        for reject in [Reject::Full, Reject::TooMuch, Reject::Overloaded] {
+            let mut seconds: Vec<String> = (0..10)
+                .filter_map(|by| reject.look().spread(by).rows.pop())
+                .map(|(_, value)| value)
+                .collect();
+            seconds.sort_unstable();
+            seconds.dedup();
+            assert_eq!(seconds, ["4", "5", "6", "7", "8"]);
+        }
+        assert_eq!(Reject::Loop.look().spread(1), Reject::Loop.look());
+    }
 
     //= PRIV-060 type=test
     #[test]

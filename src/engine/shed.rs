@@ -1,6 +1,71 @@
 //! What is refused first when it gets full.
 
-use crate::sip::Method;
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Method, Name};
+use crate::topology::restore;
+
+/// How much a request matters, as far as can be told before anything is opened or looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// For `urn:service:sos` or what is below it: refused last of all.
+    Emergency,
+    /// It belongs to a dialog.
+    InDialog,
+    /// A UE that is registered here renews or ends that.
+    Refresh,
+    New(Method),
+}
+
+impl Weight {
+    //= SEC-009
+    //= ROLE-005
+    pub fn of(method: Method, draft: &Draft, in_dialog: bool, registered: bool) -> Weight {
+        match method {
+            _ if in_dialog => Weight::InDialog,
+            _ if is_emergency(draft.request_uri()) => Weight::Emergency,
+            Method::Register if registered => Weight::Refresh,
+            method => Weight::New(method),
+        }
+    }
+
+    /// Whether it opens something: only such requests count against what a source outside T may ask.
+    pub fn opens(self) -> bool {
+        !matches!(self, Weight::InDialog | Weight::Refresh)
+    }
+
+    /// Transactions up to which it is still taken, of `max`.
+    //= SEC-009
+    pub fn room(self, max: u32) -> usize {
+        match self {
+            // Room of its own, which nothing else can fill.
+            Weight::Emergency => max as usize + (max / 16).max(1) as usize,
+            Weight::InDialog => room_for(Method::Bye, true, max),
+            Weight::Refresh => room_for(Method::Invite, false, max),
+            Weight::New(method) => room_for(method, false, max),
+        }
+    }
+}
+
+fn is_emergency(request_uri: &[u8]) -> bool {
+    let scheme = request_uri.get(..4);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"urn:"))
+        && Uri::parse(request_uri).is_ok_and(|uri| uri.is_emergency())
+}
+
+/// Whether a request brings something with the shape of a token of ours, as every request within a dialog through here does.
+/// Who makes one up is found out when it is opened.
+//= SEC-009
+pub fn brings_token(draft: &Draft) -> bool {
+    let holds = |text: &[u8]| {
+        text.len() > restore::SEALED_BYTES_MIN
+            && memchr::memchr_iter(b'@', text).any(|at| {
+                let user = text[..at].iter().rev();
+                let is_token = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                user.take_while(is_token).count() >= restore::SEALED_BYTES_MIN
+            })
+    };
+    draft.rows(Name::Route).any(holds) || holds(draft.request_uri())
+}
 
 /// Transactions up to which a request is still taken, of `max`: the last sixteenths are kept for what matters more. What
 /// belongs to a dialog is refused last: a call that cannot be ended costs more than one that cannot begin.
@@ -42,5 +107,28 @@ mod tests {
             room_for(Method::Options, false, u32::MAX),
             u32::MAX as usize - (u32::MAX / 16 * 4) as usize
         );
+    }
+
+    //= SEC-009 type=test
+    #[test]
+    fn an_emergency_finds_room_when_nothing_else_does() {
+        let weights = [
+            Weight::New(Method::Register),
+            Weight::Refresh,
+            Weight::InDialog,
+            Weight::Emergency,
+        ];
+        assert_eq!(weights.map(|weight| weight.room(160)), [140, 150, 160, 170]);
+        assert_eq!(Weight::Emergency.room(1), 2);
+        for (uri, is) in [
+            ("urn:service:sos", true),
+            ("URN:Service:SOS.police", true),
+            ("urn:service:sosx", false),
+            ("urn:service:counseling", false),
+            ("sip:urn:service:sos@x", false),
+            ("urn", false),
+        ] {
+            assert_eq!(is_emergency(uri.as_bytes()), is, "{uri}");
+        }
     }
 }
