@@ -524,7 +524,12 @@ impl Engine {
         let registered = || self.bindings.ue(origin.flow(), now.unix).is_some();
         let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
         let weight = Weight::of(method, draft, in_dialog, registered);
-        let is_full = self.transactions.len() >= weight.room(self.policy.limits.transactions_max);
+        let max = self.policy.limits.transactions_max;
+        let room = match place {
+            None => weight.room(max),
+            Some(_) => weight.room_outside(max),
+        };
+        let is_full = self.transactions.len() >= room;
         match place {
             None if is_full => Err((Beyond::Refuse, Reject::Full)),
             None => Ok(()),

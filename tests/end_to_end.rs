@@ -2,6 +2,7 @@
 
 mod attacks;
 pub mod authority;
+mod floods;
 mod flows;
 pub mod node;
 pub mod phone;

@@ -18,7 +18,6 @@ pub enum Weight {
 
 impl Weight {
     //= SEC-009
-    //= ROLE-005
     pub fn of(method: Method, draft: &Draft, in_dialog: bool, registered: bool) -> Weight {
         match method {
             _ if in_dialog => Weight::InDialog,
@@ -31,6 +30,16 @@ impl Weight {
     /// Whether it opens something: only such requests count against what a source outside T may ask.
     pub fn opens(self) -> bool {
         !matches!(self, Weight::InDialog | Weight::Refresh)
+    }
+
+    /// The same for a request from outside T: a quarter of the room for what opens something is kept for T, so that many
+    /// strangers together do not keep its own members from calling.
+    //= SEC-009
+    pub fn room_outside(self, max: u32) -> usize {
+        match self {
+            Weight::New(_) => self.room(max) - (max / 16 * 4) as usize,
+            _ => self.room(max),
+        }
     }
 
     /// Transactions up to which it is still taken, of `max`.
@@ -119,6 +128,7 @@ mod tests {
             Weight::Emergency,
         ];
         assert_eq!(weights.map(|weight| weight.room(160)), [140, 150, 160, 170]);
+        assert_eq!(weights.map(|weight| weight.room_outside(160)), [100, 150, 160, 170]);
         assert_eq!(Weight::Emergency.room(1), 2);
         for (uri, is) in [
             ("urn:service:sos", true),

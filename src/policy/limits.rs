@@ -23,7 +23,7 @@ pub struct Limits {
     /// Challenges of several branches put together into one answer; beyond: left out.
     pub challenges_max: u32,
     /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
-    /// sixteenths earlier; an emergency call still finds room for a sixteenth more.
+    /// sixteenths earlier, and from outside T four more; an emergency call still finds room for a sixteenth more.
     pub transactions_max: u32,
     /// Server transactions of one source outside T in one engine; beyond: nothing that opens another (503, then silence). Here
     /// and below a source is an IPv4 address, or the first 64 bits of an IPv6 address.

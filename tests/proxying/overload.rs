@@ -181,6 +181,30 @@ fn an_emergency_is_shed_last_of_all() {
     );
 }
 
+/// However many strangers there are, members of T still call.
+//= SEC-009 type=test
+#[test]
+fn many_strangers_together_leave_room_for_members() {
+    let mut world = limited("transactions_max = 160\n");
+    let crowd = (0..500).filter(|number| {
+        taken(&asks(
+            &mut world,
+            "INVITE",
+            *number,
+            &format!("198.51.100.{}:5060", number % 250),
+        ))
+    });
+    assert_eq!(crowd.count(), 110);
+    for (number, is_taken) in (0..50).map(|number| (number, number < 40)) {
+        let sent = world.packet(
+            "core",
+            CORE,
+            &request("INVITE", "net.example", &format!("m{number}"), ""),
+        );
+        assert_eq!(!to(&sent, NET).is_empty(), is_taken, "{number}");
+    }
+}
+
 /// Our own 503, and the 500 a peer's becomes, say when to ask again.
 //= SEC-009 type=test
 //= PROXY-024 type=test
