@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod back;
 pub mod branches;
 pub mod cancel;
+pub mod counts;
 pub mod deadlines;
 pub mod decide;
 pub mod event;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::counts::Counts;
 use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::hosts::Hosts;
@@ -88,6 +90,7 @@ pub struct Engine {
     events: VecDeque<Event>,
     observing: bool,
     counters: Counters,
+    counts: Counts,
 }
 
 /// What an engine is made of; the same for every worker of a process but for the seed.
@@ -145,6 +148,7 @@ impl Engine {
             events: VecDeque::new(),
             observing: false,
             counters: Counters::default(),
+            counts: Counts::default(),
             policy,
             keys,
             bound,
@@ -221,6 +225,14 @@ impl Engine {
         self.counters
     }
 
+    /// Everything counted so far, by kind and reason.
+    //= SEC-010
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        counts.totals = self.counters;
+        counts
+    }
+
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
@@ -255,6 +267,7 @@ impl Engine {
         self.counters.requests += 1;
         let what = what(&message);
         let method = message.method().unwrap_or(Method::Other);
+        self.counts.method(method);
         let essentials = match Essentials::read(&message) {
             Ok(essentials) => essentials,
             Err(fault) => return self.faulty(now, flow, message, method, fault),
@@ -268,6 +281,7 @@ impl Engine {
         }
         // Admit.
         let origin = Origin::judge(&self.policy, flow);
+        self.counts.origin(origin.evidence().why());
         let mut draft = Draft::from(message);
         forward::mark_via(&mut draft, &essentials.via, flow.remote);
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
@@ -295,6 +309,7 @@ impl Engine {
         }
         self.take_alias(&origin, &draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
+        self.counts.tally(notes.take_tally());
         let id = self.open_server(now, &origin, place, &essentials.via, method, key);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
@@ -347,6 +362,7 @@ impl Engine {
             return self.drop(what, Drop::HopByHop);
         }
         let origin = Origin::judge(&self.policy, flow);
+        self.counts.origin(origin.evidence().why());
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);
     }
@@ -566,6 +582,7 @@ impl Engine {
 
     fn drop(&mut self, what: What, why: Drop) {
         self.counters.dropped += 1;
+        self.counts.dropped(why);
         event::log_dropped(what, why);
         if self.observing {
             self.events.push_back(Event::Dropped { what, why });

@@ -33,6 +33,7 @@ use crate::{
     dns::Dns,
     engine::{
         Bound, Input, LocateId, Now, SendId,
+        counts::Counts,
         rate::{Place, Rate},
     },
     locate::Answer,
@@ -125,6 +126,8 @@ pub(super) struct Worker<D: Decides> {
     /// Questions that could not be asked, for the engine to hear of.
     unasked: Vec<LocateId>,
     orders: watch::Receiver<Orders>,
+    /// The last question what was decided that was answered.
+    question: u64,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -184,6 +187,7 @@ impl<D: Decides> Worker<D> {
             failed: Vec::new(),
             unasked: Vec::new(),
             orders: post.orders,
+            question: 0,
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -193,7 +197,7 @@ impl<D: Decides> Worker<D> {
     }
 
     /// Wait, feed, drain; until told to stop.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Counts {
         loop {
             if self.alarm.wants(self.wake_at()) {
                 self.alarm.set(self.wake_at());
@@ -223,6 +227,7 @@ impl<D: Decides> Worker<D> {
             }
         }
         self.say_goodbye().await;
+        self.engine.counts()
     }
 
     /// Ready when there is anything to do; what there is stands in `datagrams` and `events`.
@@ -344,6 +349,12 @@ impl<D: Decides> Worker<D> {
                     self.drain_until = now.at.saturating_add(self.policy.proxy.drain.value);
                 }
                 self.stop = self.stop.max(orders.stop);
+                if self.question != orders.question
+                    && let Some(teller) = orders.tell
+                {
+                    self.question = orders.question;
+                    let _ = teller.try_send(self.engine.counts());
+                }
             }
         }
     }

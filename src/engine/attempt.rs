@@ -339,6 +339,8 @@ impl Engine {
             true => self.counters.cleared_trusted += 1,
             false => self.counters.cleared_untrusted += 1,
         }
+        self.counts.hop(event::standing_of(hop));
+        self.counts.tally(notes.take_tally());
         event::log_cleared(&self.policy, what, origin, hop);
         if self.observing {
             let standing = event::standing_of(hop);

@@ -212,7 +212,9 @@ impl Engine {
             said: PrivacySet::ID,
             unprovidable: Default::default(),
             leave_header: true,
+            anomalies: Default::default(),
         });
+        self.counts.anomalies(wanted.anomalies);
         if let Some(kept) = kept {
             for (name, value) in [(Name::From, &kept.from), (Name::To, &kept.to)] {
                 if let (Some(value), Some((row, _))) = (value, draft.first_at(name)) {
@@ -278,7 +280,7 @@ impl Engine {
 
     /// Puts in who answers: the identity that was called.
     //= PAI-010
-    fn assert_answer(&self, now: Now, method: Method, origin: &Origin, kept: Option<&Kept>, draft: &mut Draft) {
+    fn assert_answer(&mut self, now: Now, method: Method, origin: &Origin, kept: Option<&Kept>, draft: &mut Draft) {
         let called = kept.and_then(|kept| kept.called.as_ref());
         let place = match called {
             Some(called) if called.in_dialog => Place::InDialog,
@@ -295,7 +297,8 @@ impl Engine {
             .bindings
             .ue(origin.flow(), now.unix)
             .map_or(nobody, |ue| ue.identities());
-        assert::assert_response(draft, &answered, identities);
+        self.counts
+            .asserted(assert::assert_response(draft, &answered, identities));
     }
 
     /// The answering party entered the dialog: what it gave goes into the token of the other side's route set, and is kept
@@ -488,7 +491,10 @@ impl Engine {
         };
         let what = What::Request(server.method);
         let origin = server.origin;
-        self.counters.refused += u64::from(!reject.is_answer());
+        if !reject.is_answer() {
+            self.counters.refused += 1;
+            self.counts.refused(reject.into());
+        }
         event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
@@ -567,6 +573,7 @@ impl Engine {
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;
+        self.counts.refused(reject.into());
         event::log_refused(&self.policy, what, flow.listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));

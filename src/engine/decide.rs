@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::branches::Branches;
+use super::counts::TokenOf;
 use super::reject::Reject;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
@@ -116,6 +117,7 @@ impl Engine {
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
         let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
+        self.counts.anomalies(wanted.anomalies);
         lawful::check(
             &policy,
             origin.standing(),
@@ -303,7 +305,7 @@ impl Engine {
     //= PAI-006
     //= PCSCF-020
     //= TRUST-004
-    fn assert(&self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
+    fn assert(&mut self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
         if draft.method() == Some(Method::Register) {
             draft.remove(Name::PPreferredIdentity);
             return Ok(());
@@ -323,7 +325,8 @@ impl Engine {
             .ue(origin.flow(), now.unix)
             .filter(|_| accepted)
             .ok_or(Reject::Unregistered)?;
-        assert::assert(draft, ue.identities(), assert::Terms::default()).map_err(|_| Reject::NoIdentity)?;
+        let asserted = assert::assert(draft, ue.identities(), assert::Terms::default());
+        self.counts.asserted(asserted.map_err(|_| Reject::NoIdentity)?);
         Ok(())
     }
 
@@ -422,6 +425,7 @@ impl Engine {
             }
             Err(_) => {
                 self.counters.token_failures += 1;
+                self.counts.token(TokenOf::RequestUri);
                 Err(Reject::ForeignToken)
             }
         }

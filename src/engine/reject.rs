@@ -69,6 +69,124 @@ pub enum Reject {
     TooMuch,
 }
 
+/// The kind of a refusal, for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Unparsable,
+    Faulty,
+    BareCookie,
+    TooManyRouteValues,
+    Unfit,
+    Loop,
+    UnreadablePrivacy,
+    Privacy,
+    TooLong,
+    ForeignToken,
+    StaleToken,
+    NoTarget,
+    RegisterToStranger,
+    NoIdentity,
+    FlowGone,
+    ForeignPath,
+    Unregistered,
+    NothingToCancel,
+    Cancelled,
+    NoAnswer,
+    Unreachable,
+    Overloaded,
+    Full,
+    TooMuch,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 24] = [
+        Kind::Unparsable,
+        Kind::Faulty,
+        Kind::BareCookie,
+        Kind::TooManyRouteValues,
+        Kind::Unfit,
+        Kind::Loop,
+        Kind::UnreadablePrivacy,
+        Kind::Privacy,
+        Kind::TooLong,
+        Kind::ForeignToken,
+        Kind::StaleToken,
+        Kind::NoTarget,
+        Kind::RegisterToStranger,
+        Kind::NoIdentity,
+        Kind::FlowGone,
+        Kind::ForeignPath,
+        Kind::Unregistered,
+        Kind::NothingToCancel,
+        Kind::Cancelled,
+        Kind::NoAnswer,
+        Kind::Unreachable,
+        Kind::Overloaded,
+        Kind::Full,
+        Kind::TooMuch,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Unparsable => "unparsable",
+            Kind::Faulty => "faulty",
+            Kind::BareCookie => "bare_cookie",
+            Kind::TooManyRouteValues => "too_many_route_values",
+            Kind::Unfit => "unfit",
+            Kind::Loop => "loop",
+            Kind::UnreadablePrivacy => "unreadable_privacy",
+            Kind::Privacy => "privacy",
+            Kind::TooLong => "too_long",
+            Kind::ForeignToken => "foreign_token",
+            Kind::StaleToken => "stale_token",
+            Kind::NoTarget => "no_target",
+            Kind::RegisterToStranger => "register_to_stranger",
+            Kind::NoIdentity => "no_identity",
+            Kind::FlowGone => "flow_gone",
+            Kind::ForeignPath => "foreign_path",
+            Kind::Unregistered => "unregistered",
+            Kind::NothingToCancel => "nothing_to_cancel",
+            Kind::Cancelled => "cancelled",
+            Kind::NoAnswer => "no_answer",
+            Kind::Unreachable => "unreachable",
+            Kind::Overloaded => "next_hop_overloaded",
+            Kind::Full => "full",
+            Kind::TooMuch => "too_much",
+        }
+    }
+}
+
+impl From<&Reject> for Kind {
+    fn from(reject: &Reject) -> Kind {
+        match reject {
+            Reject::Unparsable(_) => Kind::Unparsable,
+            Reject::Faulty { .. } => Kind::Faulty,
+            Reject::BareCookie => Kind::BareCookie,
+            Reject::TooManyRouteValues => Kind::TooManyRouteValues,
+            Reject::Unfit(_) => Kind::Unfit,
+            Reject::Loop => Kind::Loop,
+            Reject::UnreadablePrivacy(_) => Kind::UnreadablePrivacy,
+            Reject::Privacy(_) => Kind::Privacy,
+            Reject::TooLong => Kind::TooLong,
+            Reject::ForeignToken => Kind::ForeignToken,
+            Reject::StaleToken => Kind::StaleToken,
+            Reject::NoTarget(_) => Kind::NoTarget,
+            Reject::RegisterToStranger => Kind::RegisterToStranger,
+            Reject::NoIdentity => Kind::NoIdentity,
+            Reject::FlowGone => Kind::FlowGone,
+            Reject::ForeignPath => Kind::ForeignPath,
+            Reject::Unregistered => Kind::Unregistered,
+            Reject::NothingToCancel => Kind::NothingToCancel,
+            Reject::Cancelled => Kind::Cancelled,
+            Reject::NoAnswer => Kind::NoAnswer,
+            Reject::Unreachable => Kind::Unreachable,
+            Reject::Overloaded => Kind::Overloaded,
+            Reject::Full => Kind::Full,
+            Reject::TooMuch => Kind::TooMuch,
+        }
+    }
+}
+
 /// What a refusal looks like on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {

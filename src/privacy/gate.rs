@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::decision::{Action, Notes};
+use super::decision::{Action, Identity, Notes};
 use super::memory::{DialogMemory, Party};
 use super::scrub::{Scrubbed, Terms};
 use super::wanted::{PrivacySet, Unprovidable, Wanted};
@@ -222,6 +222,7 @@ impl Gate<'_> {
         match hop {
             Hop::Trusted(hop) => {
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
+                note_kept(&draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
                 via(&mut draft, own, branch, via_param(hop.destination(), false));
                 let bytes = leaving(&draft, hop.destination());
@@ -263,10 +264,13 @@ impl Gate<'_> {
             nonce,
         } = response;
         match hop {
-            Hop::Trusted(hop) => Outgoing::Trusted(Cleared {
-                bytes: leaving(&draft, hop.destination()),
-                hop,
-            }),
+            Hop::Trusted(hop) => {
+                note_kept(&draft, notes);
+                Outgoing::Trusted(Cleared {
+                    bytes: leaving(&draft, hop.destination()),
+                    hop,
+                })
+            }
             Hop::Untrusted(hop) => {
                 let plan = self.plan(&draft, hop, wanted);
                 let contact = plan.hiding.contact;
@@ -465,6 +469,7 @@ impl Gate<'_> {
             Some(Method::Invite | Method::Bye | Method::Options | Method::Subscribe | Method::Notify | Method::Refer)
         );
         if !expects && wanted.set.has(PrivacySet::ID) && draft.remove(Name::PAssertedIdentity) > 0 {
+            notes.identity(Identity::RemovedBefore5876);
             notes.note(Name::PAssertedIdentity, Action::Removed, Rule::PAI_014, by);
         }
     }
@@ -555,6 +560,12 @@ fn via_param(destination: &Destination, asks_rport: bool) -> &'static [u8] {
 /// Our Via, on top.
 fn via(draft: &mut Draft, own: &Own, branch: &[u8], param: &[u8]) {
     draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, param]);
+}
+
+fn note_kept(draft: &Draft, notes: &mut Notes) {
+    if draft.has(Name::PAssertedIdentity) {
+        notes.identity(Identity::KeptInside);
+    }
 }
 
 fn note_hiding(concealed: &Concealed, notes: &mut Notes) {

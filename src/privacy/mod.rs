@@ -19,8 +19,8 @@ pub mod registrar;
 pub mod scrub;
 pub mod wanted;
 
-pub use decision::{Action, Decision, Notes};
+pub use decision::{Action, Decision, Identity, Notes, Tally};
 pub use gate::{Answer, Gate, Outgoing, Refusal};
 pub use memory::{DialogMemory, Party, Side};
 pub use party_flow::PartyFlow;
-pub use wanted::{PrivacySet, Wanted};
+pub use wanted::{Anomalies, PrivacySet, Wanted};

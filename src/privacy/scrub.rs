@@ -1,7 +1,7 @@
 //! Applies the tables to a message that leaves the trust domain.
 
 use super::anonymous;
-use super::decision::{Action, Notes};
+use super::decision::{Action, Identity, Notes};
 use super::effects::{DELETIONS, bound_to_domain};
 use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
 use super::{history, of_domain, registrar};
@@ -48,6 +48,7 @@ impl Scrubbed {
         //= PRIV-042
         let registers = draft.exchange() == Some(Method::Register);
         if !registers && !wanted.set.is_empty() && wanted.set != PrivacySet::NONE {
+            notes.functions(wanted.set.to_byte());
             deletions(&mut draft, wanted.set, notes);
             if is_request {
                 request_fields(&mut draft, wanted.set, terms, notes);
@@ -79,13 +80,16 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
     }
     let policy = terms.policy;
     let default = default_privacy(policy, terms.kind);
-    let (remove, rule, by) = match identity_fate(policy, set) {
-        IdentityFate::Keep => (false, Rule::PRIV_007, StatedBy::Default),
+    let (remove, rule, by, became) = match identity_fate(policy, set) {
+        IdentityFate::Keep => (false, Rule::PRIV_007, StatedBy::Default, Identity::KeptNone),
         IdentityFate::Remove => {
-            let (rule, by) = why_removed(policy, set);
-            (true, rule, by)
+            let (rule, by, became) = why_removed(policy, set);
+            (true, rule, by, became)
         }
-        IdentityFate::Default => (default.value == DefaultPrivacy::Remove, Rule::PRIV_030, default.by),
+        IdentityFate::Default => match default.value {
+            DefaultPrivacy::Remove => (true, Rule::PRIV_030, default.by, Identity::RemovedDefault),
+            DefaultPrivacy::Keep => (false, Rule::PRIV_030, default.by, Identity::KeptDefault),
+        },
     };
     //= PRIV-041
     let carries_none = matches!(draft.method(), Some(Method::Ack | Method::Cancel));
@@ -96,6 +100,13 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
     };
     if !remove && remote_party_asks(draft) && draft.remove(Name::RemotePartyId) > 0 {
         notes.note(Name::RemotePartyId, Action::Removed, Rule::PRIV_097, StatedBy::Default);
+    }
+    if draft.has(Name::PAssertedIdentity) {
+        notes.identity(if carries_none && !remove {
+            Identity::RemovedMethod
+        } else {
+            became
+        });
     }
     for name in [Name::PAssertedIdentity, Name::RemotePartyId] {
         if draft.has(name) {
@@ -127,18 +138,18 @@ fn default_privacy(policy: &Policy, kind: UntrustedKind) -> Stated<DefaultPrivac
     }
 }
 
-fn why_removed(policy: &Policy, set: PrivacySet) -> (Rule, StatedBy) {
+fn why_removed(policy: &Policy, set: PrivacySet) -> (Rule, StatedBy, Identity) {
     let handling = &policy.spec_t.id_handling;
     if set.has(PrivacySet::ID) {
-        (Rule::PRIV_031, StatedBy::Default)
+        (Rule::PRIV_031, StatedBy::Default, Identity::RemovedId)
     } else if set.has(PrivacySet::USER) && handling.user_removes_pai.value {
-        (Rule::PRIV_032, handling.user_removes_pai.by)
+        (Rule::PRIV_032, handling.user_removes_pai.by, Identity::RemovedUser)
     } else if set.has(PrivacySet::HEADER) {
-        (Rule::PRIV_033, StatedBy::Default)
+        (Rule::PRIV_033, StatedBy::Default, Identity::RemovedHeader)
     } else if set.has(PrivacySet::UNKNOWN) {
-        (Rule::PRIV_010, handling.unknown_token.by)
+        (Rule::PRIV_010, handling.unknown_token.by, Identity::RemovedUnknown)
     } else {
-        (Rule::PRIV_009, StatedBy::Default)
+        (Rule::PRIV_009, StatedBy::Default, Identity::RemovedCritical)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         decides::{Asked, Decides},
         start_with,
     },
-    engine::{Input, Now, SendId},
+    engine::{Input, Now, SendId, counts::Counts},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
     policy::{CertifiedName, ListenerId, Policy},
@@ -210,6 +210,12 @@ impl Toy {
 
 impl Decides for Toy {
     type Message = Message;
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.totals.requests = 1;
+        counts
+    }
 
     fn handle(&mut self, now: Now, input: Input) {
         let worker = self.worker;
