@@ -13,6 +13,7 @@ pub mod counts;
 pub mod deadlines;
 pub mod decide;
 pub mod event;
+pub mod feedback;
 pub mod hosts;
 pub mod input;
 pub mod judge;
@@ -29,7 +30,6 @@ pub mod transactions;
 mod way_back;
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use self::counts::Counts;
 use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
+use self::feedback::Feedback;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
@@ -55,6 +56,7 @@ use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::proxy::overload::{self, Asks};
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
@@ -86,6 +88,7 @@ pub struct Engine {
     bindings: Bindings,
     hosts: Hosts,
     sources: Sources,
+    feedback: Feedback,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -143,6 +146,7 @@ impl Engine {
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
             sources: Sources::new(&policy.limits),
+            feedback: Feedback::default(),
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -294,6 +298,7 @@ impl Engine {
         match (self.transactions.find(&key), method) {
             (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
             (None, Method::Ack) => {
+                overload::take(&mut draft);
                 admit::admit(&self.policy, &origin, &mut draft, &mut notes);
                 return self.forward_ack(now, &origin, draft, &essentials, notes);
             }
@@ -308,9 +313,11 @@ impl Engine {
             Err((Beyond::Silence, _)) => return self.drop(what, Drop::TooOften),
         }
         self.take_alias(&origin, &draft);
+        let asks = overload::take(&mut draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         self.counts.tally(notes.take_tally());
         let id = self.open_server(now, &origin, place, &essentials.via, method, key);
+        self.note_asks(id, &origin, asks);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
@@ -363,6 +370,7 @@ impl Engine {
         }
         let origin = Origin::judge(&self.policy, flow);
         self.counts.origin(origin.evidence().why());
+        self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);
     }
@@ -423,6 +431,7 @@ impl Engine {
         *machine = next;
         self.carry_out_server(now, id, actions, None);
         if actions.contains(Action::PassAck) {
+            overload::take(&mut draft);
             admit::admit(&self.policy, origin, &mut draft, &mut notes);
             self.forward_ack(now, origin, draft, &essentials, notes);
         } else {
@@ -457,6 +466,7 @@ impl Engine {
             method,
             origin: *origin,
             place,
+            asks: Asks::Nothing,
             back,
             sent_by_port: via.port.unwrap_or(5060),
             policy: Arc::clone(&self.policy),

@@ -6,6 +6,7 @@ mod cancelling;
 mod failover;
 mod forking;
 mod large;
+mod load;
 mod ourselves;
 mod overload;
 mod redirecting;

@@ -181,6 +181,7 @@ impl Page<'_> {
             aliases,
             rfc5876,
             anonymise_from_for_legacy,
+            overload_control,
         } = peer;
         self.title("[[peer]]");
         self.value("name", &text(name));
@@ -198,6 +199,7 @@ impl Page<'_> {
         }
         self.value("rfc5876", &plain(rfc5876));
         self.value("anonymise_from_for_legacy", &plain(anonymise_from_for_legacy));
+        self.value("overload_control", &word(overload_control));
     }
 
     fn proxy(&mut self, proxy: &Proxy) {

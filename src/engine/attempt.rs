@@ -179,6 +179,9 @@ impl Engine {
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
         let hop = Hop::judge(&policy, destination);
+        if self.spares(now, &hop, work) {
+            return Err(Reject::Overloaded);
+        }
         if method == Method::Register && !may_register(&policy, work, &hop) {
             return Err(Reject::RegisterToStranger);
         }

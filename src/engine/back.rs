@@ -15,6 +15,7 @@ use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
 use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::proxy::overload::{self, Asks};
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
@@ -189,6 +190,7 @@ impl Engine {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
+        let asks = server.asks;
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
         //= PRIV-130
@@ -237,6 +239,7 @@ impl Engine {
         if may_enter && draft.status() < 300 && !given.is_empty() {
             self.remember_responder(now, &mut draft, essentials, given, nonce);
         }
+        self.tell_load(now, asks, &mut draft);
         let own = self.own_towards(hop.destination())?;
         let gate = Gate {
             policy: &policy,
@@ -513,8 +516,12 @@ impl Engine {
             server.work = None;
             return self.carry_out_server(now, id, actions, None);
         }
-        let (hop, policy, tag) = (server.back, Arc::clone(&server.policy), server.tag);
-        let outgoing = self.answer(&policy, draft, hop, received_to, tag, reject);
+        let (hop, policy, tag, asks) = (server.back, Arc::clone(&server.policy), server.tag, server.asks);
+        let mut draft = std::borrow::Cow::Borrowed(draft);
+        if asks == Asks::Load {
+            self.tell_load(now, asks, draft.to_mut());
+        }
+        let outgoing = self.answer(&policy, &draft, hop, received_to, tag, reject);
         let class = match reject.is_answer() {
             true => ResponseClass::Success,
             false => ResponseClass::Failure,
@@ -570,6 +577,10 @@ impl Engine {
             return self.drop(what, Drop::TooOften);
         }
         forward::mark_via(&mut draft, &top, flow.remote);
+        let asks = overload::take(&mut draft);
+        if origin.is_trusted() {
+            self.tell_load(now, asks, &mut draft);
+        }
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;

@@ -216,6 +216,7 @@ impl Engine {
                     Err(Reject::ForeignToken) => {
                         let Ok(flow) = path::open(&self.keys, &token) else {
                             self.counters.token_failures += 1;
+                            self.counts.token(TokenOf::Route);
                             return Err(Reject::ForeignToken);
                         };
                         opened.flow = Some(self.path_of(origin, &flow)?);

@@ -208,6 +208,8 @@ pub struct Counters {
     pub retransmissions: u64,
     pub token_failures: u64,
     pub privacy_refusals: u64,
+    /// Requests a next hop was spared, as it asked for fewer.
+    pub spared: u64,
     /// Asked of name servers.
     pub questions: u64,
     /// Names that led nowhere, or not in time.
@@ -234,6 +236,7 @@ impl std::ops::AddAssign<&Counters> for Counters {
             retransmissions,
             token_failures,
             privacy_refusals,
+            spared,
             questions,
             lookups_failed,
             addresses_refused,

@@ -10,6 +10,7 @@ use slab::Slab;
 use crate::pcscf::Asked;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
+use crate::proxy::overload::Asks;
 use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
@@ -70,6 +71,8 @@ pub struct ServerTransaction {
     pub origin: Origin,
     /// Where its source is counted, when that is outside T.
     pub place: Option<Place>,
+    /// Whether it is told our load.
+    pub asks: Asks,
     /// The hop its responses go to.
     pub back: Hop,
     /// Where it listens by its own word, should its connection be gone.

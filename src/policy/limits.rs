@@ -42,7 +42,8 @@ pub struct Limits {
     pub questions_max: u32,
     /// Names of one engine whose servers are known; beyond: the one that is valid least long goes.
     pub plans_max: u32,
-    /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again.
+    /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again. And as many that told
+    /// their load; beyond: another is not heard.
     pub avoided_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
     pub remembered_max: u32,

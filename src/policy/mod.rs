@@ -26,7 +26,7 @@ pub use evidence::{Evidence, Undetermined};
 pub use lawful::LawfulInterception;
 pub use limits::Limits;
 pub use listener::{Bind, Listener, ListenerId, PeersAre};
-pub use peer::{Direction, Peer, PeerId};
+pub use peer::{Direction, Overload, Peer, PeerId};
 pub use privacy::Privacy;
 pub use proxy::Proxy;
 pub use route::Route;

@@ -1,7 +1,7 @@
 //! The words the policy file has for values that are a choice.
 
 use super::{
-    ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
+    ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
@@ -100,6 +100,10 @@ words!(ClientCertificate {
     Required = "required",
     Requested = "requested",
 });
+words!(Overload {
+    Off = "off",
+    Loss = "loss",
+});
 words!(Direction {
     Both = "both",
     In = "in",
@@ -172,6 +176,7 @@ mod tests {
         comes_back::<TokenMeaning>();
         comes_back::<PeersAre>();
         comes_back::<Direction>();
+        comes_back::<Overload>();
         comes_back::<Provided>();
         comes_back::<LocalAddresses>();
         comes_back::<OptionsAnswer>();

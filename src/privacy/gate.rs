@@ -12,7 +12,7 @@ use super::scrub::{Scrubbed, Terms};
 use super::wanted::{PrivacySet, Unprovidable, Wanted};
 use crate::policy::privacy::{Provided, Unprovidable as WithoutCritical};
 use crate::policy::spec_t::UnknownToken;
-use crate::policy::{Policy, StatedBy};
+use crate::policy::{Overload, PeerId, Policy, StatedBy};
 use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::sip::headers::list;
@@ -224,7 +224,13 @@ impl Gate<'_> {
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
                 note_kept(&draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, via_param(hop.destination(), false));
+                via(
+                    &mut draft,
+                    own,
+                    branch,
+                    via_param(hop.destination(), false),
+                    self.asks_load(hop.peer()),
+                );
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
@@ -245,7 +251,13 @@ impl Gate<'_> {
                 let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, via_param(hop.destination(), true));
+                via(
+                    &mut draft,
+                    own,
+                    branch,
+                    via_param(hop.destination(), true),
+                    self.asks_load(hop.peer()),
+                );
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
             }
@@ -474,6 +486,15 @@ impl Gate<'_> {
         }
     }
 
+    /// What our Via says to a peer that is to tell its load.
+    fn asks_load(&self, peer: Option<PeerId>) -> &'static [u8] {
+        let peer = peer.and_then(|peer| self.policy.peers.get(usize::from(peer.0)));
+        match peer.map(|peer| peer.overload_control.value) {
+            Some(Overload::Loss) => ASKS_LOAD,
+            Some(Overload::Off) | None => b"",
+        }
+    }
+
     /// Adds our Record-Route: one value, or one for each side when they differ; the token stands in the top one.
     //= PROXY-013
     //= PRIV-136
@@ -557,9 +578,12 @@ fn via_param(destination: &Destination, asks_rport: bool) -> &'static [u8] {
     }
 }
 
+/// Overload control by RFC 7339, with the one algorithm that everybody has.
+const ASKS_LOAD: &[u8] = b";oc;oc-algo=\"loss\"";
+
 /// Our Via, on top.
-fn via(draft: &mut Draft, own: &Own, branch: &[u8], param: &[u8]) {
-    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, param]);
+fn via(draft: &mut Draft, own: &Own, branch: &[u8], param: &[u8], asks_load: &[u8]) {
+    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, param, asks_load]);
 }
 
 fn note_kept(draft: &Draft, notes: &mut Notes) {
