@@ -48,7 +48,7 @@ use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
-use self::shed::Weight;
+use self::shed::{Pressure, Weight};
 use self::sources::{Beyond, Sources};
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
@@ -89,6 +89,7 @@ pub struct Engine {
     hosts: Hosts,
     sources: Sources,
     feedback: Feedback,
+    pressure: Pressure,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -147,6 +148,7 @@ impl Engine {
             bindings: Bindings::new(policy.limits.registrations_max),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
+            pressure: Pressure::default(),
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -171,6 +173,7 @@ impl Engine {
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
+            Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
         }
     }
@@ -257,6 +260,7 @@ impl Engine {
     }
 
     fn unreadable(&mut self, now: Now, flow: Flow, refused: Refused) {
+        self.pressure.count(true);
         let Some(message) = refused.message else {
             return self.drop(What::Unreadable, Drop::Unanswerable);
         };
@@ -556,6 +560,10 @@ impl Engine {
             Some(_) => weight.room_outside(max),
         };
         let is_full = self.transactions.len() >= room;
+        if self.is_too_much(weight, place) {
+            let beyond = place.map_or(Beyond::Refuse, |place| self.sources.refusal(now.at, place));
+            return Err((beyond, Reject::Busy));
+        }
         match place {
             None if is_full => Err((Beyond::Refuse, Reject::Full)),
             None => Ok(()),
@@ -566,6 +574,14 @@ impl Engine {
                 taken.map_err(|beyond| (beyond, Reject::TooMuch))
             }
         }
+    }
+
+    /// Whether a request is refused by chance, because this worker is behind with its work.
+    //= SEC-009
+    fn is_too_much(&mut self, weight: Weight, place: Option<Place>) -> bool {
+        self.pressure.count(place.is_some());
+        let percent = self.pressure.percent(weight, place.is_some());
+        percent > 0 && self.random.next_u32() % 100 < percent
     }
 
     /// Whether this answer is given to a request that gets no transaction. For want of room it was asked before.

@@ -381,7 +381,6 @@ fn each_decision_moves_its_counters_and_no_other() {
 
 /// No label is made of what a message says.
 //= SEC-010 type=test
-//= LI-008 type=test
 #[test]
 fn no_counter_names_anybody() {
     let mut world = World::new(POLICY);

@@ -1,6 +1,7 @@
 //! One worker: its sockets, its connections, its engine, in one loop.
 
 mod clock;
+mod pressure;
 mod send;
 
 use std::{
@@ -23,6 +24,7 @@ use tokio::{
 };
 
 use clock::{Alarm, Clock};
+use pressure::Pressure;
 
 use super::{
     Orders, Stop, TASK_EVENTS_MAX, all_quiet,
@@ -45,7 +47,7 @@ use crate::{
         listen::Sockets,
         stun,
         tls::Certificates,
-        udp::{Datagram, Landing, Sender, Socket},
+        udp::{BATCH, Datagram, Landing, Sender, Socket},
         unreachable::{self, Notices},
     },
     pcscf::Learned,
@@ -128,6 +130,7 @@ pub(super) struct Worker<D: Decides> {
     orders: watch::Receiver<Orders>,
     /// The last question what was decided that was answered.
     question: u64,
+    pressure: Pressure,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -188,6 +191,7 @@ impl<D: Decides> Worker<D> {
             unasked: Vec::new(),
             orders: post.orders,
             question: 0,
+            pressure: Pressure::default(),
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -208,6 +212,10 @@ impl<D: Decides> Worker<D> {
             // Orders count for every message that arrived after they were given, whatever waits in the channel.
             if self.orders.has_changed().unwrap_or(false) {
                 self.hear(now, Word::Ordered);
+            }
+            let left_more = self.datagrams.len() >= BATCH || self.events.len() >= EVENTS_MAX;
+            if let Some(percent) = self.pressure.round(now.at, left_more) {
+                self.feed(now, Input::Load(percent));
             }
             self.feed_datagrams(now);
             self.feed_events(now);

@@ -99,7 +99,11 @@ impl Engine {
         overload::take(draft);
         if asks == Asks::Load {
             let loss = wanted_loss(self.transactions.len(), self.policy.limits.transactions_max);
-            overload::tell(draft, loss, self.feedback.next_sequence(now.unix));
+            overload::tell(
+                draft,
+                loss.max(self.pressure.of_members()),
+                self.feedback.next_sequence(now.unix),
+            );
         }
     }
 

@@ -67,6 +67,8 @@ pub enum Reject {
         "a source outside T asks for more than limits.requests_per_second_max or limits.transactions_per_source_max"
     )]
     TooMuch,
+    #[error("a worker is behind with its work, and refuses some of what is new")]
+    Busy,
 }
 
 /// The kind of a refusal, for counters.
@@ -96,10 +98,11 @@ pub enum Kind {
     Overloaded,
     Full,
     TooMuch,
+    Busy,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -124,6 +127,7 @@ impl Kind {
         Kind::Overloaded,
         Kind::Full,
         Kind::TooMuch,
+        Kind::Busy,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -152,6 +156,7 @@ impl Kind {
             Kind::Overloaded => "next_hop_overloaded",
             Kind::Full => "full",
             Kind::TooMuch => "too_much",
+            Kind::Busy => "busy",
         }
     }
 }
@@ -183,6 +188,7 @@ impl From<&Reject> for Kind {
             Reject::Overloaded => Kind::Overloaded,
             Reject::Full => Kind::Full,
             Reject::TooMuch => Kind::TooMuch,
+            Reject::Busy => Kind::Busy,
         }
     }
 }
@@ -232,7 +238,7 @@ impl Reject {
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
-            Reject::Full | Reject::TooMuch => (503, "Service Unavailable", Rule::SEC_009),
+            Reject::Full | Reject::TooMuch | Reject::Busy => (503, "Service Unavailable", Rule::SEC_009),
         };
         let mut look = Look {
             status,
@@ -240,7 +246,7 @@ impl Reject {
             rows: SmallVec::new(),
             rule,
         };
-        if matches!(self, Reject::Full | Reject::TooMuch | Reject::Overloaded) {
+        if matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Overloaded) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
         }
         look
@@ -272,14 +278,14 @@ impl Reject {
 
     /// Whether it says that there is no room.
     pub fn is_overload(&self) -> bool {
-        matches!(self, Reject::Full | Reject::TooMuch)
+        matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy)
     }
 
     /// Whether another try by the peer can help.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full | Reject::TooMuch
+            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full | Reject::TooMuch | Reject::Busy
         )
     }
 }
@@ -437,7 +443,7 @@ mod tests {
     //= SEC-009 type=test
     #[test]
     fn those_who_are_refused_together_are_asked_back_one_after_another() {
-        for reject in [Reject::Full, Reject::TooMuch, Reject::Overloaded] {
+        for reject in [Reject::Full, Reject::TooMuch, Reject::Busy, Reject::Overloaded] {
             let mut seconds: Vec<String> = (0..10)
                 .filter_map(|by| reject.look().spread(by).rows.pop())
                 .map(|(_, value)| value)

@@ -32,17 +32,20 @@ impl Weight {
         !matches!(self, Weight::InDialog | Weight::Refresh)
     }
 
-    /// The same for a request from outside T: a quarter of the room for what opens something is kept for T, so that many
-    /// strangers together do not keep its own members from calling.
+    /// How many times as likely as a call of a member of T it is refused when a worker is behind. 0: never.
     //= SEC-009
-    pub fn room_outside(self, max: u32) -> usize {
-        match self {
-            Weight::New(_) => self.room(max) - (max / 16 * 4) as usize,
-            _ => self.room(max),
-        }
+    pub fn burden(self, is_outside: bool) -> u32 {
+        let of_kind = match self {
+            Weight::Emergency | Weight::InDialog => return 0,
+            Weight::New(Method::Options) => 4,
+            Weight::New(Method::Subscribe) => 3,
+            Weight::New(Method::Register) => 2,
+            Weight::Refresh | Weight::New(_) => 1,
+        };
+        of_kind * if is_outside { 2 } else { 1 }
     }
 
-    /// Transactions up to which it is still taken, of `max`.
+    /// Transactions up to which it is taken, of `max`.
     //= SEC-009
     pub fn room(self, max: u32) -> usize {
         match self {
@@ -52,6 +55,63 @@ impl Weight {
             Weight::Refresh => room_for(Method::Invite, false, max),
             Weight::New(method) => room_for(method, false, max),
         }
+    }
+
+    /// The same for a request from outside T: a quarter of the room for what opens something is kept for T, so that many
+    /// strangers together do not keep its own members from calling.
+    //= SEC-009
+    pub fn room_outside(self, max: u32) -> usize {
+        match self {
+            Weight::New(_) => self.room(max) - (max / 16 * 4) as usize,
+            _ => self.room(max),
+        }
+    }
+}
+
+/// A worker that is behind with its work: of a hundred new requests, how many are refused.
+///
+/// Members of T are refused only where most of what comes is theirs: to refuse them does not help against strangers.
+#[derive(Default)]
+pub struct Pressure {
+    percent: u8,
+    of_inside: bool,
+    inside: u32,
+    outside: u32,
+}
+
+impl Pressure {
+    /// Takes what the shell says, after each time it looked.
+    pub fn set(&mut self, percent: u8) {
+        *self = Pressure {
+            percent,
+            of_inside: self.inside > self.outside,
+            inside: 0,
+            outside: 0,
+        };
+    }
+
+    /// A message came, from a member of T or not.
+    pub fn count(&mut self, is_outside: bool) {
+        let count = if is_outside {
+            &mut self.outside
+        } else {
+            &mut self.inside
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// Of a hundred like this, how many are refused.
+    //= SEC-009
+    pub fn percent(&self, weight: Weight, is_outside: bool) -> u32 {
+        match is_outside || self.of_inside {
+            true => u32::from(self.percent) * weight.burden(is_outside),
+            false => 0,
+        }
+    }
+
+    /// Of a hundred new calls of members of T, how many are refused.
+    pub fn of_members(&self) -> u8 {
+        if self.of_inside { self.percent } else { 0 }
     }
 }
 
@@ -130,6 +190,8 @@ mod tests {
         assert_eq!(weights.map(|weight| weight.room(160)), [140, 150, 160, 170]);
         assert_eq!(weights.map(|weight| weight.room_outside(160)), [100, 150, 160, 170]);
         assert_eq!(Weight::Emergency.room(1), 2);
+        assert_eq!(weights.map(|weight| weight.burden(true)), [4, 2, 0, 0]);
+        assert_eq!(weights.map(|weight| weight.burden(false)), [2, 1, 0, 0]);
         for (uri, is) in [
             ("urn:service:sos", true),
             ("URN:Service:SOS.police", true),

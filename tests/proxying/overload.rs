@@ -1,5 +1,7 @@
 //! More is asked than there is room for: who is refused, how, and who is not.
 
+use sipveil::engine::Input;
+
 use super::{CORE, NET, after, request, seconds, starts, to, wide};
 use crate::world::{Sent, World, respond, routes};
 
@@ -179,6 +181,51 @@ fn an_emergency_is_shed_last_of_all() {
         was_refused(&world.packet("core", CORE, &sos(2, CORE))),
         "it has a maximum, too"
     );
+}
+
+/// A worker that cannot keep up refuses of what is new the more the less it matters, and nothing else.
+//= SEC-009 type=test
+#[test]
+fn a_busy_worker_refuses_some_of_what_is_new() {
+    let mut world = World::new(&wide());
+    let mut next = 0;
+    let mut took = |world: &mut World, from: &str, method: &str, tag: &str| {
+        let all = (0..300).filter(|_| {
+            next += 1;
+            let domain = if from == CORE { "net.example" } else { "home1.example" };
+            let text = request(method, domain, &format!("b{next}"), "").replace(CORE, from);
+            let to_row = format!("To: <sip:bob@{domain}>");
+            let text = text.replace(&to_row, &format!("{to_row}{tag}"));
+            let listener = if from == CORE { "core" } else { "net" };
+            let sent = world.packet(listener, from, &text);
+            !to(&sent, if from == CORE { NET } else { CORE }).is_empty()
+        });
+        all.count()
+    };
+    // Where most is of strangers, they alone are refused.
+    took(&mut world, NET, "INVITE", "");
+    world.input(Input::Load(20));
+    assert_eq!(took(&mut world, CORE, "INVITE", ""), 300);
+    // Now most is of members.
+    world.input(Input::Load(20));
+    world.pass(seconds(1));
+    for (from, method, tag, percent) in [
+        (CORE, "INVITE", "", 80),
+        (CORE, "SUBSCRIBE", "", 40),
+        (CORE, "OPTIONS", "", 20),
+        (NET, "INVITE", "", 60),
+        (CORE, "INVITE", ";tag=z", 100),
+        (CORE, "BYE", ";tag=z", 100),
+    ] {
+        let through = took(&mut world, from, method, tag);
+        let wanted = 3 * percent;
+        assert!(
+            through.abs_diff(wanted) <= if percent == 100 { 0 } else { 30 },
+            "{method} {tag} of {from}: {through}"
+        );
+    }
+    world.input(Input::Load(0));
+    assert_eq!(took(&mut world, CORE, "INVITE", ""), 300);
 }
 
 /// However many strangers there are, members of T still call.

@@ -239,6 +239,7 @@ impl Decides for Toy {
                     _ => 0,
                 },
             },
+            Input::Load(_) => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
                 return self.answer(&flow, 0);
