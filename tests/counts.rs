@@ -360,6 +360,21 @@ const ROWS: &[Row] = &[
             "sipveil_refused_total{reason=\"unfit\"} 1",
         ],
     },
+    // a stranger that hides, where the law wants it known
+    Row {
+        limits: "[lawful_interception]\nanonymous_without_identity = \"reject\"\n",
+        before: NOTHING,
+        done: |world| {
+            let text = request("INVITE", "home1.example", NET, "");
+            let from = "From: <sip:anonymous@anonymous.invalid>;tag=7";
+            world.packet("net", NET, &text.replace("From: <sip:al@home1.example>;tag=7", from));
+        },
+        moves: &[
+            "sipveil_requests_total{method=\"INVITE\"} 1",
+            "sipveil_origin_total{class=\"untrusted\",reason=\"no-member-evidence\"} 1",
+            "sipveil_refused_total{reason=\"anonymous_433\"} 1",
+        ],
+    },
 ];
 
 //= SEC-010 type=test

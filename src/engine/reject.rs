@@ -99,10 +99,13 @@ pub enum Kind {
     Full,
     TooMuch,
     Busy,
+    Anonymous433,
+    Anonymous403,
+    Unidentified,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 28] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -128,6 +131,9 @@ impl Kind {
         Kind::Full,
         Kind::TooMuch,
         Kind::Busy,
+        Kind::Anonymous433,
+        Kind::Anonymous403,
+        Kind::Unidentified,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -157,6 +163,9 @@ impl Kind {
             Kind::Full => "full",
             Kind::TooMuch => "too_much",
             Kind::Busy => "busy",
+            Kind::Anonymous433 => "anonymous_433",
+            Kind::Anonymous403 => "anonymous_403",
+            Kind::Unidentified => "unidentified",
         }
     }
 }
@@ -189,6 +198,9 @@ impl From<&Reject> for Kind {
             Reject::Full => Kind::Full,
             Reject::TooMuch => Kind::TooMuch,
             Reject::Busy => Kind::Busy,
+            Reject::Unknown(Unknown::Anonymous { code: 433 }) => Kind::Anonymous433,
+            Reject::Unknown(Unknown::Anonymous { .. }) => Kind::Anonymous403,
+            Reject::Unknown(Unknown::Unidentified) => Kind::Unidentified,
         }
     }
 }
