@@ -1,6 +1,8 @@
 //! Strangers without an identity, and privacy that the network asks for.
 
-use crate::legs::{ALLY, CORE, NET, PAI, STRANGER, UE, deliver, forwarded, refused, request, tells_none_of, world_of};
+use crate::legs::{
+    ALLY, CORE, FROM, NET, PAI, STRANGER, UE, deliver, forwarded, refused, request, tells_none_of, world_of,
+};
 use crate::world::POLICY;
 
 const ANONYMOUS: &str = "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=7\r\n";
@@ -73,8 +75,10 @@ fn what_stands_already_is_left_to_its_end() {
         assert!(text.contains(";tag=b"), "{text}");
         deliver(&mut world, STRANGER, CORE, &text);
     }
+    let help = "[[route]]\nfrom = \"net\"\nemergency = true\nnext_hop = [\"sip:10.20.0.9:5060\"]\nvia = \"core\"\n";
+    let with_help = format!("{rejects}{help}");
     let answers = |text: &str| {
-        let mut world = world_of(&rejects, &[]);
+        let mut world = world_of(&with_help, &[]);
         let sent = world.packet(STRANGER.listener, STRANGER.address, text);
         let starts = sent.iter().map(|sent| sent.start().to_owned());
         starts.collect::<Vec<_>>().join(" | ")
@@ -84,7 +88,7 @@ fn what_stands_already_is_left_to_its_end() {
     let help = request(STRANGER, CORE, "INVITE", ANONYMOUS);
     let uri = help.split(' ').nth(1).unwrap().to_owned();
     let help = answers(&help.replacen(&uri, "urn:service:sos.fire", 1));
-    assert!(!help.contains("433") && !help.is_empty(), "{help}");
+    assert_eq!(help, "INVITE urn:service:sos.fire SIP/2.0 | SIP/2.0 100 Trying");
     forwarded(&rejects, STRANGER, CORE, "REGISTER", "");
 }
 
@@ -136,4 +140,36 @@ fn what_was_agreed_is_written_for_a_ue_and_done_for_everyone() {
     assert_eq!((rows("Privacy"), rows("P-Asserted-Identity")), (0, 1));
     let other = forwarded(&policy, CORE, NET, "INVITE", "P-Asserted-Identity: <tel:+15550002>\r\n");
     assert_eq!(other.rows("P-Asserted-Identity").len(), 1);
+}
+
+//= ROLE-005 type=test
+#[test]
+fn who_calls_for_help_is_shown_and_goes_where_help_is() {
+    let rows = format!("{PAI}Privacy: user;id;critical;foo\r\n");
+    let help = |from, to| {
+        let text = request(from, to, "INVITE", &rows);
+        let uri = text.split(' ').nth(1).unwrap().to_owned();
+        text.replacen(&uri, "urn:service:sos", 1)
+    };
+    for from in [CORE, UE, NET, STRANGER] {
+        let mut world = world_of(POLICY, &[from]);
+        let sent = world.packet(from.listener, from.address, &help(from, NET));
+        let starts: Vec<&str> = sent.iter().map(|sent| sent.start()).collect();
+        assert_eq!(starts, ["SIP/2.0 403 Forbidden"], "no route takes it");
+    }
+    let route = "[[route]]\nfrom = \"core\"\nemergency = true\nnext_hop = [\"sip:192.0.2.9:5060\"]\nvia = \"net\"\n";
+    let policy = POLICY.replace("to_untrusted = \"keep\"", "to_untrusted = \"remove\"") + route;
+    let sent = deliver(&mut world_of(&policy, &[]), CORE, NET, &help(CORE, NET));
+    assert_eq!(sent.start(), "INVITE urn:service:sos SIP/2.0");
+    assert_eq!(sent.row("Privacy"), Some("user;id;critical;foo"));
+    assert_eq!(sent.row("From"), Some(FROM));
+    assert_eq!(
+        format!("P-Asserted-Identity: {}\r\n", sent.row("P-Asserted-Identity").unwrap()),
+        PAI
+    );
+    let other = forwarded(&policy, CORE, NET, "INVITE", "Privacy: id\r\n");
+    assert!(
+        other.start().starts_with("INVITE sip:"),
+        "the route is for nothing else"
+    );
 }

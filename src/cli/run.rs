@@ -337,6 +337,7 @@ mod tests {
             method: vec![stated("REGISTER".to_owned())],
             domain: Vec::new(),
             next_hop: vec![stated("sip:10.20.0.5;lr".to_owned())],
+            emergency: stated(false),
             fork: stated(crate::policy::route::Fork::Failover),
             via: stated(ListenerId(1)),
         });

@@ -227,6 +227,7 @@ impl Page<'_> {
             from,
             method,
             domain,
+            emergency,
             next_hop,
             fork,
             via,
@@ -245,6 +246,7 @@ impl Page<'_> {
         for domain in domain {
             self.value("domain", &text(domain));
         }
+        self.value("emergency", &plain(emergency));
         for next_hop in next_hop {
             self.value("next_hop", &text(next_hop));
         }

@@ -20,7 +20,7 @@ use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
-use crate::sip::uri::Uri;
+use crate::sip::uri::{Uri, is_emergency};
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::restore;
 use crate::transaction::ClientBranch;
@@ -116,7 +116,10 @@ impl Engine {
             on_behalf::write(&policy, draft);
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
-        let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
+        let wanted = match is_emergency(draft.request_uri()) {
+            true => Wanted::nothing(),
+            false => Wanted::read(&policy, draft, origin.peer(), sender)?,
+        };
         self.counts.anomalies(wanted.anomalies);
         lawful::check(
             &policy,

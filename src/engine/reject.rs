@@ -233,6 +233,8 @@ impl Reject {
             Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
             Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
             Reject::NoTarget(NoTarget::Ourselves) => return ourselves(),
+            //= ROLE-005
+            Reject::NoTarget(NoTarget::NoHelp) => (403, "Forbidden", Rule::ROLE_005),
             Reject::NoTarget(NoTarget::NobodyHere) => (403, "Forbidden", Rule::PROXY_030),
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
             Reject::NoTarget(NoTarget::NoSecureWay) => (480, "Temporarily Unavailable", Rule::PROXY_017),

@@ -1,6 +1,6 @@
 //! What is refused first when it gets full.
 
-use crate::sip::uri::Uri;
+use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Method, Name};
 use crate::topology::restore;
 
@@ -32,17 +32,16 @@ impl Weight {
         !matches!(self, Weight::InDialog | Weight::Refresh)
     }
 
-    /// How many times as likely as a call of a member of T it is refused when a worker is behind. 0: never.
+    /// How many times as likely as a call it is refused when a worker is behind. 0: never.
     //= SEC-009
-    pub fn burden(self, is_outside: bool) -> u32 {
-        let of_kind = match self {
-            Weight::Emergency | Weight::InDialog => return 0,
+    pub fn burden(self) -> u32 {
+        match self {
+            Weight::Emergency | Weight::InDialog => 0,
             Weight::New(Method::Options) => 4,
             Weight::New(Method::Subscribe) => 3,
             Weight::New(Method::Register) => 2,
             Weight::Refresh | Weight::New(_) => 1,
-        };
-        of_kind * if is_outside { 2 } else { 1 }
+        }
     }
 
     /// Transactions up to which it is taken, of `max`.
@@ -68,9 +67,10 @@ impl Weight {
     }
 }
 
-/// A worker that is behind with its work: of a hundred new requests, how many are refused.
+/// A worker that is behind with its work: of a hundred new requests from outside T, how many are refused.
 ///
-/// Members of T are refused only where most of what comes is theirs: to refuse them does not help against strangers.
+/// Members of T are told, if most of what comes is theirs and they ask (RFC 7339), and else wait: a neighbour that sends as
+/// fast as it is answered is no reason to fail its calls. They are refused only for want of room.
 #[derive(Default)]
 pub struct Pressure {
     percent: u8,
@@ -100,25 +100,16 @@ impl Pressure {
         *count = count.saturating_add(1);
     }
 
-    /// Of a hundred like this, how many are refused.
+    /// Of a hundred like this from outside T, how many are refused.
     //= SEC-009
-    pub fn percent(&self, weight: Weight, is_outside: bool) -> u32 {
-        match is_outside || self.of_inside {
-            true => u32::from(self.percent) * weight.burden(is_outside),
-            false => 0,
-        }
+    pub fn percent(&self, weight: Weight) -> u32 {
+        u32::from(self.percent) * weight.burden()
     }
 
-    /// Of a hundred new calls of members of T, how many are refused.
+    /// Of a hundred new calls of members of T, how many they should keep back.
     pub fn of_members(&self) -> u8 {
         if self.of_inside { self.percent } else { 0 }
     }
-}
-
-fn is_emergency(request_uri: &[u8]) -> bool {
-    let scheme = request_uri.get(..4);
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"urn:"))
-        && Uri::parse(request_uri).is_ok_and(|uri| uri.is_emergency())
 }
 
 /// Whether a request brings something with the shape of a token of ours, as every request within a dialog through here does.
@@ -190,8 +181,7 @@ mod tests {
         assert_eq!(weights.map(|weight| weight.room(160)), [140, 150, 160, 170]);
         assert_eq!(weights.map(|weight| weight.room_outside(160)), [100, 150, 160, 170]);
         assert_eq!(Weight::Emergency.room(1), 2);
-        assert_eq!(weights.map(|weight| weight.burden(true)), [4, 2, 0, 0]);
-        assert_eq!(weights.map(|weight| weight.burden(false)), [2, 1, 0, 0]);
+        assert_eq!(weights.map(Weight::burden), [2, 1, 0, 0]);
         for (uri, is) in [
             ("urn:service:sos", true),
             ("URN:Service:SOS.police", true),

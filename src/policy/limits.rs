@@ -75,7 +75,7 @@ impl Default for Limits {
             challenges_max: 32,
             transactions_max: 1_000_000,
             transactions_per_source_max: 20_000,
-            requests_per_second_max: 500,
+            requests_per_second_max: 1_000,
             refusals_per_second_max: 20,
             options_per_second_max: 100,
             pending_max: 10_000,

@@ -4,7 +4,7 @@ use super::wanted::{PrivacySet, Wanted};
 use crate::policy::Policy;
 use crate::policy::lawful::Admission;
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::Uri;
+use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Method, Name};
 use crate::trust::Standing;
 
@@ -40,7 +40,7 @@ pub fn check(policy: &Policy, standing: Standing, draft: &Draft, to_tag: bool, w
         None | Some(Method::Ack | Method::Cancel | Method::Register)
     );
     let vouched_for = standing != Standing::Untrusted || draft.has(Name::PAssertedIdentity);
-    if to_tag || exempt || vouched_for || calls_for_help(draft) {
+    if to_tag || exempt || vouched_for || is_emergency(draft.request_uri()) {
         return Ok(());
     }
     if hidden && is_anonymous(draft, wanted) {
@@ -52,10 +52,6 @@ pub fn check(policy: &Policy, standing: Standing, draft: &Draft, to_tag: bool, w
         true => Err(Unknown::Unidentified),
         false => Ok(()),
     }
-}
-
-fn calls_for_help(draft: &Draft) -> bool {
-    Uri::parse(draft.request_uri()).is_ok_and(|uri| uri.is_emergency())
 }
 
 /// Whether a request hides who sends it: by its From, or by asking for it.

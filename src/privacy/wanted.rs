@@ -143,6 +143,18 @@ pub enum Unreadable {
 }
 
 impl Wanted {
+    /// Nothing is to be hidden, whatever was said: who calls for help is to be found.
+    //= ROLE-005
+    pub fn nothing() -> Wanted {
+        Wanted {
+            set: PrivacySet::NONE,
+            said: PrivacySet::NONE,
+            unprovidable: SmallVec::new(),
+            leave_header: true,
+            anomalies: Anomalies::default(),
+        }
+    }
+
     /// Reads the wish of the originator of `draft`.
     ///
     /// `peer`: whose aliases apply. `remembered`: what this party gave when it entered the dialog; empty outside one.

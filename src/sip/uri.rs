@@ -313,6 +313,14 @@ impl fmt::Debug for UriParams<'_> {
     }
 }
 
+/// Whether the text calls for help: `urn:service:sos` or what is below it.
+//= ROLE-005
+pub fn is_emergency(text: &[u8]) -> bool {
+    let scheme = text.get(..4);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"urn:"))
+        && Uri::parse(text).is_ok_and(|uri| uri.is_emergency())
+}
+
 /// Whether the text is no URI of any scheme.
 pub fn is_malformed(text: &[u8]) -> bool {
     Uri::parse(text).is_err()
