@@ -15,6 +15,7 @@ mod calls;
 mod capture;
 mod cases;
 mod cli;
+mod compiler;
 mod counts;
 mod dialogs;
 mod end_to_end;

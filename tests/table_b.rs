@@ -329,3 +329,67 @@ fn a_stranger_gets_no_parameter_of_the_domain() {
         );
     }
 }
+
+/// What became of a field, the weaker first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Kept,
+    Anonymous,
+    Removed,
+}
+
+/// Every set of values does to every field what the strongest of its values does alone.
+//= PRIV-036 type=test
+#[test]
+fn values_together_do_what_the_strongest_does_alone() {
+    const VALUES: [&str; 5] = ["id", "user", "header", "session", "history"];
+    let fields = [
+        ("From", FROM),
+        ("Contact", "<sip:al-secret@10.99.0.7>"),
+        ("P-Asserted-Identity", "\"Al Secret\" <sip:+15550001@home1.example>"),
+        ("Remote-Party-ID", "<sip:al@x>"),
+        ("Diversion", "<sip:bob@x>;privacy=full"),
+        ("Referred-By", "<sip:al-secret@x>"),
+        ("Reply-To", "<sip:al-secret@x>"),
+        ("Call-Info", "<http://www.example.com/al/>;purpose=card"),
+        ("User-Agent", "al's telephone"),
+        ("Organization", "home"),
+        ("Subject", "a word"),
+        ("In-Reply-To", "call-0"),
+        ("Geolocation", "<cid:x>"),
+        ("Geolocation-Routing", "yes"),
+        ("Identity", "x"),
+        ("Identity-Info", "<http://x>"),
+        ("Session-ID", "ab"),
+    ];
+    let policy = policy_with_privacy(
+        "values = [\"none\", \"id\", \"critical\", \"user\", \"header\", \"history\"]\nremote_party_id = \"pass\"\n\
+         strip_session_id_on_user = true",
+    );
+    let fates = |privacy: &[&str]| {
+        let mut rows = format!("Privacy: {}\r\n", privacy.join(";"));
+        for (name, value) in fields {
+            rows += &format!("{name}: {value}\r\n");
+        }
+        let sent = forwarded(&policy, CORE, UE, "REFER", &rows);
+        fields.map(|(name, value)| match sent.row(name) {
+            None => Fate::Removed,
+            Some(now) if now == value => Fate::Kept,
+            Some(_) => Fate::Anonymous,
+        })
+    };
+    let alone = VALUES.map(|value| fates(&[value]));
+    for chosen in 1u32..1 << VALUES.len() {
+        let is_chosen = |at: &usize| chosen >> at & 1 == 1;
+        let values: Vec<&str> = (0..VALUES.len()).filter(is_chosen).map(|at| VALUES[at]).collect();
+        let together = fates(&values);
+        for (field, (name, _)) in fields.iter().enumerate() {
+            let strongest = (0..VALUES.len()).filter(is_chosen).map(|at| alone[at][field]).max();
+            assert_eq!(Some(together[field]), strongest, "{name} under {values:?}");
+        }
+    }
+    // Each of the three came about.
+    for fate in [Fate::Kept, Fate::Anonymous, Fate::Removed] {
+        assert!(alone.as_flattened().contains(&fate), "{fate:?}");
+    }
+}

@@ -508,6 +508,7 @@ fn is_challenge(status: u16) -> bool {
 /// A local failure among the answers: as the answer it would become. A request that is no INVITE and was not answered in
 /// time gets none.
 //= TXN-008
+//= PRIV-066
 fn rank(failure: &Failure, method: Method) -> Rank {
     match failure {
         Failure::Nothing => Rank::NONE,
