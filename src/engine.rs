@@ -240,6 +240,8 @@ impl Engine {
         counts
     }
 
+    //= TRUST-032
+    //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);

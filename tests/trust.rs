@@ -138,6 +138,53 @@ fn a_peer_may_be_in_the_domain_one_way_only() {
     assert!(believed(&both, "net", ALLY) && shown(&both, "ally.example"));
 }
 
+//= PAI-012 type=test
+#[test]
+fn an_address_of_ours_makes_no_application_server_a_member() {
+    for inside in ["10.20.0.50:5060", "192.0.2.63:5060", "192.0.2.128:5060"] {
+        assert!(!believed(POLICY, "net", inside), "{inside}");
+    }
+    let listed = POLICY.replacen(
+        "[[route]]",
+        "[[peer]]\nname = \"as\"\nprefixes = [\"10.20.0.50/32\"]\nsecured_by = \"physical\"\n[[route]]",
+        1,
+    );
+    assert!(believed(&listed, "net", "10.20.0.50:5060"));
+}
+
+//= TRUST-042 type=test
+#[test]
+fn a_stranger_reaches_no_ue_by_naming_us() {
+    let ue = "10.30.0.9:5060";
+    let mut world = World::new(POLICY);
+    let register =
+        message(ue, "home1.example", "Contact: <sip:ue@10.30.0.9>;expires=600\r\n").replace("MESSAGE", "REGISTER");
+    let path = world.packet("access", ue, &register)[0].row("Path").unwrap().to_owned();
+    let ok = format!(
+        "Contact: <sip:ue@10.30.0.9>;expires=600\r\nP-Associated-URI: <sip:ue@home1.example>\r\nPath: {path}\r\n"
+    );
+    let mut world = World::new(POLICY);
+    let sent = world.packet("access", ue, &register);
+    world.packet(
+        "core",
+        "10.20.0.9:5060",
+        &crate::world::respond(&sent[0], "200 OK", "s", &ok),
+    );
+    let route = format!("Route: {path}\r\n");
+    let token = path.trim_start_matches('<').split(['>', ';']).next().unwrap();
+    let by_path = |from: &str| message(from, "ue.example", &route);
+    let by_token = |from: &str| message(from, "x", "").replacen("sip:bob@x", token, 1);
+    let by_contact = |from: &str| message(from, "x", "").replacen("sip:bob@x", "sip:ue@10.30.0.9", 1);
+    for text in [by_path(STRANGER), by_token(STRANGER), by_contact(STRANGER)] {
+        let sent = world.packet("net", STRANGER, &text);
+        let starts: Vec<&str> = sent.iter().map(Sent::start).collect();
+        assert_eq!(starts, ["SIP/2.0 403 Forbidden"], "{text}");
+    }
+    let core = "10.20.0.9:5060";
+    let sent = world.packet("core", core, &by_path(core));
+    assert_eq!(sent[0].to.to_string(), ue, "{sent:#?}");
+}
+
 //= TRUST-011 type=test
 //= TRUST-030 type=test
 #[test]

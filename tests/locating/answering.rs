@@ -28,6 +28,7 @@ fn forwarded(world: &mut World, method: &str, via: &str) -> Sent {
 
 //= LOC-006 type=test
 //= TRUST-030 type=test
+//= TRAP-19 type=test
 #[test]
 fn when_its_connection_is_gone_a_response_goes_by_a_new_one_to_the_port_of_the_via() {
     for (via, port) in [("192.0.2.200:5071", 5071), ("eve.example", 5060)] {
