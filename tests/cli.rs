@@ -90,7 +90,7 @@ fn a_port_in_use_is_named() {
 fn help_names_every_command() {
     let help = sipveil(&["--help"]);
     ends_with(&help, 0);
-    for command in ["run", "check", "explain", "completions", "man", "--config"] {
+    for command in ["run", "check", "spec", "explain", "completions", "man", "--config"] {
         assert!(out(&help).contains(command), "{command} is not in\n{}", out(&help));
     }
     ends_with(&sipveil(&["explian"]), 2);
@@ -111,6 +111,38 @@ fn the_manual_and_the_completions_name_every_command() {
         assert!(out(&completions).contains("explain"), "{shell}");
     }
     ends_with(&sipveil(&["completions", "tcsh"]), 2);
+}
+
+/// The words for the whole policy of an interconnect stand in `fixtures/policies/good/interconnect.spec.md`.
+//= TRUST-009 type=test
+#[test]
+fn spec_states_the_eight_items_in_order() {
+    let folder = root().join("fixtures/policies/good");
+    for name in ["interconnect", "p-cscf"] {
+        let said = sipveil(&[
+            "--config",
+            folder.join(format!("{name}.toml")).to_str().unwrap(),
+            "spec",
+        ]);
+        ends_with(&said, 0);
+        let file = folder.join(format!("{name}.spec.md"));
+        if std::env::var_os("SIPVEIL_BLESS").is_some() {
+            std::fs::write(&file, out(&said)).unwrap();
+        }
+        assert_eq!(out(&said), std::fs::read_to_string(&file).unwrap_or_default(), "{name}");
+        let items: Vec<&str> = out(&said).lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(items.len(), 8);
+        assert!(
+            items
+                .iter()
+                .enumerate()
+                .all(|(at, item)| item.starts_with(&format!("## {}. ", at + 1)))
+        );
+    }
+    ends_with(
+        &sipveil(&["--config", "fixtures/policies/bad/privacy-values.toml", "spec"]),
+        2,
+    );
 }
 
 //= PRIV-031 type=test

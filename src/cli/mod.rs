@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 pub mod replay;
 pub mod run;
+mod spec;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -40,13 +41,15 @@ struct Arguments {
     command: Option<Command>,
 }
 
-// One variant a command, in the order of the manual: run, check, explain, replay, completions, man.
+// One variant a command, in the order of the manual: run, check, spec, explain, replay, completions, man.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy; what happens without a command, too.
     Run,
     /// Read the policy and point at every mistake; opens nothing, resolves nothing.
     Check(check::Arguments),
+    /// Write the SPEC(T) of the policy, all eight items, as Markdown.
+    Spec,
     /// What the policy would do to a recorded trace, and what the trace shows already.
     Replay(replay::Arguments),
     /// Tell what would happen to one message, header by header, and why.
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
     match command {
         None | Some(Command::Run) => run::main(&config),
         Some(Command::Check(arguments)) => check::check(&config, &arguments).into(),
+        Some(Command::Spec) => spec::spec(&config).into(),
         Some(Command::Replay(arguments)) => replay::replay(&config, &arguments).into(),
         Some(Command::Explain(arguments)) => explain::explain(&config, &arguments).into(),
         Some(Command::Completions(arguments)) => completions::completions(&arguments).into(),
