@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::message::{Index, Line, Lines, Message, Span, StartLine};
-use super::scan::{LineEnds, find, uri_end};
+use super::scan::{find, line_end, uri_end};
 use super::{Method, Name};
 
 /// Ceilings of what is read, bytes and rows.
@@ -75,7 +75,6 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
     let mut reader = Reader {
         bytes: &bytes,
         at: begin,
-        ends: LineEnds::new(&bytes, begin),
         bare_feed: false,
     };
     let start = match reader.start_line(limits) {
@@ -163,7 +162,6 @@ fn decimal(text: &[u8]) -> Option<u64> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    ends: LineEnds<'a>,
     /// A line ended in a bare LF.
     bare_feed: bool,
 }
@@ -173,11 +171,11 @@ impl Reader<'_> {
     /// line end, or some reader takes it for one.
     #[inline]
     fn line_end(&mut self, from: usize) -> Result<(usize, usize), ParseError> {
-        let text_end = self.ends.next(from).ok_or(ParseError::NoBlankLine)?;
+        let text_end = line_end(self.bytes, from);
         match self.bytes[text_end..] {
             [b'\r', b'\n', ..] => Ok((text_end, text_end + 2)),
             [b'\r', _, ..] => Err(ParseError::BareCarriageReturn),
-            [b'\r'] => Err(ParseError::NoBlankLine),
+            [b'\r'] | [] => Err(ParseError::NoBlankLine),
             _ => {
                 self.bare_feed = true;
                 Ok((text_end, text_end + 1))
@@ -304,40 +302,67 @@ impl Reader<'_> {
                 index.blank = from as u32;
                 break Ok(());
             }
-            let line = match self.row() {
-                Ok(line) => line,
+            let name = match self.row(&mut index.lines) {
+                Ok(name) => name,
                 Err(error) => break Err(error),
             };
-            if index.lines.len() >= limits.header_rows_max {
+            if index.lines.len() > limits.header_rows_max {
+                index.lines.pop();
                 break Err(ParseError::HeaderBlockTooLarge);
             }
-            if long && let Err(error) = check_length(&line, limits) {
+            if long && let Err(error) = check_length(&index.lines, limits) {
+                index.lines.pop();
                 break Err(error);
             }
-            let bit = line.name.bit();
-            if index.names & bit != 0 {
-                index.repeated |= bit;
-            }
+            let bit = name.bit();
+            index.repeated |= index.names & bit;
             index.names |= bit;
-            index.lines.push(line);
         };
         index.body = self.at as u32;
         index.bare_feed = self.bare_feed;
         (index, outcome)
     }
 
-    /// Reads one row with its folds.
+    /// Reads one row with its folds, behind the rows before it.
     #[inline]
-    fn row(&mut self) -> Result<Line, ParseError> {
+    fn row(&mut self, lines: &mut Lines) -> Result<Name, ParseError> {
         let (bytes, from) = (self.bytes, self.at);
         let (name, name_bytes, colon) = row_name(&bytes[from..])?;
+        let behind_colon = from + colon + 1;
+        let text_end = line_end(bytes, behind_colon);
+        // As nearly every sender writes it: one blank in front of the value, none behind it, one line.
+        let (value, end) = match bytes[text_end..] {
+            [b'\r', b'\n', next, ..]
+                if !matches!(next, b' ' | b'\t')
+                    && text_end > behind_colon + 1
+                    && bytes[behind_colon] == b' '
+                    && bytes[behind_colon + 1] > b' '
+                    && bytes[text_end - 1] > b' ' =>
+            {
+                (Span::new(behind_colon + 1, text_end), text_end + 2)
+            }
+            _ => self.folded(behind_colon)?,
+        };
+        self.at = end;
+        lines.push(Line {
+            name,
+            made: false,
+            name_bytes: name_bytes as u16,
+            start: from as u32,
+            value,
+            end: end as u32,
+        });
+        Ok(name)
+    }
+
+    /// The value of a row behind its colon, without the white space around it, folds too; and where the row ends.
+    #[cold]
+    fn folded(&mut self, from: usize) -> Result<(Span, usize), ParseError> {
         let (mut value_end, mut end) = self.line_end(from)?;
-        while let Some(b' ' | b'\t') = bytes.get(end) {
+        while let Some(b' ' | b'\t') = self.bytes.get(end) {
             (value_end, end) = self.line_end(end)?;
         }
-        self.at = end;
-        // White space around the value: folds too.
-        let mut value = bytes.get(from + colon + 1..value_end).unwrap_or_default();
+        let mut value = self.bytes.get(from..value_end).unwrap_or_default();
         while let [byte, rest @ ..] = value
             && is_blank(*byte)
         {
@@ -349,18 +374,13 @@ impl Reader<'_> {
         {
             value = rest;
         }
-        Ok(Line {
-            name,
-            made: false,
-            name_bytes: name_bytes as u16,
-            start: from as u32,
-            value: Span::new(start, start + value.len()),
-            end: end as u32,
-        })
+        Ok((Span::new(start, start + value.len()), end))
     }
 }
 
-fn check_length(line: &Line, limits: &ParseLimits) -> Result<(), ParseError> {
+/// Whether the last row is within the limits, and all of them together.
+fn check_length(lines: &Lines, limits: &ParseLimits) -> Result<(), ParseError> {
+    let Some(line) = lines.last() else { return Ok(()) };
     let (start, end) = (line.start as usize, line.end as usize);
     let value_start = line.value.start as usize;
     if end - start > limits.header_bytes_max || value_start - start > usize::from(u16::MAX) {

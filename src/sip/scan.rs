@@ -63,58 +63,15 @@ pub fn has_blank(text: &[u8]) -> bool {
     end_of(text, 0, up_to_blank, |byte| byte > b' ') < text.len()
 }
 
-/// The carriage returns and line feeds of a text, in order.
-pub struct LineEnds<'a> {
-    text: &'a [u8],
-    /// What was looked at ends here.
-    seen: usize,
-    /// Those among the last bytes looked at that were not given yet: the last byte is the highest bit.
-    left: u32,
-}
-
-impl<'a> LineEnds<'a> {
-    /// Those at or after `at`.
-    #[inline]
-    pub fn new(text: &'a [u8], at: usize) -> LineEnds<'a> {
-        LineEnds {
-            text,
-            seen: at,
-            left: 0,
-        }
-    }
-
-    /// The next one at or after `at`, which never goes back. `None`: there is no more, however often it is asked.
-    #[inline]
-    pub fn next(&mut self, at: usize) -> Option<usize> {
-        loop {
-            while self.left == 0 {
-                if self.seen >= self.text.len() {
-                    return None;
-                }
-                self.look_on();
-            }
-            let place = self.seen - LANES + self.left.trailing_zeros() as usize;
-            self.left &= self.left - 1;
-            if place >= at {
-                return Some(place);
-            }
-        }
-    }
-
-    #[inline]
-    fn look_on(&mut self) {
-        let rest = &self.text[self.seen..];
-        let lanes = match rest.first_chunk::<LANES>() {
-            Some(chunk) => u8x16::new(*chunk),
-            None => {
-                let mut chunk = [0; LANES];
-                chunk[..rest.len()].copy_from_slice(rest);
-                u8x16::new(chunk)
-            }
-        };
-        self.left = (equal(lanes, b'\n') | equal(lanes, b'\r')).to_bitmask();
-        self.seen += LANES;
-    }
+/// The first place at or after `at` of a carriage return or a line feed.
+#[inline]
+pub fn line_end(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b'\n') | equal(lanes, b'\r'),
+        |byte| !matches!(byte, b'\n' | b'\r'),
+    )
 }
 
 /// The first place at or after `at` where the class ends, told for sixteen bytes by what is set of `ends`, for one by `class`.
@@ -188,6 +145,7 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
+            prop_assert_eq!(line_end(&text, at), end(&text, at, |byte| !b"\r\n".contains(&byte)));
             prop_assert_eq!(has_blank(&text), text.iter().any(|byte| *byte <= b' '));
         }
 
@@ -201,22 +159,7 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, 0), end(&text, 0, is_host_byte));
             prop_assert_eq!(param_value_end(&text, 0), end(&text, 0, is_param_value_byte));
             prop_assert_eq!(separator(&text, 0), end(&text, 0, |byte| !b",\"<".contains(&byte)));
-        }
-
-        #[test]
-        fn every_line_end_is_told_but_those_passed_over(
-            text in proptest::collection::vec(prop_oneof![12 => Just(b'x'), 2 => Just(b'\r'), 2 => Just(b'\n')], 0..120),
-            from in 0usize..40,
-            step in 1usize..4,
-        ) {
-            let mut ends = LineEnds::new(&text, from);
-            let mut at = from;
-            while let Some(place) = (at..text.len()).find(|place| b"\r\n".contains(&text[*place])) {
-                prop_assert_eq!(ends.next(at), Some(place));
-                at = place + step;
-            }
-            prop_assert_eq!(ends.next(at), None);
-            prop_assert_eq!(ends.next(at), None);
+            prop_assert_eq!(line_end(&text, 0), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
         }
     }
 }
