@@ -24,14 +24,10 @@ use tokio::{
 
 use clock::{Alarm, Clock};
 
-use super::{
-    Orders, Stop, TASK_EVENTS_MAX, all_quiet,
-    counters::Counters,
-    decides::{Asked, Decides},
-};
+use super::{Orders, Stop, TASK_EVENTS_MAX, all_quiet, counters::Counters, decides::Decides};
 use crate::{
     dns::Dns,
-    engine::{Bound, Input, LocateId, Now, SendId, rate::Rate},
+    engine::{Bound, Input, LocateId, Now, Output, SendId, rate::Rate},
     locate::Answer,
     net::{
         Cleared,
@@ -345,11 +341,11 @@ impl<D: Decides> Worker<D> {
     /// One input, then every output it caused.
     fn feed(&mut self, now: Now, input: Input) {
         self.engine.handle(now, input);
-        while let Some(asked) = self.engine.poll_output() {
-            match asked {
-                Asked::Send { id, message } => self.send(id, message),
-                Asked::Locate { id, question } => self.locate(id, &question),
-                Asked::Learned { flow, learned } => self.share(flow, &learned),
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Send { id, message } => self.send(id, message),
+                Output::Locate { id, question } => self.locate(id, &question),
+                Output::Learned { flow, learned } => self.share(flow, &learned),
             }
         }
     }

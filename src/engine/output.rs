@@ -2,11 +2,11 @@
 
 use crate::{locate::Question, pcscf::Learned, privacy::Outgoing, trust::Flow};
 
-/// One thing for the shell to do, in order.
+/// One thing for the shell to do, in order. `M` is what it puts on the wire.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<M = Outgoing> {
     /// Put these bytes on the wire. Failures come back as [`super::Input::SendFailed`] with the id.
-    Send { id: SendId, message: Outgoing },
+    Send { id: SendId, message: M },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
     /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.

@@ -25,7 +25,8 @@ use crate::engine::{Bound, SendId};
 /// Datagrams a system call.
 pub(crate) const BATCH: usize = 64;
 
-/// Datagrams a system call while there are few: each slot of a call costs, filled or not.
+/// Datagrams a system call while there are fewer: each slot of a call costs, filled or not.
+const SOME: usize = 16;
 const FEW: usize = 4;
 
 /// Datagrams waiting for room in one socket; beyond: the oldest is dropped.
@@ -104,8 +105,8 @@ pub(crate) struct Socket<M> {
     udp: UdpSocket,
     headers: Headers,
     queue: VecDeque<(SendId, M)>,
-    /// More arrived at once than a small call takes.
-    busy: bool,
+    /// How many datagrams the next call asks for: [`FEW`], [`SOME`] or a [`BATCH`].
+    asks_for: usize,
     /// Where the last datagrams went that somebody may hear a failure of, newest last.
     gone: VecDeque<(SendId, SocketAddr)>,
     /// The kernel said it has no room; it will tell when it has.
@@ -120,7 +121,7 @@ impl<M: Cleared> Socket<M> {
             udp: UdpSocket::from_std(socket)?,
             headers: Headers::preallocate(BATCH, None),
             queue: VecDeque::with_capacity(BATCH),
-            busy: false,
+            asks_for: FEW,
             gone: VecDeque::new(),
             full: false,
         })
@@ -142,13 +143,18 @@ impl<M: Cleared> Socket<M> {
                 return Poll::Pending;
             }
             let headers = &mut self.headers;
-            let asked = if self.busy { BATCH } else { FEW };
+            let asked = self.asks_for;
             let result = self.udp.try_io(Interest::READABLE, || {
                 let received = match asked {
-                    BATCH => receive::<BATCH>(&self.udp, headers, index, landing, datagrams),
-                    _ => receive::<FEW>(&self.udp, headers, index, landing, datagrams),
+                    FEW => receive::<FEW>(&self.udp, headers, index, landing, datagrams),
+                    SOME => receive::<SOME>(&self.udp, headers, index, landing, datagrams),
+                    _ => receive::<BATCH>(&self.udp, headers, index, landing, datagrams),
                 };
-                self.busy = matches!(received, Ok(received) if received >= FEW);
+                self.asks_for = match received {
+                    Ok(received) if received >= SOME => BATCH,
+                    Ok(received) if received >= FEW => SOME,
+                    _ => FEW,
+                };
                 match received {
                     Ok(received) if received == asked => Ok(()),
                     Err(Errno::EINTR) => Ok(()),
@@ -207,6 +213,7 @@ impl<M: Cleared> Socket<M> {
             let sent = self.udp.try_io(Interest::WRITABLE, || {
                 Ok(match self.queue.len() {
                     ..=FEW => send::<M, FEW>(&self.udp, sender, &self.queue)?,
+                    ..=SOME => send::<M, SOME>(&self.udp, sender, &self.queue)?,
                     _ => send::<M, BATCH>(&self.udp, sender, &self.queue)?,
                 })
             });
