@@ -296,8 +296,8 @@ impl Engine {
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
                 if let Some(server) = self.transactions.server(id) {
-                    server.work = Some(Box::new(work));
-                    server.kept = kept.map(Box::new);
+                    server.work = Some(work);
+                    server.kept = kept;
                     server.responder = responder;
                 }
                 self.go_on(now, id, &mut notes);

@@ -14,13 +14,12 @@ use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id,
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
+use crate::policy::Policy;
 use crate::policy::route::Fork;
-use crate::policy::{Policy, Stated};
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::Uri;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
@@ -255,7 +254,7 @@ impl Engine {
             || bytes <= policy.limits.datagram_request_bytes_max as usize
             || work.branches.lines.get(line).and_then(|line| line.large) == Some(datagram)
             || matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served)
-            || insists_on_udp(policy, work.chosen_by)
+            || work.insists_on_udp
         {
             return None;
         }
@@ -283,8 +282,7 @@ impl Engine {
     ) -> Result<(Outgoing, crate::topology::Concealed), Reject> {
         let destination = *hop.destination();
         let own = self.own_towards(&destination).ok_or(Reject::Unreachable)?;
-        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
-        branch.write(&mut text);
+        let text = branch.text();
         let arrived = origin.flow();
         let dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
@@ -447,8 +445,7 @@ impl Engine {
             nonce: self.random.next_u64(),
             loop_part: self.random.next_u64(),
         };
-        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
-        branch.write(&mut text);
+        let text = branch.text();
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
         let Some(own) = self.own_towards(&destination) else {
@@ -581,18 +578,6 @@ enum Attempt {
     TooLarge {
         over_tcp: Destination,
     },
-}
-
-fn insists_on_udp(policy: &Policy, chosen_by: ChosenBy) -> bool {
-    let ChosenBy::Policy(place) = chosen_by else {
-        return false;
-    };
-    let says_udp = |hop: &Stated<String>| {
-        let uri = Uri::parse(hop.value.as_bytes()).ok();
-        uri.and_then(|uri| uri.transport().map(|name| name.eq_ignore_ascii_case(b"udp"))) == Some(true)
-    };
-    let route = policy.routes.get(place);
-    route.is_some_and(|route| route.next_hop.iter().any(says_udp))
 }
 
 /// Whom a request is for, as far as the answer of a served UE depends on it.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::branches::Branches;
 use super::reject::Reject;
 use super::transactions::{Kept, Work};
@@ -57,7 +55,7 @@ impl Engine {
         origin: &Origin,
         mut draft: Draft,
         essentials: Essentials,
-    ) -> Result<(Work, Option<Kept>, PrivacySet), Box<Refused>> {
+    ) -> Result<(Box<Work>, Option<Box<Kept>>, PrivacySet), Box<Refused>> {
         let mut kept = Kept::default();
         match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
             Ok(Plan {
@@ -75,18 +73,19 @@ impl Engine {
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
-                let work = Work {
+                let work = Box::new(Work {
                     asked,
                     draft,
                     essentials,
                     wanted,
                     dialog,
                     chosen_by: targets.by,
+                    insists_on_udp: targets.insists_on_udp,
                     loop_part,
                     branches,
                     cancelled: None,
-                };
-                Ok((work, has_kept.then_some(kept), responder))
+                });
+                Ok((work, has_kept.then(|| Box::new(kept)), responder))
             }
             Err(reject) => Err(Box::new((draft, kept.to, reject))),
         }
@@ -127,6 +126,7 @@ impl Engine {
                 list: vec![Target::of_flow(&flow)],
                 by: ChosenBy::Message,
                 fork: Fork::Failover,
+                insists_on_udp: false,
             },
             None => targets(&policy, &self.own, draft, arrival)?,
         };
@@ -150,7 +150,7 @@ impl Engine {
         use std::hash::Hasher;
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
         // In one piece: each write has its price. The lengths keep apart what stands side by side.
-        let mut text: SmallVec<[u8; 256]> = SmallVec::new();
+        let mut text = Vec::with_capacity(512);
         let cseq_and_standing = u64::from(essentials.cseq) << 8 | origin.standing() as u64;
         text.extend_from_slice(&cseq_and_standing.to_le_bytes());
         let parts = [draft.request_uri(), essentials.call_id(), essentials.from_tag()];
@@ -266,12 +266,12 @@ impl Engine {
         };
         let route_back = draft.request_uri().to_vec();
         draft.set_request_uri(target.uri_bytes());
-        if last.start == 0 {
+        if last.start() == 0 {
             draft.remove_row(row);
         } else {
             draft.set(
                 row,
-                &[value[..last.start]
+                &[value[..last.start()]
                     .trim_ascii_end()
                     .strip_suffix(b",")
                     .unwrap_or_default()],

@@ -50,7 +50,7 @@ const TRANSPORTS: [Transport; 5] = [
 //= PCSCF-001
 //= SEC-004
 pub fn seal(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
-    keys.seal(Purpose::Flow, b"", nonce, &encode(flow, keys.instance()))
+    keys.seal(Purpose::Flow, &[b""], nonce, &encode(flow, keys.instance()))
 }
 
 /// Opens a token that `seal` made with any held key generation. Who presents it is not known by it: see
@@ -58,7 +58,7 @@ pub fn seal(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
 //= PCSCF-022
 //= SEC-004
 pub fn open(keys: &Keys, token: &[u8]) -> Result<SealedFlow, NotOurs> {
-    decode(&keys.open(Purpose::Flow, b"", token)?).ok_or(NotOurs)
+    decode(&keys.open(Purpose::Flow, &[b""], token)?).ok_or(NotOurs)
 }
 
 /// As [`seal`], good for one dialog only, as the flow of one of its parties. It is no Path, and a Path is none of these.
@@ -66,7 +66,7 @@ pub fn open(keys: &Keys, token: &[u8]) -> Result<SealedFlow, NotOurs> {
 pub fn seal_in_dialog(keys: &Keys, flow: &Flow, call_id: &[u8], owner: u8, nonce: [u8; 12]) -> Option<Vec<u8>> {
     keys.seal(
         Purpose::Flow,
-        &in_dialog(call_id, owner),
+        &[&in_dialog(call_id, owner)],
         nonce,
         &encode(flow, keys.instance()),
     )
@@ -75,7 +75,7 @@ pub fn seal_in_dialog(keys: &Keys, flow: &Flow, call_id: &[u8], owner: u8, nonce
 /// Opens what [`seal_in_dialog`] made for this dialog and this party of it.
 //= SEC-004
 pub fn open_in_dialog(keys: &Keys, call_id: &[u8], owner: u8, token: &[u8]) -> Result<SealedFlow, NotOurs> {
-    decode(&keys.open(Purpose::Flow, &in_dialog(call_id, owner), token)?).ok_or(NotOurs)
+    decode(&keys.open(Purpose::Flow, &[&in_dialog(call_id, owner)], token)?).ok_or(NotOurs)
 }
 
 /// Never empty, as what a Path is bound to is.
@@ -240,7 +240,7 @@ mod tests {
         }
         assert_eq!(open(&keys, b""), Err(NotOurs));
         let plain = encode(&flow(Transport::Udp, "192.0.2.7:5062", None), 9);
-        let dialog = keys.seal(Purpose::Dialog, b"", [1; 12], &plain).unwrap();
+        let dialog = keys.seal(Purpose::Dialog, &[b""], [1; 12], &plain).unwrap();
         assert_eq!(open(&keys, &dialog), Err(NotOurs));
     }
 

@@ -27,6 +27,9 @@ pub struct Targets {
     pub by: ChosenBy,
     /// How those after the first are used.
     pub fork: Fork,
+    /// The `[[route]]` says `transport=udp` itself: however large a request is, it goes as a datagram.
+    //= TPT-004
+    pub insists_on_udp: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,15 +68,15 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
     if asks_ourselves(own, draft) {
         return Err(answer_to_asking(policy, arrival.standing));
     }
-    let Targets { list, by, fork } = chosen(policy, own, draft, arrival)?;
+    let mut targets = chosen(policy, own, draft, arrival)?;
     if !is_secure(draft) {
-        return Ok(Targets { list, by, fork });
+        return Ok(targets);
     }
     //= PROXY-017
-    let list: Vec<Target> = list.into_iter().filter_map(Target::secured).collect();
-    match list.is_empty() {
+    targets.list = targets.list.into_iter().filter_map(Target::secured).collect();
+    match targets.list.is_empty() {
         true => Err(NoTarget::NoSecureWay),
-        false => Ok(Targets { list, by, fork }),
+        false => Ok(targets),
     }
 }
 
@@ -124,21 +127,22 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
                     .any(|method| method.value.as_bytes() == draft.method_name()))
             && (route.domain.is_empty() || route.domain.iter().any(|domain| leads_to(&domain.value)))
     }) {
-        let hops = route
-            .next_hop
-            .iter()
-            .filter_map(|hop| Uri::parse(hop.value.as_bytes()).ok());
-        let list: Vec<Target> = hops
-            .filter_map(|hop| Target::of_uri(&hop, route.via.value, None))
-            .collect();
-        return if list.is_empty() {
-            Err(NoTarget::Unusable)
-        } else {
-            Ok(Targets {
-                list,
-                by: ChosenBy::Policy(place),
-                fork: route.fork.value,
-            })
+        let mut targets = Targets {
+            list: Vec::with_capacity(route.next_hop.len()),
+            by: ChosenBy::Policy(place),
+            fork: route.fork.value,
+            insists_on_udp: false,
+        };
+        for hop in &route.next_hop {
+            let Ok(hop) = Uri::parse(hop.value.as_bytes()) else {
+                continue;
+            };
+            targets.insists_on_udp |= hop.transport().is_some_and(|name| name.eq_ignore_ascii_case(b"udp"));
+            targets.list.extend(Target::of_uri(&hop, route.via.value, None));
+        }
+        return match targets.list.is_empty() {
+            true => Err(NoTarget::Unusable),
+            false => Ok(targets),
         };
     }
     let uri = uri()?;
@@ -204,6 +208,7 @@ fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Target
         list: vec![target],
         by: ChosenBy::Message,
         fork: Fork::Failover,
+        insists_on_udp: false,
     })
 }
 

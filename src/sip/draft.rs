@@ -53,7 +53,7 @@ impl From<Message> for Draft {
     fn from(message: Message) -> Draft {
         Draft {
             message,
-            made: Vec::with_capacity(MADE_BYTES),
+            made: Vec::new(),
             start: None,
             uri: Span::default(),
         }
@@ -174,7 +174,7 @@ impl Draft {
         let Some(&line) = self.message.index.lines.get(row.0) else {
             return;
         };
-        let start = self.made.len();
+        let start = self.begin();
         self.copy(
             &line,
             line.start as usize..line.start as usize + usize::from(line.name_bytes),
@@ -206,7 +206,7 @@ impl Draft {
         }) {
             return;
         }
-        let start = self.made.len();
+        let start = self.begin();
         self.copy(
             &line,
             line.start as usize..line.start as usize + usize::from(line.name_bytes),
@@ -229,6 +229,14 @@ impl Draft {
             end: self.made.len() as u32,
             ..line
         };
+    }
+
+    /// Where the next text made begins. The first one makes room for all: most responses make none.
+    fn begin(&mut self) -> usize {
+        if self.made.capacity() == 0 {
+            self.made.reserve(MADE_BYTES);
+        }
+        self.made.len()
     }
 
     /// Copies a range of a row's source behind what was made.
@@ -266,7 +274,7 @@ impl Draft {
     }
 
     fn insert(&mut self, at: usize, name: Name, parts: &[&[u8]]) {
-        let start = self.made.len();
+        let start = self.begin();
         self.made.extend_from_slice(name.as_str().as_bytes());
         let line = finish(&mut self.made, name, start, parts);
         self.note_fold(line.value);
@@ -280,7 +288,7 @@ impl Draft {
             return;
         };
         let uri = uri.to_vec();
-        let start = self.made.len();
+        let start = self.begin();
         self.made.extend_from_slice(name.of(&self.message.bytes));
         self.made.push(b' ');
         self.uri = Span::new(self.made.len(), self.made.len() + uri.len());

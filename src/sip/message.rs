@@ -14,7 +14,6 @@ pub struct Message {
 }
 
 /// Where everything is in a message.
-#[derive(Clone)]
 pub(super) struct Index {
     pub(super) start: StartLine,
     pub(super) lines: Lines,
@@ -33,7 +32,22 @@ pub(super) struct Index {
 /// The rows of most messages, with what forwarding adds, need no memory beside the index.
 pub(super) type Lines = SmallVec<[Line; 32]>;
 
+impl Clone for Index {
+    fn clone(&self) -> Index {
+        Index {
+            // In one piece, which `clone` is not.
+            lines: Lines::from_slice(&self.lines),
+            ..*self
+        }
+    }
+}
+
 impl Index {
+    /// The rows to look through for this name: none when it does not occur.
+    pub(super) fn lines_for(&self, name: Name) -> &[Line] {
+        if self.names & name.bit() == 0 { &[] } else { &self.lines }
+    }
+
     /// Counts every place from `less` bytes further on.
     pub(super) fn shift(&mut self, less: u32) {
         let back = |span: &mut Span| (span.start, span.end) = (span.start - less, span.end - less);
@@ -162,11 +176,7 @@ impl Message {
 
     /// The rows to look through for this name: none when it does not occur.
     pub(super) fn lines_for(&self, name: Name) -> &[Line] {
-        if self.index.names & name.bit() == 0 {
-            &[]
-        } else {
-            &self.index.lines
-        }
+        self.index.lines_for(name)
     }
 
     /// Values of the rows of this name, in order.

@@ -1,6 +1,6 @@
 //! Bytes to message: line ends, colons, the start line, and where the body ends. Values are read later, when asked for.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::message::{Index, Line, Lines, Message, Span, StartLine};
 use super::scan::{find, line_end, uri_end};
@@ -84,7 +84,8 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
             let message = start.and_then(|start| {
                 let (index, outcome) = reader.rows(start, limits);
                 outcome.ok()?;
-                Some(assemble(&bytes, begin, bytes.len(), index))
+                let end = bytes.len();
+                Some(assemble(bytes.clone(), begin, end, index))
             });
             return Err(Box::new(Refused { error, message }));
         }
@@ -93,14 +94,14 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
     if let Err(error) = outcome {
         let end = bytes.len();
         (index.blank, index.body) = (end as u32, end as u32);
-        let message = Some(assemble(&bytes, begin, end, index));
+        let message = Some(assemble(bytes, begin, end, index));
         return Err(Box::new(Refused { error, message }));
     }
     let (end, fault) = match body_end(&bytes, &index, carrier, limits) {
         Ok(end) => (end, None),
         Err(error) => (bytes.len(), Some(error)),
     };
-    let message = assemble(&bytes, begin, end, index);
+    let message = assemble(bytes, begin, end, index);
     match fault {
         None => Ok(message),
         Some(error) => Err(Box::new(Refused {
@@ -111,16 +112,15 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
 }
 
 /// Puts the message together; `begin` bytes of leading line ends are dropped from it.
-fn assemble(bytes: &Bytes, begin: usize, end: usize, mut index: Box<Index>) -> Message {
+fn assemble(mut bytes: Bytes, begin: usize, end: usize, mut index: Box<Index>) -> Message {
     if begin > 0 {
         index.shift(begin as u32);
     }
     let length = (end - begin) as u32;
     (index.blank, index.body) = (index.blank.min(length), index.body.min(length));
-    Message {
-        bytes: bytes.slice(begin..end),
-        index,
-    }
+    bytes.truncate(end);
+    bytes.advance(begin);
+    Message { bytes, index }
 }
 
 //= MSG-005
@@ -128,12 +128,17 @@ fn body_end(bytes: &[u8], index: &Index, carrier: Carrier, limits: &ParseLimits)
     let body = index.body as usize;
     let available = bytes.len() - body;
     let mut stated = None;
-    for line in index.lines.iter().filter(|line| line.name == Name::ContentLength) {
+    // It stands last more often than not.
+    let rows = index.lines_for(Name::ContentLength).iter().rev();
+    for line in rows.filter(|line| line.name == Name::ContentLength) {
         let length = decimal(line.value.of(bytes)).ok_or(ParseError::ContentLength)?;
         if stated.is_some_and(|before| before != length) {
             return Err(ParseError::ContentLength);
         }
         stated = Some(length);
+        if index.repeated & Name::ContentLength.bit() == 0 {
+            break;
+        }
     }
     let length = match (stated, carrier) {
         (None, Carrier::Stream) => return Err(ParseError::ContentLength),
@@ -196,7 +201,7 @@ impl Reader<'_> {
                 .ok();
             return Err((ParseError::StartLineTooLong, start));
         }
-        if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+        if line.starts_with(b"SIP/") || line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
             return self.status_line(from, text_end, end).map_err(|error| (error, None));
         }
         self.request_line(from, text_end, end)
@@ -260,7 +265,8 @@ impl Reader<'_> {
 
     fn status_line(&self, from: usize, text_end: usize, end: usize) -> Result<StartLine, ParseError> {
         let line = &self.bytes[from..text_end];
-        if line.len() < 8 || !line[..8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+        let is_ours = line.starts_with(b"SIP/2.0 ") || line.len() >= 8 && line[..8].eq_ignore_ascii_case(b"SIP/2.0 ");
+        if !is_ours {
             return Err(ParseError::Version);
         }
         let code = line.get(8..11).and_then(decimal).ok_or(ParseError::StatusLine)?;
@@ -293,20 +299,24 @@ impl Reader<'_> {
                 .header_bytes_max
                 .min(limits.header_block_bytes_max)
                 .min(u16::MAX.into());
+        let bytes = self.bytes;
+        let (mut from, mut count) = (self.at, 0);
         let outcome = loop {
-            let from = self.at;
-            if let [b'\r', b'\n', ..] | [b'\n', ..] = self.bytes[from..] {
-                let returned = self.bytes[from] == b'\r';
-                self.bare_feed |= !returned;
-                self.at += 1 + usize::from(returned);
+            if let Some(b'\r' | b'\n') = bytes.get(from)
+                && let Some(length) = line_end_length(&bytes[from..])
+            {
+                self.bare_feed |= length == 1;
                 index.blank = from as u32;
+                from += length;
                 break Ok(());
             }
-            let name = match self.row(&mut index.lines) {
-                Ok(name) => name,
+            let (name, end) = match self.row(from, &mut index.lines) {
+                Ok(row) => row,
                 Err(error) => break Err(error),
             };
-            if index.lines.len() > limits.header_rows_max {
+            from = end;
+            count += 1;
+            if count > limits.header_rows_max {
                 index.lines.pop();
                 break Err(ParseError::HeaderBlockTooLarge);
             }
@@ -314,19 +324,19 @@ impl Reader<'_> {
                 index.lines.pop();
                 break Err(error);
             }
-            let bit = name.bit();
+            let bit = BITS[name as usize];
             index.repeated |= index.names & bit;
             index.names |= bit;
         };
-        index.body = self.at as u32;
+        index.body = from as u32;
         index.bare_feed = self.bare_feed;
         (index, outcome)
     }
 
-    /// Reads one row with its folds, behind the rows before it.
+    /// Reads the row at `from` with its folds, behind the rows before it. Gives its name, and where it ends.
     #[inline]
-    fn row(&mut self, lines: &mut Lines) -> Result<Name, ParseError> {
-        let (bytes, from) = (self.bytes, self.at);
+    fn row(&mut self, from: usize, lines: &mut Lines) -> Result<(Name, usize), ParseError> {
+        let bytes = self.bytes;
         let (name, name_bytes, colon) = row_name(&bytes[from..])?;
         let behind_colon = from + colon + 1;
         let text_end = line_end(bytes, behind_colon);
@@ -343,7 +353,6 @@ impl Reader<'_> {
             }
             _ => self.folded(behind_colon)?,
         };
-        self.at = end;
         lines.push(Line {
             name,
             made: false,
@@ -352,7 +361,7 @@ impl Reader<'_> {
             value,
             end: end as u32,
         });
-        Ok(name)
+        Ok((name, end))
     }
 
     /// The value of a row behind its colon, without the white space around it, folds too; and where the row ends.
@@ -377,6 +386,26 @@ impl Reader<'_> {
         Ok((Span::new(start, start + value.len()), end))
     }
 }
+
+/// How long the line end is that a text begins with; `None` when it begins with another.
+fn line_end_length(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
+}
+
+/// The bit of each name: a shift of so many bits costs more than a look-up.
+static BITS: [u128; 128] = {
+    let mut bits = [0; 128];
+    let mut at = 0;
+    while at < bits.len() {
+        bits[at] = 1 << at;
+        at += 1;
+    }
+    bits
+};
 
 /// Whether the last row is within the limits, and all of them together.
 fn check_length(lines: &Lines, limits: &ParseLimits) -> Result<(), ParseError> {

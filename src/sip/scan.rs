@@ -14,6 +14,23 @@ pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
     (at < text.len()).then_some(at)
 }
 
+/// Where the byte stands first at or after `at`; the end of the text when it does not.
+#[inline]
+pub fn find_from(byte: u8, text: &[u8], at: usize) -> usize {
+    end_of(text, at, |lanes| equal(lanes, byte), |other| other != byte)
+}
+
+/// The first place at or after `at` of what ends the name of a URI parameter: its `=`, or the next `;`.
+#[inline]
+pub fn param_mark(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b';') | equal(lanes, b'='),
+        |byte| !matches!(byte, b';' | b'='),
+    )
+}
+
 /// The first place at or after `at` whose byte cannot stand in a URI: white space, a control byte, a quote or an angle bracket.
 #[inline]
 pub fn uri_end(text: &[u8], at: usize) -> usize {
@@ -63,6 +80,17 @@ pub fn has_blank(text: &[u8]) -> bool {
     end_of(text, 0, up_to_blank, |byte| byte > b' ') < text.len()
 }
 
+/// The first place at or after `at` of a quote or a backslash.
+#[inline]
+pub fn quote_or_escape(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b'"') | equal(lanes, b'\\'),
+        |byte| !matches!(byte, b'"' | b'\\'),
+    )
+}
+
 /// The first place at or after `at` of a carriage return or a line feed.
 #[inline]
 pub fn line_end(text: &[u8], at: usize) -> usize {
@@ -77,8 +105,9 @@ pub fn line_end(text: &[u8], at: usize) -> usize {
 /// The first place at or after `at` where the class ends, told for sixteen bytes by what is set of `ends`, for one by `class`.
 #[inline]
 fn end_of(text: &[u8], at: usize, ends: impl Fn(u8x16) -> u8x16, class: impl Fn(u8) -> bool) -> usize {
+    let Some(rest) = text.get(at..) else { return at };
+    let (chunks, rest) = rest.as_chunks::<LANES>();
     let mut at = at;
-    let (chunks, rest) = text.get(at..).unwrap_or_default().as_chunks::<LANES>();
     for chunk in chunks {
         let hits = ends(u8x16::new(*chunk)).to_bitmask();
         if hits != 0 {
@@ -145,6 +174,9 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
+            prop_assert_eq!(find_from(b'a', &text, at), end(&text, at, |byte| byte != b'a'));
+            prop_assert_eq!(param_mark(&text, at), end(&text, at, |byte| !b";=".contains(&byte)));
+            prop_assert_eq!(quote_or_escape(&text, at), end(&text, at, |byte| !b"\"\\".contains(&byte)));
             prop_assert_eq!(line_end(&text, at), end(&text, at, |byte| !b"\r\n".contains(&byte)));
             prop_assert_eq!(has_blank(&text), text.iter().any(|byte| *byte <= b' '));
         }
@@ -159,6 +191,8 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, 0), end(&text, 0, is_host_byte));
             prop_assert_eq!(param_value_end(&text, 0), end(&text, 0, is_param_value_byte));
             prop_assert_eq!(separator(&text, 0), end(&text, 0, |byte| !b",\"<".contains(&byte)));
+            prop_assert_eq!(param_mark(&text, 0), end(&text, 0, |byte| !b";=".contains(&byte)));
+            prop_assert_eq!(quote_or_escape(&text, 0), end(&text, 0, |byte| !b"\"\\".contains(&byte)));
             prop_assert_eq!(line_end(&text, 0), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
         }
     }

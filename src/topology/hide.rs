@@ -131,7 +131,7 @@ fn contact(out: &mut Vec<u8>, value: &[u8], own: &Own, keys: &Keys, nonce: [u8; 
         out.extend_from_slice(value);
         return Ok(());
     }
-    let token = keys.seal(Purpose::Contact, b"", nonce, uri).ok_or(TooLong)?;
+    let token = keys.seal(Purpose::Contact, &[b""], nonce, uri).ok_or(TooLong)?;
     out.extend_from_slice(b"<sip:");
     out.extend_from_slice(&token);
     out.push(b'@');

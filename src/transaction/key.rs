@@ -110,9 +110,9 @@ impl ServerKey {
         let flags = flags
             .into_iter()
             .fold(u8::from(parts.flow.is_some()), |bits, flag| bits << 1 | u8::from(flag));
-        self.bytes.push(flags);
-        self.bytes.extend_from_slice(&parts.flow.unwrap_or(0).to_le_bytes());
-        self.bytes.push(method as u8);
+        let [a, b, c, d, e, f, g, h] = parts.flow.unwrap_or(0).to_le_bytes();
+        self.bytes
+            .extend_from_slice(&[flags, a, b, c, d, e, f, g, h, method as u8]);
         if method == Method::Other {
             self.push(parts.method);
         }
@@ -143,7 +143,7 @@ impl fmt::Debug for ServerKey {
 /// The rest of a branch that begins with the magic cookie.
 fn after_cookie(branch: &[u8]) -> Option<&[u8]> {
     let (cookie, rest) = branch.split_at_checked(MAGIC_COOKIE.len())?;
-    cookie.eq_ignore_ascii_case(MAGIC_COOKIE).then_some(rest)
+    (cookie == MAGIC_COOKIE || cookie.eq_ignore_ascii_case(MAGIC_COOKIE)).then_some(rest)
 }
 
 #[cfg(test)]
