@@ -58,11 +58,13 @@ use crate::transaction::{
     TimerSettings, invite_server, server,
 };
 pub use crate::trust::Bound;
-use crate::trust::{Flow, Hop, Origin, OwnAddresses, Standing};
+use crate::trust::{Flow, Hop, Origin, OwnAddresses, Recent, Standing};
 
 /// One worker's half of the proxy that decides.
 pub struct Engine {
     policy: Arc<Policy>,
+    /// Who was met last, by the same policy.
+    recent: Recent,
     keys: Arc<Keys>,
     bound: Vec<Bound>,
     own: OwnAddresses,
@@ -121,6 +123,7 @@ impl Engine {
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
         Engine {
+            recent: Recent::new(Arc::clone(&policy)),
             own: OwnAddresses::new(&policy, &bound),
             limits: parse_limits(&policy),
             transactions: Transactions::new(keyed.clone()),
@@ -217,6 +220,7 @@ impl Engine {
     }
 
     fn adopt(&mut self, policy: Arc<Policy>) {
+        self.recent = Recent::new(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
@@ -262,7 +266,7 @@ impl Engine {
             };
         }
         // Admit.
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         let mut draft = Draft::from(message);
         forward::mark_via(&mut draft, &essentials.via, flow.remote);
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
@@ -337,7 +341,7 @@ impl Engine {
             self.cancel_answered(now, client, message.status());
             return self.drop(what, Drop::HopByHop);
         }
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);
     }
@@ -474,7 +478,7 @@ impl Engine {
 
     /// Where the responses to a request go: its connection, or its source as its Via says.
     //= LOC-006
-    fn back_to(&self, origin: &Origin, via: &TopVia) -> Hop {
+    fn back_to(&mut self, origin: &Origin, via: &TopVia) -> Hop {
         let flow = origin.flow();
         let mut remote = flow.remote;
         if flow.connection.is_none() && via.rport == Rport::Absent {
@@ -487,7 +491,7 @@ impl Engine {
             connection: flow.connection,
             certified: flow.certified,
         };
-        Hop::back(&self.policy, origin, destination)
+        Hop::judge_recent(&mut self.recent, destination).for_responses_to(origin)
     }
 
     /// A stranger that asks again and again gets silence: each answer could be for somebody else.

@@ -177,7 +177,10 @@ impl Engine {
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
-        let hop = Hop::judge(&policy, destination);
+        let hop = match Arc::ptr_eq(&policy, &self.policy) {
+            true => Hop::judge_recent(&mut self.recent, destination),
+            false => Hop::judge(&policy, destination),
+        };
         if method == Method::Register && !may_register(&policy, work, &hop) {
             return Err(Reject::RegisterToStranger);
         }
@@ -433,7 +436,7 @@ impl Engine {
             ..
         } = ack;
         let policy = Arc::clone(&self.policy);
-        let hop = Hop::judge(&policy, destination);
+        let hop = Hop::judge_recent(&mut self.recent, destination);
         //= PRIV-130
         // Every INVITE is record-routed, so the ACK of its 2xx brings our token. One without is the late ACK of a failure, or
         // belongs to no dialog of ours: what it may show outside T is not known.

@@ -555,7 +555,7 @@ impl Engine {
         };
         let top = TopVia::of(&top);
         let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         forward::mark_via(&mut draft, &top, flow.remote);
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);

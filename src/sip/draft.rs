@@ -37,7 +37,7 @@ pub enum Piece<'a> {
 impl Clone for Draft {
     /// A clone is made to be edited: it comes with room for text, so that the first edits move nothing.
     fn clone(&self) -> Draft {
-        let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES);
+        let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES / 2);
         made.extend_from_slice(&self.made);
         let message = self.message.clone();
         Draft {

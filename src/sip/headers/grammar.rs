@@ -176,9 +176,11 @@ pub fn port(value: &[u8], at: usize) -> Result<(u16, usize), usize> {
 pub fn ip(host: &[u8]) -> Option<IpAddr> {
     match host {
         [b'[', inner @ .., b']'] => ipv6(inner),
-        [first, ..] if first.is_ascii_digit() && !host.contains(&b':') => ipv4(host).map(IpAddr::V4),
-        _ if host.contains(&b':') => ipv6(host),
-        _ => None,
+        _ => match ipv4(host) {
+            Some(address) => Some(IpAddr::V4(address)),
+            None if host.contains(&b':') => ipv6(host),
+            None => None,
+        },
     }
 }
 
