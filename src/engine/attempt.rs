@@ -89,7 +89,7 @@ impl Engine {
             // What was left for the end: of all targets where one stands for another, of this one where each is its own.
             if (target.is_none() || is_serial) && !row.later.is_empty() {
                 row.tries_all = true;
-                row.addresses = std::mem::take(&mut row.later);
+                row.addresses = std::mem::take(&mut row.later).into();
                 row.addresses.reverse();
                 self.put_back(id, work);
                 continue;

@@ -38,7 +38,7 @@ pub struct Line {
     /// Where the branch under way was sent.
     pub trying: Option<Destination>,
     /// Peers that failed of late, left for the end.
-    pub later: SmallVec<[Destination; 1]>,
+    pub later: Vec<Destination>,
     /// The end has come: they are tried, too.
     pub tries_all: bool,
     /// Where it goes as a datagram, however large, when TCP does not reach it there.
@@ -216,7 +216,7 @@ impl Line {
             next_target: 0,
             addresses: SmallVec::new(),
             trying: None,
-            later: SmallVec::new(),
+            later: Vec::new(),
             tries_all: false,
             large: None,
             failure: Failure::Nothing,

@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub responder: PrivacySet,
     /// Nothing of meaning for an ACK.
     pub loop_part: u64,
+    /// Over how many branches it may spread.
+    pub breadth: u32,
 }
 
 /// What was found in our own Route values.
@@ -65,8 +67,8 @@ impl Engine {
                 targets,
                 responder,
                 loop_part,
+                breadth,
             }) => {
-                let breadth = breadth::allowed(&draft);
                 let branches = match Branches::of(targets.list, targets.fork, breadth) {
                     Ok(branches) => branches,
                     Err(unfit) => return Err(Box::new((draft, kept.to, unfit.into()))),
@@ -138,8 +140,8 @@ impl Engine {
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
-        let allowed = breadth::allowed(draft);
-        breadth::share(draft, allowed);
+        let breadth = breadth::allowed(draft);
+        breadth::share(draft, breadth);
         forward::strict_next_hop(draft);
         Ok(Plan {
             wanted,
@@ -147,6 +149,7 @@ impl Engine {
             targets,
             responder,
             loop_part,
+            breadth,
         })
     }
 
@@ -205,21 +208,21 @@ impl Engine {
             let Some(own) = self.own_route(draft) else { break };
             if let Some(token) = own.token {
                 if opened.dialog.is_none() {
-                    match self.open_token(now, essentials, &token) {
+                    match self.open_token(now, essentials, token) {
                         Ok(dialog) => opened.dialog = Some(dialog),
-                        Err(Reject::ForeignToken) => match path::open(&self.keys, &token) {
+                        Err(Reject::ForeignToken) => match path::open(&self.keys, token) {
                             Ok(flow) => opened.flow = Some(self.path_of(origin, &flow)?),
-                            Err(_) => ue_flow = Some(token),
+                            Err(_) => ue_flow = Some(token.to_vec()),
                         },
                         Err(reject) => return Err(reject),
                     }
                 } else {
-                    let known = |owner| path::open_in_dialog(&self.keys, essentials.call_id(), owner, &token).is_ok();
+                    let known = |owner| path::open_in_dialog(&self.keys, essentials.call_id(), owner, token).is_ok();
                     // The token of another time through here stays: it is for then.
                     if ue_flow.is_some() || ![0, 1].into_iter().any(known) {
                         break;
                     }
-                    ue_flow = Some(token);
+                    ue_flow = Some(token.to_vec());
                 }
             }
             opened.side = Some(own.side);
@@ -287,7 +290,7 @@ impl Engine {
         draft.insert_top(Name::Route, &[b"<", &route_back, b">"]);
     }
 
-    fn own_route(&self, draft: &Draft) -> Option<OwnRoute> {
+    fn own_route<'a>(&self, draft: &'a Draft) -> Option<OwnRoute<'a>> {
         let (route, _) = NameAddr::parse_first(draft.first(Name::Route)?).ok()?;
         let uri = route.uri().ok()?;
         let own = self.own.named(uri.host(), uri.port())?;
@@ -295,10 +298,7 @@ impl Engine {
             .transport()
             .and_then(crate::sip::Transport::from_name)
             .unwrap_or(crate::sip::Transport::Udp);
-        let token = uri
-            .user()
-            .filter(|user| restore::looks_sealed(user))
-            .map(<[u8]>::to_vec);
+        let token = uri.user().filter(|user| restore::looks_sealed(user));
         Some(OwnRoute {
             side: Side {
                 listener: own.bound.listener,
@@ -505,9 +505,9 @@ pub(super) fn owner(party: Party) -> u8 {
     }
 }
 
-struct OwnRoute {
+struct OwnRoute<'a> {
     side: Side,
-    token: Option<Vec<u8>>,
+    token: Option<&'a [u8]>,
 }
 
 /// Digest of a remote target and of the route set in front of it. It travels sealed, so nobody can aim at it.

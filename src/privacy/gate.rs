@@ -19,6 +19,7 @@ use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
+use crate::sip::scan::find;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
 use crate::topology::{Concealed, Hidden, Hiding};
@@ -628,7 +629,7 @@ fn row(out: &mut Vec<u8>, name: Name, value: &[u8]) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     let mut rest = value;
-    while let Some(at) = memchr::memchr(b'\n', rest) {
+    while let Some(at) = find(b'\n', rest) {
         out.extend_from_slice(rest[..at].strip_suffix(b"\r").unwrap_or(&rest[..at]));
         out.extend_from_slice(b"\r\n");
         rest = &rest[at + 1..];

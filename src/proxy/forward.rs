@@ -6,6 +6,7 @@ use crate::sip::draft::Piece;
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::via::Rport;
 use crate::sip::headers::{Span, grammar, list, max_forwards};
+use crate::sip::scan::find;
 use crate::sip::{Draft, Name};
 
 /// Max-Forwards one lower; 70 when there is none or it cannot be read.
@@ -93,12 +94,17 @@ impl Text {
     }
 
     fn dotted(&mut self, octets: [u8; 4]) {
-        for (place, octet) in octets.into_iter().enumerate() {
-            if place > 0 {
-                self.extend(b".");
+        let (mut text, mut length) = ([0; 16], 0);
+        for octet in octets {
+            // Hundreds, tens, units and a dot; what begins with zeros begins further on.
+            let digits = [octet / 100 + b'0', octet / 10 % 10 + b'0', octet % 10 + b'0', b'.'];
+            let skipped = usize::from(octet < 100) + usize::from(octet < 10);
+            for (place, digit) in text[length..].iter_mut().zip(&digits[skipped..]) {
+                *place = *digit;
             }
-            self.number(u32::from(octet));
+            length += digits.len() - skipped;
         }
+        self.extend(&text[..length - 1]);
     }
 
     /// A decimal number without the machinery of formatting: this is written into every request.
@@ -135,9 +141,10 @@ pub fn pop_first(draft: &mut Draft, name: Name) {
         return;
     };
     let mut values = list::values(value);
-    let _first = values.next();
     let length = value.len();
-    match values.next() {
+    // Most rows hold one value, and no comma tells it at once.
+    let second = find(b',', value).and_then(|_| values.nth(1));
+    match second {
         None => draft.remove_row(row),
         Some(second) => draft.rewrite(row, &[Piece::Kept(second.start()..length)]),
     }

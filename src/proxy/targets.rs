@@ -84,7 +84,8 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
 fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
     draft.method() == Some(Method::Options)
         && !draft.has(Name::Route)
-        && Uri::parse(draft.request_uri())
+        && draft
+            .read_request_uri()
             .is_ok_and(|uri| uri.user().is_none() && own.named(uri.host(), uri.port()).is_some())
 }
 
@@ -112,7 +113,7 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
         }
         return Err(NoTarget::NotARelay);
     }
-    let uri = || Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable);
+    let uri = || draft.read_request_uri().map_err(|_| NoTarget::Unusable);
     if arrival.in_dialog {
         return by_message(policy, &uri()?, arrival);
     }

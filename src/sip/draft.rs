@@ -1,11 +1,14 @@
 //! Edits over a received message, and the only serialiser. A read after an edit sees the edit.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 
 use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
 use super::scan::find;
-use super::{Method, Name};
+use super::uri::{Places, Uri};
+use super::{Malformed, Method, Name};
 
 /// A message being edited. Rows nobody edits leave byte for byte, in their place.
 //= MSG-009
@@ -18,6 +21,8 @@ pub struct Draft {
     start: Option<Span>,
     /// The Request-URI within `made`, when the start line was made here.
     uri: Span,
+    /// What was found out about the Request-URI when it was read last.
+    places: Cell<Option<Places>>,
 }
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
@@ -45,6 +50,7 @@ impl Clone for Draft {
             made,
             start: self.start,
             uri: self.uri,
+            places: self.places.clone(),
         }
     }
 }
@@ -56,6 +62,7 @@ impl From<Message> for Draft {
             made: Vec::new(),
             start: None,
             uri: Span::default(),
+            places: Cell::new(None),
         }
     }
 }
@@ -92,6 +99,17 @@ impl Draft {
             Some(_) => self.uri.of(&self.made),
             None => self.message.request_uri(),
         }
+    }
+
+    /// The Request-URI, read; asked for more than once, it is read once.
+    pub fn read_request_uri(&self) -> Result<Uri<'_>, Malformed> {
+        let text = self.request_uri();
+        if let Some(places) = self.places.get() {
+            return Ok(Uri::again(text, places));
+        }
+        let uri = Uri::parse(text)?;
+        self.places.set(Some(uri.places()));
+        Ok(uri)
     }
 
     /// Values of the rows of this name, in order.
@@ -220,7 +238,9 @@ impl Draft {
             }
         }
         let value = Span::new(value, self.made.len());
-        self.note_fold(value);
+        // What was kept is of this message, whose own line ends are known.
+        let is_folded = |piece: &Piece<'_>| matches!(piece, Piece::New(text) if find(b'\n', text).is_some());
+        self.message.index.bare_feed |= pieces.iter().any(is_folded);
         self.made.extend_from_slice(b"\r\n");
         self.message.index.lines[row.0] = Line {
             made: true,
@@ -288,6 +308,7 @@ impl Draft {
             return;
         };
         let uri = uri.to_vec();
+        self.places.set(None);
         let start = self.begin();
         self.made.extend_from_slice(name.of(&self.message.bytes));
         self.made.push(b' ');
@@ -471,6 +492,22 @@ mod tests {
     }
 
     const TEXT: &str = "MESSAGE sip:b@x SIP/2.0\r\nv : SIP/2.0/UDP h;branch=z9hG4bK1\r\nX-Odd:\tkept \r\nsubject: one\r\n two\r\nTo: <sip:b@x>\r\n\r\nbody";
+
+    #[test]
+    fn a_request_uri_is_read_anew_once_it_was_replaced() {
+        let mut draft = draft(TEXT);
+        for _ in 0..2 {
+            let uri = draft.read_request_uri().unwrap();
+            assert_eq!((uri.as_bytes(), uri.user()), (&b"sip:b@x"[..], Some(&b"b"[..])));
+        }
+        draft.set_request_uri(b"sip:other@example.com;lr");
+        for draft in [&draft, &draft.clone()] {
+            let uri = draft.read_request_uri().unwrap();
+            assert_eq!((uri.host(), uri.lr()), (&b"example.com"[..], true));
+        }
+        draft.set_request_uri(b"none");
+        assert!(draft.read_request_uri().is_err() && draft.read_request_uri().is_err());
+    }
 
     //= MSG-009 type=test
     #[test]

@@ -29,6 +29,12 @@ pub enum Scheme {
 #[derive(Clone, Copy)]
 pub struct Uri<'a> {
     text: &'a [u8],
+    places: Places,
+}
+
+/// What was found out about the text of a URI, without the text.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
     scheme: Scheme,
     scheme_end: u32,
     parts: Parts,
@@ -68,12 +74,23 @@ impl<'a> Uri<'a> {
         match parts {
             Ok(parts) => Ok(Uri {
                 text,
-                scheme,
-                scheme_end: scheme_end as u32,
-                parts,
+                places: Places {
+                    scheme,
+                    scheme_end: scheme_end as u32,
+                    parts,
+                },
             }),
             Err(offset) => Err(malformed(offset)),
         }
+    }
+
+    /// What was found out about a text once, put together with the same text again.
+    pub(super) fn again(text: &'a [u8], places: Places) -> Uri<'a> {
+        Uri { text, places }
+    }
+
+    pub(super) fn places(&self) -> Places {
+        self.places
     }
 
     pub fn as_bytes(&self) -> &'a [u8] {
@@ -81,39 +98,39 @@ impl<'a> Uri<'a> {
     }
 
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.places.scheme
     }
 
     /// The scheme as written.
     pub fn scheme_bytes(&self) -> &'a [u8] {
-        &self.text[..self.scheme_end as usize]
+        &self.text[..self.places.scheme_end as usize]
     }
 
     /// What follows the scheme and its colon.
     pub fn opaque(&self) -> &'a [u8] {
-        &self.text[self.scheme_end as usize + 1..]
+        &self.text[self.places.scheme_end as usize + 1..]
     }
 
     /// The user part as written, with `;` parameters of a telephone number if it holds any; of a tel URI, the number.
     pub fn user(&self) -> Option<&'a [u8]> {
-        self.parts.user.map(|span| span.of(self.text))
+        self.places.parts.user.map(|span| span.of(self.text))
     }
 
     pub fn user_span(&self) -> Option<Span> {
-        self.parts.user
+        self.places.parts.user
     }
 
     pub fn password(&self) -> Option<&'a [u8]> {
-        self.parts.password.map(|span| span.of(self.text))
+        self.places.parts.password.map(|span| span.of(self.text))
     }
 
     /// The host as written, an IPv6 address with its brackets. Empty for schemes other than sip and sips.
     pub fn host(&self) -> &'a [u8] {
-        self.parts.host.of(self.text)
+        self.places.parts.host.of(self.text)
     }
 
     pub fn host_span(&self) -> Span {
-        self.parts.host
+        self.places.parts.host
     }
 
     /// The address the host is, `None` for a name.
@@ -125,20 +142,20 @@ impl<'a> Uri<'a> {
     /// The port, if written; `:5060` is not the same as none.
     //= LOC-002
     pub fn port(&self) -> Option<u16> {
-        self.parts.port
+        self.places.parts.port
     }
 
     /// The parameters of the URI, in order; none for schemes other than sip, sips and tel.
     pub fn params(&self) -> UriParams<'a> {
         UriParams {
-            text: &self.text[..self.parts.params.end()],
-            at: self.parts.params.start(),
+            text: &self.text[..self.places.parts.params.end()],
+            at: self.places.parts.params.start(),
         }
     }
 
     /// All parameters, from the first `;`.
     pub fn params_span(&self) -> Span {
-        self.parts.params
+        self.places.parts.params
     }
 
     /// The first parameter of this name, in any case, escaped or not.
@@ -149,7 +166,7 @@ impl<'a> Uri<'a> {
     /// The headers part, without its `?`. What it asks for never applies to the message that carries the URI.
     //= PRIV-015
     pub fn headers(&self) -> Option<&'a [u8]> {
-        self.parts.headers.map(|span| span.of(self.text))
+        self.places.parts.headers.map(|span| span.of(self.text))
     }
 
     /// The `transport` parameter as written.
@@ -177,7 +194,7 @@ impl<'a> Uri<'a> {
     /// Whether it is `urn:service:` and so on (RFC 5031).
     //= MSG-011
     pub fn is_service_urn(&self) -> bool {
-        self.scheme == Scheme::Urn
+        self.scheme() == Scheme::Urn
             && self
                 .opaque()
                 .get(..8)
@@ -198,7 +215,7 @@ impl<'a> Uri<'a> {
 impl fmt::Debug for Uri<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Uri")
-            .field("scheme", &self.scheme)
+            .field("scheme", &self.scheme())
             .finish_non_exhaustive()
     }
 }
@@ -295,7 +312,7 @@ fn sip_parts(text: &[u8], start: usize) -> Result<Parts, usize> {
     let (at_sign, question) = marks(text, start)?;
     let (mut user, mut password, mut host_start) = (None, None, start);
     if let Some(at_sign) = at_sign {
-        let colon = Some(find_from(b':', text, start)).filter(|colon| *colon < at_sign);
+        let colon = Some(find_from(b':', &text[..at_sign], start)).filter(|colon| *colon < at_sign);
         let user_end = colon.unwrap_or(at_sign);
         if user_end == start {
             return Err(start);
