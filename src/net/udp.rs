@@ -17,7 +17,7 @@ use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg},
 };
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::Cleared;
 use crate::engine::{Bound, SendId};
@@ -102,7 +102,10 @@ impl Sender {
 /// One bound socket and what waits to leave by it.
 pub(crate) struct Socket<M> {
     pub bound: Bound,
-    udp: UdpSocket,
+    /// Asked only what can be read: each datagram that left would wake the worker once more to say that there is room.
+    udp: AsyncFd<net::UdpSocket>,
+    /// The same socket, asked for room, while it is full.
+    room: Option<AsyncFd<net::UdpSocket>>,
     headers: Headers,
     queue: VecDeque<(SendId, M)>,
     /// How many datagrams the next call asks for: [`FEW`], [`SOME`] or a [`BATCH`].
@@ -118,7 +121,8 @@ impl<M: Cleared> Socket<M> {
     pub fn new(bound: Bound, socket: net::UdpSocket) -> io::Result<Self> {
         Ok(Socket {
             bound,
-            udp: UdpSocket::from_std(socket)?,
+            udp: watch(socket, Interest::READABLE)?,
+            room: None,
             headers: Headers::preallocate(BATCH, None),
             queue: VecDeque::with_capacity(BATCH),
             asks_for: FEW,
@@ -139,16 +143,16 @@ impl<M: Cleared> Socket<M> {
         let before = datagrams.len();
         loop {
             // An error here says that the runtime is shutting down.
-            if ready!(self.udp.poll_recv_ready(cx)).is_err() {
+            let Ok(mut ready) = ready!(self.udp.poll_read_ready(cx)) else {
                 return Poll::Pending;
-            }
+            };
             let headers = &mut self.headers;
             let asked = self.asks_for;
-            let result = self.udp.try_io(Interest::READABLE, || {
+            let result = ready.try_io(|udp| {
                 let received = match asked {
-                    FEW => receive::<FEW>(&self.udp, headers, index, landing, datagrams),
-                    SOME => receive::<SOME>(&self.udp, headers, index, landing, datagrams),
-                    _ => receive::<BATCH>(&self.udp, headers, index, landing, datagrams),
+                    FEW => receive::<FEW>(udp, headers, index, landing, datagrams),
+                    SOME => receive::<SOME>(udp, headers, index, landing, datagrams),
+                    _ => receive::<BATCH>(udp, headers, index, landing, datagrams),
                 };
                 self.asks_for = match received {
                     Ok(received) if received >= SOME => BATCH,
@@ -164,7 +168,7 @@ impl<M: Cleared> Socket<M> {
                 }
             });
             // What an ICMP message left behind says nothing of the datagrams still to be read.
-            if result.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            if let Ok(Err(_)) = result {
                 *errors += 1;
             }
             if datagrams.len() > before {
@@ -184,7 +188,7 @@ impl<M: Cleared> Socket<M> {
 
     /// Sends what is no message of ours but the answer to a keep-alive; when the kernel has no room, it is lost.
     pub fn answer(&self, remote: SocketAddr, bytes: &[u8]) {
-        let _ = self.udp.try_send_to(bytes, remote);
+        let _ = self.udp.get_ref().send_to(bytes, remote);
     }
 
     /// Whether a whole batch waits and the kernel may have room for it.
@@ -201,8 +205,15 @@ impl<M: Cleared> Socket<M> {
         if !self.full {
             return Poll::Pending;
         }
-        let _ = ready!(self.udp.poll_send_ready(cx));
-        self.full = false;
+        if self.room.is_none() {
+            let again = self.udp.get_ref().try_clone();
+            self.room = again.and_then(|socket| watch(socket, Interest::WRITABLE)).ok();
+        }
+        // Without a second way to ask (no file descriptor is left), the next flush finds out.
+        if let Some(room) = &self.room {
+            let _ = ready!(room.poll_write_ready(cx));
+        }
+        (self.room, self.full) = (None, false);
         Poll::Ready(())
     }
 
@@ -210,20 +221,19 @@ impl<M: Cleared> Socket<M> {
     pub fn flush(&mut self, sender: &mut Sender, failed: &mut Vec<SendId>) {
         let mut refusals = 0;
         while !self.full && !self.queue.is_empty() {
-            let sent = self.udp.try_io(Interest::WRITABLE, || {
-                Ok(match self.queue.len() {
-                    ..=FEW => send::<M, FEW>(&self.udp, sender, &self.queue)?,
-                    ..=SOME => send::<M, SOME>(&self.udp, sender, &self.queue)?,
-                    _ => send::<M, BATCH>(&self.udp, sender, &self.queue)?,
-                })
-            });
+            let udp = self.udp.get_ref();
+            let sent = match self.queue.len() {
+                ..=FEW => send::<M, FEW>(udp, sender, &self.queue),
+                ..=SOME => send::<M, SOME>(udp, sender, &self.queue),
+                _ => send::<M, BATCH>(udp, sender, &self.queue),
+            };
             match sent {
                 Ok(sent) => {
                     refusals = 0;
                     self.note_gone(sent);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EAGAIN) => self.full = true,
+                Err(Errno::EINTR) => {}
                 // It may speak of a datagram sent earlier, once (see `unreachable`).
                 Err(_) if refusals < REFUSALS_MAX => refusals += 1,
                 // The kernel stops at the first datagram it will not take: that one failed, the rest is tried again.
@@ -256,9 +266,17 @@ impl<M: Cleared> Socket<M> {
     }
 }
 
+fn watch(socket: net::UdpSocket, interest: Interest) -> io::Result<AsyncFd<net::UdpSocket>> {
+    #[allow(
+        deprecated,
+        reason = "the one in its place is unsafe; a UdpSocket keeps its descriptor until it is dropped"
+    )]
+    AsyncFd::with_interest(socket, interest)
+}
+
 /// One `recvmmsg` of at most `N` datagrams.
 fn receive<const N: usize>(
-    socket: &UdpSocket,
+    socket: &impl AsRawFd,
     headers: &mut Headers,
     index: usize,
     landing: &mut Landing,
@@ -293,7 +311,7 @@ fn receive<const N: usize>(
 
 /// One `sendmmsg` of at most `N` from the front of the queue; how many went out.
 fn send<M: Cleared, const N: usize>(
-    socket: &UdpSocket,
+    socket: &impl AsRawFd,
     sender: &mut Sender,
     queue: &VecDeque<(SendId, M)>,
 ) -> nix::Result<usize> {
@@ -325,6 +343,8 @@ pub(super) fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
     use crate::{policy::ListenerId, sip::Transport, trust::evidence::Destination};
 
@@ -362,8 +382,11 @@ mod tests {
         }
         let (mut sender, mut failed) = (Sender::new().unwrap(), Vec::new());
         while !socket.is_idle() {
-            socket.udp.writable().await.unwrap();
-            socket.full = false;
+            poll_fn(|cx| match socket.full {
+                true => socket.poll_room(cx),
+                false => Poll::Ready(()),
+            })
+            .await;
             socket.flush(&mut sender, &mut failed);
         }
         let bad: Vec<SendId> = (1..=2 * BATCH as u64).filter(|id| id % 3 == 0).map(SendId).collect();
@@ -385,7 +408,6 @@ mod tests {
             let mut headers = Headers::preallocate(BATCH, None);
             let (mut landing, mut datagrams) = (Landing::new(), Vec::new());
             for _ in 0..2 {
-                let own = UdpSocket::from_std(own.try_clone().unwrap()).unwrap();
                 assert_eq!(
                     receive::<BATCH>(&own, &mut headers, 7, &mut landing, &mut datagrams),
                     Ok(BATCH)
