@@ -48,6 +48,7 @@ use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::proxy::routes::Routes;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
@@ -65,6 +66,8 @@ pub struct Engine {
     policy: Arc<Policy>,
     /// Who was met last, by the same policy.
     recent: Recent,
+    /// Where its routes lead.
+    routes: Routes,
     keys: Arc<Keys>,
     bound: Vec<Bound>,
     own: OwnAddresses,
@@ -124,6 +127,7 @@ impl Engine {
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
         Engine {
             recent: Recent::new(Arc::clone(&policy)),
+            routes: Routes::of(Arc::clone(&policy)),
             own: OwnAddresses::new(&policy, &bound),
             limits: parse_limits(&policy),
             transactions: Transactions::new(keyed.clone()),
@@ -221,6 +225,7 @@ impl Engine {
 
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.recent = Recent::new(Arc::clone(&policy));
+        self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
         // The name servers may be others now.

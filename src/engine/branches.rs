@@ -81,7 +81,7 @@ pub type Challenge = (Name, Vec<u8>);
 
 /// The branches of a request and what they came to.
 pub struct Branches {
-    pub lines: SmallVec<[Line; 1]>,
+    pub lines: Vec<Line>,
     pub fork: Fork,
     /// A 6xx came: nothing new is begun.
     closed: bool,
@@ -106,7 +106,7 @@ impl Branches {
             return Err(Unfit::NoBreadth);
         }
         let mut branches = Branches {
-            lines: SmallVec::new(),
+            lines: Vec::with_capacity(count),
             fork,
             closed: false,
             held: None,
@@ -392,7 +392,7 @@ impl Engine {
                 if lines.len() == room {
                     break;
                 }
-                if !again && let Ok(found) = targets::targets(&policy, &self.own, &there, arrival) {
+                if !again && let Ok(found) = targets::targets(&policy, &self.own, &self.routes, &there, arrival) {
                     lines.push((place.q, (found.list, Some(place.uri.clone()))));
                     tried.push(place);
                 }

@@ -17,6 +17,7 @@ use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
+use crate::sip::scan::find;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::restore;
@@ -136,7 +137,7 @@ impl Engine {
                 fork: Fork::Failover,
                 insists_on_udp: false,
             },
-            None => targets(&policy, &self.own, draft, arrival)?,
+            None => targets(&policy, &self.own, &self.routes, draft, arrival)?,
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
@@ -291,7 +292,11 @@ impl Engine {
     }
 
     fn own_route<'a>(&self, draft: &'a Draft) -> Option<OwnRoute<'a>> {
-        let (route, _) = NameAddr::parse_first(draft.first(Name::Route)?).ok()?;
+        let row = draft.first(Name::Route)?;
+        if let Some(written) = self.own_route_as_written(row) {
+            return Some(written);
+        }
+        let (route, _) = NameAddr::parse_first(row).ok()?;
         let uri = route.uri().ok()?;
         let own = self.own.named(uri.host(), uri.port())?;
         let transport = uri
@@ -305,6 +310,21 @@ impl Engine {
                 transport,
             },
             token,
+        })
+    }
+
+    /// A row that is nothing but a value of ours as we write it for UDP, which most are: told without reading all of a URI.
+    fn own_route_as_written<'a>(&self, row: &'a [u8]) -> Option<OwnRoute<'a>> {
+        let value = row.strip_prefix(b"<sip:")?.strip_suffix(b";lr>")?;
+        let token_end = find(b'@', value)?;
+        let own = self.own.written(&value[token_end + 1..])?;
+        let token = Some(&value[..token_end]).filter(|token| restore::looks_sealed(token))?;
+        Some(OwnRoute {
+            side: Side {
+                listener: own.bound.listener,
+                transport: crate::sip::Transport::Udp,
+            },
+            token: Some(token),
         })
     }
 

@@ -7,4 +7,5 @@ pub mod check;
 pub mod forward;
 pub mod redirect;
 pub mod responses;
+pub mod routes;
 pub mod targets;

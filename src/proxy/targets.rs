@@ -1,5 +1,6 @@
 //! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
 
+use super::routes::Routes;
 use crate::locate::Target;
 use crate::policy::proxy::OptionsAnswer;
 use crate::policy::route::Fork;
@@ -27,8 +28,7 @@ pub struct Targets {
     pub by: ChosenBy,
     /// How those after the first are used.
     pub fork: Fork,
-    /// The `[[route]]` says `transport=udp` itself: however large a request is, it goes as a datagram.
-    //= TPT-004
+    /// However large the request is, it goes as a datagram.
     pub insists_on_udp: bool,
 }
 
@@ -64,11 +64,17 @@ pub enum NoTarget {
 /// the Request-URI itself, which only a node of T may use so.
 //= PROXY-010
 //= PROXY-011
-pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+pub fn targets(
+    policy: &Policy,
+    own: &OwnAddresses,
+    routes: &Routes,
+    draft: &Draft,
+    arrival: Arrival,
+) -> Result<Targets, NoTarget> {
     if asks_ourselves(own, draft) {
         return Err(answer_to_asking(policy, arrival.standing));
     }
-    let mut targets = chosen(policy, own, draft, arrival)?;
+    let mut targets = chosen(policy, own, routes, draft, arrival)?;
     if !is_secure(draft) {
         return Ok(targets);
     }
@@ -100,11 +106,19 @@ fn answer_to_asking(policy: &Policy, standing: Standing) -> NoTarget {
 
 /// Whether the Request-URI asks for TLS on every hop.
 pub fn is_secure(draft: &Draft) -> bool {
-    let scheme = draft.request_uri().get(..5);
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+    match draft.request_uri() {
+        [_, _, _, _, b':', ..] => draft.request_uri()[..4].eq_ignore_ascii_case(b"sips"),
+        _ => false,
+    }
 }
 
-fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+fn chosen(
+    policy: &Policy,
+    own: &OwnAddresses,
+    routes: &Routes,
+    draft: &Draft,
+    arrival: Arrival,
+) -> Result<Targets, NoTarget> {
     if let Some(route) = draft.first(Name::Route) {
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
@@ -128,22 +142,15 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
                     .any(|method| method.value.as_bytes() == draft.method_name()))
             && (route.domain.is_empty() || route.domain.iter().any(|domain| leads_to(&domain.value)))
     }) {
-        let mut targets = Targets {
-            list: Vec::with_capacity(route.next_hop.len()),
-            by: ChosenBy::Policy(place),
-            fork: route.fork.value,
-            insists_on_udp: false,
-        };
-        for hop in &route.next_hop {
-            let Ok(hop) = Uri::parse(hop.value.as_bytes()) else {
-                continue;
-            };
-            targets.insists_on_udp |= hop.transport().is_some_and(|name| name.eq_ignore_ascii_case(b"udp"));
-            targets.list.extend(Target::of_uri(&hop, route.via.value, None));
-        }
-        return match targets.list.is_empty() {
+        let hops = routes.next_hops(policy, place).ok_or(NoTarget::Unusable)?;
+        return match hops.targets.is_empty() {
             true => Err(NoTarget::Unusable),
-            false => Ok(targets),
+            false => Ok(Targets {
+                list: hops.targets,
+                by: ChosenBy::Policy(place),
+                fork: route.fork.value,
+                insists_on_udp: hops.insists_on_udp,
+            }),
         };
     }
     let uri = uri()?;

@@ -1,13 +1,11 @@
 //! Edits over a received message, and the only serialiser. A read after an edit sees the edit.
 
-use std::cell::Cell;
-
 use bytes::Bytes;
 
 use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
 use super::scan::find;
-use super::uri::{Places, Uri};
+use super::uri::Uri;
 use super::{Malformed, Method, Name};
 
 /// A message being edited. Rows nobody edits leave byte for byte, in their place.
@@ -21,8 +19,6 @@ pub struct Draft {
     start: Option<Span>,
     /// The Request-URI within `made`, when the start line was made here.
     uri: Span,
-    /// What was found out about the Request-URI when it was read last.
-    places: Cell<Option<Places>>,
 }
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
@@ -50,7 +46,6 @@ impl Clone for Draft {
             made,
             start: self.start,
             uri: self.uri,
-            places: self.places.clone(),
         }
     }
 }
@@ -62,7 +57,6 @@ impl From<Message> for Draft {
             made: Vec::new(),
             start: None,
             uri: Span::default(),
-            places: Cell::new(None),
         }
     }
 }
@@ -104,11 +98,11 @@ impl Draft {
     /// The Request-URI, read; asked for more than once, it is read once.
     pub fn read_request_uri(&self) -> Result<Uri<'_>, Malformed> {
         let text = self.request_uri();
-        if let Some(places) = self.places.get() {
+        if let Some(places) = self.message.index.request_uri.get() {
             return Ok(Uri::again(text, places));
         }
         let uri = Uri::parse(text)?;
-        self.places.set(Some(uri.places()));
+        self.message.index.request_uri.set(Some(uri.places()));
         Ok(uri)
     }
 
@@ -238,9 +232,7 @@ impl Draft {
             }
         }
         let value = Span::new(value, self.made.len());
-        // What was kept is of this message, whose own line ends are known.
-        let is_folded = |piece: &Piece<'_>| matches!(piece, Piece::New(text) if find(b'\n', text).is_some());
-        self.message.index.bare_feed |= pieces.iter().any(is_folded);
+        self.note_fold(value);
         self.made.extend_from_slice(b"\r\n");
         self.message.index.lines[row.0] = Line {
             made: true,
@@ -308,7 +300,7 @@ impl Draft {
             return;
         };
         let uri = uri.to_vec();
-        self.places.set(None);
+        self.message.index.request_uri.set(None);
         let start = self.begin();
         self.made.extend_from_slice(name.of(&self.message.bytes));
         self.made.push(b' ');

@@ -1,8 +1,11 @@
 //! Received bytes and an index of their lines.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::uri::Places;
 use super::{Method, Name};
 
 /// A message as received: its bytes, and where everything is. Clones share the bytes.
@@ -21,6 +24,8 @@ pub(super) struct Index {
     pub(super) names: u128,
     /// Those of them that were received in more than one row.
     pub(super) repeated: u128,
+    /// What was found out about the Request-URI when it was read last.
+    pub(super) request_uri: Cell<Option<Places>>,
     /// Some line of the head may end in a bare LF.
     pub(super) bare_feed: bool,
     /// Where the blank line begins that ends the header block.
@@ -37,6 +42,7 @@ impl Clone for Index {
         Index {
             // In one piece, which `clone` is not.
             lines: Lines::from_slice(&self.lines),
+            request_uri: self.request_uri.clone(),
             ..*self
         }
     }

@@ -1,5 +1,7 @@
 //! Bytes to message: line ends, colons, the start line, and where the body ends. Values are read later, when asked for.
 
+use std::cell::Cell;
+
 use bytes::{Buf, Bytes};
 
 use super::message::{Index, Line, Lines, Message, Span, StartLine};
@@ -289,6 +291,7 @@ impl Reader<'_> {
             lines: Lines::new(),
             names: 0,
             repeated: 0,
+            request_uri: Cell::new(None),
             bare_feed: false,
             blank: 0,
             body: 0,
