@@ -27,6 +27,9 @@ use crate::trust::{Destination, Origin, Standing, assert};
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
 
+/// The work of forwarding a request, what its responses get back, and what the party that answers is remembered to want.
+pub(super) type Decided = (Box<Work>, Option<Box<Kept>>, PrivacySet);
+
 /// What becomes of a request.
 pub(super) struct Plan {
     pub wanted: Wanted,
@@ -51,15 +54,14 @@ struct Opened {
 }
 
 impl Engine {
-    /// What becomes of a request. Gives the work of forwarding it, what its responses get back, and what the party that
-    /// answers is remembered to want.
+    /// What becomes of a request.
     pub(super) fn decide(
         &mut self,
         now: Now,
         origin: &Origin,
         mut draft: Draft,
         essentials: Essentials,
-    ) -> Result<(Box<Work>, Option<Box<Kept>>, PrivacySet), Box<Refused>> {
+    ) -> Result<Decided, Box<Refused>> {
         let mut kept = Kept::default();
         match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
             Ok(Plan {

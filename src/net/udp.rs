@@ -223,8 +223,8 @@ impl<M: Cleared> Socket<M> {
         while !self.full && !self.queue.is_empty() {
             let udp = self.udp.get_ref();
             let sent = match self.queue.len() {
-                ..=FEW => send::<M, FEW>(udp, sender, &self.queue),
-                ..=SOME => send::<M, SOME>(udp, sender, &self.queue),
+                few if few <= FEW => send::<M, FEW>(udp, sender, &self.queue),
+                some if some <= SOME => send::<M, SOME>(udp, sender, &self.queue),
                 _ => send::<M, BATCH>(udp, sender, &self.queue),
             };
             match sent {
