@@ -22,14 +22,16 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
 
 pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
-    engine::{Bound, Engine, Now, Setup},
+    engine::{Bound, Engine, Now, Setup, counts::Counts},
     net::{
+        aliases::Aliases,
         flows::Sources,
         handover::Handover,
         listen::{Sockets, listen},
@@ -44,6 +46,9 @@ use worker::{Post, Worker};
 
 /// Events of its own connections that a worker has not taken yet; beyond: the connections wait.
 const TASK_EVENTS_MAX: usize = 1024;
+
+/// How long a worker is given to tell what it decided.
+const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
@@ -82,7 +87,7 @@ pub struct Running {
     certificates: Arc<Certificates>,
     orders: watch::Sender<Orders>,
     ended: mpsc::Receiver<()>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Counts>>,
 }
 
 impl Running {
@@ -121,16 +126,41 @@ impl Running {
         &self.counters
     }
 
+    /// What all engines decided so far. One that does not answer within [`TELL_TIME_MAX`] is left out.
+    //= SEC-010
+    pub async fn counts(&self) -> Counts {
+        let (teller, mut told) = mpsc::channel(self.threads.len().max(1));
+        self.orders.send_modify(|orders| {
+            orders.question += 1;
+            orders.tell = Some(teller);
+        });
+        let mut sum = Counts::default();
+        let until = tokio::time::Instant::now() + TELL_TIME_MAX;
+        for _ in 0..self.threads.len() {
+            match tokio::time::timeout_at(until, told.recv()).await {
+                Ok(Some(counts)) => sum += &counts,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.orders.send_modify(|orders| orders.tell = None);
+        sum
+    }
+
     /// Waits until another worker has ended. `None`: all have.
     pub async fn worker_ended(&mut self) -> Option<()> {
         self.ended.recv().await
     }
 
-    /// Waits until all workers have ended.
-    pub fn join(mut self) -> Result<(), WorkerFailed> {
-        let threads = std::mem::take(&mut self.threads);
-        let failed = threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
-        if failed == 0 { Ok(()) } else { Err(WorkerFailed) }
+    /// Waits until all workers have ended. Gives what their engines decided.
+    pub fn join(mut self) -> Result<Counts, WorkerFailed> {
+        let ended: Vec<_> = std::mem::take(&mut self.threads)
+            .into_iter()
+            .map(JoinHandle::join)
+            .collect();
+        ended.into_iter().try_fold(Counts::default(), |mut sum, counts| {
+            sum += &counts.map_err(|_| WorkerFailed)?;
+            Ok(sum)
+        })
     }
 }
 
@@ -158,6 +188,9 @@ pub struct WorkerFailed;
 struct Orders {
     policy: Arc<Policy>,
     stop: Stop,
+    /// How often it was asked what was decided, and whom to tell.
+    question: u64,
+    tell: Option<mpsc::Sender<Counts>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,8 +216,14 @@ fn start_with<D: Decides>(
     let handover = Arc::new(Handover::new(inboxes));
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
+    let aliases = Arc::<Aliases>::default();
     let stop = Stop::No;
-    let (orders, received) = watch::channel(Orders { policy, stop });
+    let (orders, received) = watch::channel(Orders {
+        policy,
+        stop,
+        question: 0,
+        tell: None,
+    });
     let (ending, ended) = mpsc::channel(workers);
     let (ready, readiness) = std::sync::mpsc::channel();
     let make = Arc::new(make);
@@ -206,13 +245,14 @@ fn start_with<D: Decides>(
             live: Arc::clone(&live),
             counters: Arc::clone(&counters),
             sources: Arc::clone(&sources),
+            aliases: Arc::clone(&aliases),
             certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));
         let thread = thread::Builder::new().name(format!("worker-{index}"));
         let work = move || {
             let _ending = ending;
-            work(post, sockets, make.as_ref(), ready);
+            work(post, sockets, make.as_ref(), ready)
         };
         running.threads.push(thread.spawn(work)?);
     }
@@ -234,22 +274,28 @@ fn work<D: Decides>(
     sockets: Sockets,
     make: &(impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + ?Sized),
     ready: std::sync::mpsc::Sender<io::Result<()>>,
-) {
+) -> Counts {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return drop(ready.send(Err(error))),
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return Counts::default();
+        }
     };
     runtime.block_on(async {
         match Worker::new(post, sockets, make) {
             Ok(worker) => {
                 let _ = ready.send(Ok(()));
                 drop(ready);
-                worker.run().await;
+                worker.run().await
             }
-            Err(error) => drop(ready.send(Err(error))),
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                Counts::default()
+            }
         }
-    });
+    })
 }
 
 /// Tells, however a worker ends, that it did.

@@ -4,28 +4,32 @@
 //! byte for byte. Shape: [`Engine::handle`] one input, [`Engine::poll_output`] until `None`, wait for the next input or for
 //! [`Engine::next_deadline`].
 
+mod alias;
 pub mod attempt;
 pub mod back;
 pub mod branches;
 pub mod cancel;
+pub mod counts;
 pub mod deadlines;
 pub mod decide;
 pub mod event;
+pub mod feedback;
 pub mod hosts;
 pub mod input;
 pub mod judge;
 mod locating;
 pub mod output;
+mod party_flows;
 pub mod pending;
 pub mod rate;
 pub mod reject;
 pub mod remembered;
 pub mod shed;
+pub mod sources;
 pub mod transactions;
 mod way_back;
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,21 +37,26 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::counts::Counts;
 use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
+use self::feedback::Feedback;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::{Pending, SearchId};
-use self::rate::Rate;
+use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
+use self::shed::{Pressure, Weight};
+use self::sources::{Beyond, Sources};
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::proxy::overload::{self, Asks};
 use crate::proxy::routes::Routes;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
@@ -83,11 +92,14 @@ pub struct Engine {
     remembered: Remembered,
     bindings: Bindings,
     hosts: Hosts,
-    options: Rate,
+    sources: Sources,
+    feedback: Feedback,
+    pressure: Pressure,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
     counters: Counters,
+    counts: Counts,
 }
 
 /// What an engine is made of; the same for every worker of a process but for the seed.
@@ -141,12 +153,15 @@ impl Engine {
             avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
-            options: Rate::new(policy.limits.options_per_second_max),
+            sources: Sources::new(&policy.limits),
+            feedback: Feedback::default(),
+            pressure: Pressure::default(),
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
             observing: false,
             counters: Counters::default(),
+            counts: Counts::default(),
             policy,
             keys,
             bound,
@@ -165,6 +180,7 @@ impl Engine {
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
+            Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
         }
     }
@@ -223,6 +239,14 @@ impl Engine {
         self.counters
     }
 
+    /// Everything counted so far, by kind and reason.
+    //= SEC-010
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        counts.totals = self.counters;
+        counts
+    }
+
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.recent = Recent::new(Arc::clone(&policy));
         self.routes = Routes::of(Arc::clone(&policy));
@@ -230,7 +254,7 @@ impl Engine {
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
         self.plans.clear();
-        self.options.limit(policy.limits.options_per_second_max);
+        self.sources.limit(&policy.limits);
         self.policy = policy;
     }
 
@@ -240,17 +264,18 @@ impl Engine {
         match parse(bytes, carrier, &self.limits) {
             Ok(message) if message.method().is_some() => self.request(now, flow, message),
             Ok(message) => self.response(now, flow, message),
-            Err(refused) => self.unreadable(flow, *refused),
+            Err(refused) => self.unreadable(now, flow, *refused),
         }
     }
 
-    fn unreadable(&mut self, flow: Flow, refused: Refused) {
+    fn unreadable(&mut self, now: Now, flow: Flow, refused: Refused) {
+        self.pressure.count(true);
         let Some(message) = refused.message else {
             return self.drop(What::Unreadable, Drop::Unanswerable);
         };
         match message.method() {
             None | Some(Method::Ack) => self.drop(what(&message), Drop::Unanswerable),
-            Some(_) => self.answer_alone(flow, Draft::from(message), &Reject::Unparsable(refused.error)),
+            Some(_) => self.answer_alone(now, flow, Draft::from(message), &Reject::Unparsable(refused.error)),
         }
     }
 
@@ -259,19 +284,21 @@ impl Engine {
         self.counters.requests += 1;
         let what = what(&message);
         let method = message.method().unwrap_or(Method::Other);
+        self.counts.method(method);
         let essentials = match Essentials::read(&message) {
             Ok(essentials) => essentials,
-            Err(fault) => return self.faulty(flow, message, method, fault),
+            Err(fault) => return self.faulty(now, flow, message, method, fault),
         };
         let _span = event::span(essentials.call_id());
         if too_many_routes(&message, self.policy.limits.route_values_max as usize) {
             return match method {
                 Method::Ack => self.drop(what, Drop::Unanswerable),
-                _ => self.answer_alone(flow, Draft::from(message), &Reject::TooManyRouteValues),
+                _ => self.answer_alone(now, flow, Draft::from(message), &Reject::TooManyRouteValues),
             };
         }
         // Admit.
         let origin = Origin::judge_recent(&mut self.recent, flow);
+        self.counts.origin(origin.evidence().why());
         let mut draft = Draft::from(message);
         forward::mark_via(&mut draft, &essentials.via, flow.remote);
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
@@ -279,11 +306,12 @@ impl Engine {
         let key = match self.key_of(&origin, &draft, &essentials, KeyOf::Itself) {
             Ok(key) => key,
             Err(_) if method == Method::Ack => return self.drop(what, Drop::Unanswerable),
-            Err(_) => return self.answer_alone(flow, draft, &Reject::BareCookie),
+            Err(_) => return self.answer_alone(now, flow, draft, &Reject::BareCookie),
         };
         match (self.transactions.find(&key), method) {
             (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
             (None, Method::Ack) => {
+                overload::take(&mut draft);
                 admit::admit(&self.policy, &origin, &mut draft, &mut notes);
                 return self.forward_ack(now, &origin, draft, &essentials, notes);
             }
@@ -291,16 +319,18 @@ impl Engine {
             (None, Method::Cancel) => return self.cancel_received(now, &origin, draft, &essentials, key),
             (None, _) => {}
         }
-        let in_dialog = essentials.to_tag().is_some();
-        let room = shed::room_for(method, in_dialog, self.policy.limits.transactions_max);
-        if self.transactions.len() >= room {
-            return self.answer_alone(flow, draft, &Reject::Full);
+        let place = (!origin.is_trusted()).then(|| sources::place(&self.keyed, flow.remote.ip()));
+        match self.take(now, &origin, place, &draft, &essentials, method) {
+            Ok(()) => {}
+            Err((Beyond::Refuse, reject)) => return self.answer_alone(now, flow, draft, &reject),
+            Err((Beyond::Silence, _)) => return self.drop(what, Drop::TooOften),
         }
-        if method == Method::Options && self.asks_too_often(now, &origin) {
-            return self.drop(what, Drop::TooOften);
-        }
+        self.take_alias(&origin, &draft);
+        let asks = overload::take(&mut draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
-        let id = self.open_server(now, &origin, &essentials.via, method, key);
+        self.counts.tally(notes.take_tally());
+        let id = self.open_server(now, &origin, place, &essentials.via, method, key);
+        self.note_asks(id, &origin, asks);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
@@ -314,6 +344,11 @@ impl Engine {
             }
             Err(refused) => {
                 let (draft, received_to, reject) = *refused;
+                // Who makes up tokens gets no place in the tables by it.
+                if reject == Reject::ForeignToken && place.is_some() {
+                    self.transactions.remove_server(id);
+                    return self.answer_alone(now, flow, draft, &reject);
+                }
                 self.refuse(now, id, &draft, received_to.as_deref(), &reject);
             }
         }
@@ -347,11 +382,13 @@ impl Engine {
             return self.drop(what, Drop::HopByHop);
         }
         let origin = Origin::judge_recent(&mut self.recent, flow);
+        self.counts.origin(origin.evidence().why());
+        self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);
     }
 
-    fn faulty(&mut self, flow: Flow, message: Message, method: Method, fault: Fault) {
+    fn faulty(&mut self, now: Now, flow: Flow, message: Message, method: Method, fault: Fault) {
         let via = matches!(fault, Fault::Missing(Name::Via) | Fault::Malformed(Name::Via));
         if via || method == Method::Ack {
             return self.drop(what(&message), Drop::Unanswerable);
@@ -360,7 +397,7 @@ impl Engine {
             fault,
             method_known: method != Method::Other,
         };
-        self.answer_alone(flow, Draft::from(message), &reject);
+        self.answer_alone(now, flow, Draft::from(message), &reject);
     }
 
     /// The same request once more: what was sent then is sent again.
@@ -407,6 +444,7 @@ impl Engine {
         *machine = next;
         self.carry_out_server(now, id, actions, None);
         if actions.contains(Action::PassAck) {
+            overload::take(&mut draft);
             admit::admit(&self.policy, origin, &mut draft, &mut notes);
             self.forward_ack(now, origin, draft, &essentials, notes);
         } else {
@@ -414,7 +452,15 @@ impl Engine {
         }
     }
 
-    fn open_server(&mut self, now: Now, origin: &Origin, via: &TopVia, method: Method, key: ServerKey) -> Id {
+    fn open_server(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        place: Option<Place>,
+        via: &TopVia,
+        method: Method,
+        key: ServerKey,
+    ) -> Id {
         let reliability = Reliability::from(origin.flow().transport);
         let (machine, actions) = match method {
             Method::Invite => (ServerMachine::Invite(InviteServer::start(reliability).0), None),
@@ -432,6 +478,8 @@ impl Engine {
             key,
             method,
             origin: *origin,
+            place,
+            asks: Asks::Nothing,
             back,
             sent_by_port: via.port.unwrap_or(5060),
             policy: Arc::clone(&self.policy),
@@ -499,11 +547,60 @@ impl Engine {
         Hop::judge_recent(&mut self.recent, destination).for_responses_to(origin)
     }
 
-    /// A stranger that asks again and again gets silence: each answer could be for somebody else.
+    /// Whether there is room for a request, in the tables and within what its source may ask. `place`: where that is counted,
+    /// when it is outside T.
     //= SEC-009
-    fn asks_too_often(&mut self, now: Now, origin: &Origin) -> bool {
-        let place = self.keyed.hash_one(origin.flow().remote.ip());
-        !origin.is_trusted() && !self.options.allows(now.at, place)
+    fn take(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        place: Option<Place>,
+        draft: &Draft,
+        essentials: &Essentials,
+        method: Method,
+    ) -> Result<(), (Beyond, Reject)> {
+        let in_dialog = essentials.to_tag().is_some() && (place.is_none() || shed::brings_token(draft));
+        let registered = || self.bindings.ue(origin.flow(), now.unix).is_some();
+        let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
+        let weight = Weight::of(method, draft, in_dialog, registered);
+        let max = self.policy.limits.transactions_max;
+        let room = match place {
+            None => weight.room(max),
+            Some(_) => weight.room_outside(max),
+        };
+        let is_full = self.transactions.len() >= room;
+        if self.is_too_much(weight, place) {
+            let beyond = place.map_or(Beyond::Refuse, |place| self.sources.refusal(now.at, place));
+            return Err((beyond, Reject::Busy));
+        }
+        match place {
+            None if is_full => Err((Beyond::Refuse, Reject::Full)),
+            None => Ok(()),
+            Some(place) if is_full => Err((self.sources.refusal(now.at, place), Reject::Full)),
+            Some(place) => {
+                let live = self.transactions.of_place(place);
+                let taken = self.sources.take(now.at, place, weight, live);
+                taken.map_err(|beyond| (beyond, Reject::TooMuch))
+            }
+        }
+    }
+
+    /// Whether a request is refused by chance, because this worker is behind with its work.
+    //= SEC-009
+    fn is_too_much(&mut self, weight: Weight, place: Option<Place>) -> bool {
+        self.pressure.count(place.is_some());
+        let percent = place.map_or(0, |_| self.pressure.percent(weight));
+        percent > 0 && self.random.next_u32() % 100 < percent
+    }
+
+    /// Whether this answer is given to a request that gets no transaction. For want of room it was asked before.
+    //= SEC-009
+    fn answers(&mut self, now: Now, origin: &Origin, reject: &Reject) -> bool {
+        if origin.is_trusted() || reject.is_overload() {
+            return true;
+        }
+        let place = sources::place(&self.keyed, origin.flow().remote.ip());
+        self.sources.answers(now.at, place)
     }
 
     /// Enters what the answer to a REGISTER taught.
@@ -520,6 +617,7 @@ impl Engine {
 
     fn drop(&mut self, what: What, why: Drop) {
         self.counters.dropped += 1;
+        self.counts.dropped(why);
         event::log_dropped(what, why);
         if self.observing {
             self.events.push_back(Event::Dropped { what, why });

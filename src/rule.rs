@@ -17,6 +17,8 @@ macro_rules! rules {
 
 impl Rule {
     rules! {
+        LI_001 = "LI-001", "RFC 5079 section 3";
+        LI_004 = "LI-004", "local law, as the policy states it";
         PAI_001 = "PAI-001", "RFC 3325 section 5";
         PAI_002 = "PAI-002", "RFC 3325 section 5, RFC 3324 section 4.4";
         PAI_003 = "PAI-003", "RFC 3325 section 9.2";
@@ -45,14 +47,17 @@ impl Rule {
         PRIV_089 = "PRIV-089", "RFC 3323 section 5.3";
         PRIV_090 = "PRIV-090", "RFC 5379 section 5.1.16";
         PRIV_091 = "PRIV-091", "RFC 5379 section 5.1.10";
+        PRIV_096 = "PRIV-096", "RFC 7044 section 10.1";
         PRIV_097 = "PRIV-097", "draft-ietf-sip-privacy, RFC 5806";
         PRIV_099 = "PRIV-099", "RFC 6442";
         PRIV_100 = "PRIV-100", "RFC 8224 section 11";
         PRIV_101 = "PRIV-101", "RFC 7989 section 12";
+        PRIV_106 = "PRIV-106", "TS 24.229 section 4.4, TS 29.165 table 6.2";
         PRIV_130 = "PRIV-130", "RFC 3325 section 7";
         PRIV_133 = "PRIV-133", "RFC 3323 section 5.3";
         PRIV_141 = "PRIV-141", "RFC 3323 section 5.1";
         PRIV_143 = "PRIV-143", "RFC 3261 section 12";
+        ROLE_005 = "ROLE-005", "RFC 5031, TS 24.229 section 5.2.10";
         TRUST_010 = "TRUST-010", "RFC 3324 section 2.3";
         TRUST_013 = "TRUST-013", "TS 33.203 section 5.4";
         TRUST_040 = "TRUST-040", "RFC 7315 section 4, TS 29.165 table 6.2";

@@ -3,8 +3,9 @@
 //! Fenced blocks, in order: `policy` (lines that replace lines of the world's policy which begin alike, or stand before its
 //! first `[[listener]]`), `in from=NAME` (a message), `out to=NAME` (rows of what then reaches NAME, in any order; a first line
 //! without colon is the start line; `~` before a row: no row of that name), `never` (strings that nothing sent outside T holds,
-//! a line each). In an `in`, `{NAME of row}` stands for the rows of that name in the message that was last checked.
+//! a line each), `counts` (every counter that moved, and by how much). In an `in`, `{NAME of row}` stands for the rows of that name in the message that was last checked.
 
+use crate::counts::moved;
 use crate::legs::{ALLY, CORE, NET, OTHER_UE, Party, STRANGER, UE, told, world_of};
 use crate::tree;
 use crate::world::{POLICY, Sent, World};
@@ -25,6 +26,7 @@ struct Block<'t> {
     lines: Vec<&'t str>,
 }
 
+//= SEC-010 type=test
 #[test]
 fn every_case_holds() {
     let files = tree::files("fixtures/cases", ".md");
@@ -32,7 +34,14 @@ fn every_case_holds() {
     assert!(cases.len() >= 12, "{} cases", cases.len());
     let faults: Vec<String> = cases
         .iter()
-        .filter_map(|case| run(&case.text).err().map(|fault| format!("{}: {fault}", case.path)))
+        .filter_map(|case| {
+            let fault = match case.text.contains("```counts\n") {
+                true => run(&case.text).err(),
+                // Each says what it counts.
+                false => run(&format!("{}\n```counts\n```\n", case.text)).err(),
+            };
+            fault.map(|fault| format!("{}: {fault}", case.path))
+        })
         .collect();
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
@@ -42,13 +51,14 @@ fn run(text: &str) -> Result<(), String> {
     let policy = policy(&blocks);
     let senders = senders(&blocks)?;
     let mut world = world_of(&policy, &senders);
+    let before = world.engine.counts();
     let mut sent: Vec<Sent> = Vec::new();
     let mut all: Vec<Sent> = Vec::new();
     let mut last: Option<Sent> = None;
     let mut outs = 0;
     for block in &blocks {
         match block.kind {
-            "policy" | "never" => {}
+            "policy" | "never" | "counts" => {}
             "in" => {
                 let from = party(block.party)?;
                 sent = put_in(&mut world, from, &block.lines, last.as_ref());
@@ -69,6 +79,12 @@ fn run(text: &str) -> Result<(), String> {
         .collect();
     if outs == 0 || never.is_empty() {
         return Err("nothing is expected, or nothing is forbidden".to_owned());
+    }
+    if let Some(block) = blocks.iter().find(|block| block.kind == "counts") {
+        let moved = moved(&before, &world.engine.counts());
+        if moved != block.lines {
+            return Err(format!("what was counted is\n{}", moved.join("\n")));
+        }
     }
     let told = all
         .iter()
@@ -205,4 +221,5 @@ fn a_case_that_does_not_hold_is_reported() {
     assert!(run(&case("~ Privacy", "sip:al@x")).is_err());
     assert!(run(&case("~ Privacy", "secret").replace("to=net", "to=ue")).is_err());
     assert!(run("no block").is_err());
+    assert!(run(&(case("~ Privacy", "secret") + "```counts\nsipveil_responses_total 1\n```\n")).is_err());
 }

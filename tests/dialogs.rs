@@ -475,6 +475,33 @@ fn id_alone_hides_no_route() {
     );
 }
 
+//= PRIV-033 type=test
+//= PRIV-083 type=test
+//= PRIV-085 type=test
+//= PRIV-133 type=test
+#[test]
+fn header_hides_the_way_through_the_whole_dialog_and_requests_find_it_back() {
+    let policy = policy_with_privacy("values = [\"none\", \"id\", \"critical\", \"user\", \"header\"]");
+    let way = &["10.99.0.7", "10.20.0.9"];
+    let asked = format!("Privacy: header;critical\r\nVia: SIP/2.0/UDP 10.99.0.7;branch=z9hG4bK1\r\n{INNER}");
+    let mut call = Call::by_al(World::new(&policy), &asked, "");
+    tells_none_of(&call.invite, way);
+    assert_eq!(call.invite.row("From"), Some(FROM));
+    assert_eq!(call.invite.rows("Privacy"), Vec::<&str>::new());
+    assert_eq!(call.ok.rows("Via").len(), 2);
+    let recorded = call.ok.rows("Record-Route").join(", ");
+    assert!(recorded.ends_with(", <sip:10.20.0.9;lr>"), "{recorded}");
+    for (number, method) in ["ACK", "INVITE", "INFO", "BYE"].into_iter().enumerate() {
+        let rows = "Via: SIP/2.0/UDP 10.99.0.7;branch=z9hG4bK2\r\n";
+        tells_none_of(&call.al_sends(method, number as u32 + 2, rows), way);
+    }
+    for (number, method) in ["INVITE", "BYE"].into_iter().enumerate() {
+        let sent = call.bob_sends(method, number as u32 + 1, "");
+        assert!(sent.start().contains("sip:al-secret@10.20.0.9"), "{}", sent.text());
+        assert_eq!(sent.rows("Route"), ["<sip:10.20.0.9;lr>"]);
+    }
+}
+
 //= PRIV-134 type=test
 //= TRAP-14 type=test
 #[test]

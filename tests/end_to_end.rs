@@ -2,6 +2,8 @@
 
 mod attacks;
 pub mod authority;
+mod floods;
+mod flows;
 pub mod node;
 pub mod phone;
 mod sipp;
@@ -387,4 +389,40 @@ fn a_call_may_cross_from_ipv4_to_ipv6_and_back() {
         assert_eq!(callee.receive_only("SIP/2.0 200").row("CSeq"), Some("1 BYE"));
     }
     node.stop();
+}
+
+/// Asked by a signal and when it ends, the proxy tells what all its workers decided.
+//= SEC-010 type=test
+#[test]
+fn the_counters_of_all_workers_are_told_when_asked_and_at_the_end() {
+    let folder = TempDir::new().unwrap();
+    let mut callee = Phone::on_udp();
+    let node = Node::start_telling(
+        folder.path(),
+        &policy(ANYWHERE, &format!("sip:{}", callee.address), "sip:127.0.0.1:9", ""),
+        "info",
+    );
+    let mut node = node;
+    let mut caller = Phone::on_udp().calls(node.address("core", "udp"));
+    for call_id in ["count-1", "count-2", "count-3", "count-4"] {
+        let privacy = "Privacy: id\r\n";
+        call(&Dialog { call_id, privacy }, &mut caller, &mut callee);
+    }
+    node.signal("USR1");
+    node.waits_for("decided so far");
+    node.waits_for("sipveil_requests_total{method=\"INVITE\"}");
+    assert!(node.logged.lines().last().unwrap().ends_with(" 4"), "{}", node.logged);
+    let log = node.stop();
+    let told = log.rsplit("decided so far").next().unwrap();
+    let has = |line: &str| {
+        let found = told
+            .lines()
+            .any(|told| told.split_whitespace().eq(line.split_whitespace()));
+        assert!(found, "{line} is not in\n{told}");
+    };
+    has("sipveil_requests_total{method=\"INVITE\"} 4");
+    has("sipveil_requests_total{method=\"BYE\"} 4");
+    has("sipveil_pai_total{action=\"removed\",reason=\"id\"} 12");
+    has("sipveil_privacy_total{value=\"id\"} 12");
+    assert!(!log.contains("liddell") && !log.contains("count-1"));
 }

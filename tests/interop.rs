@@ -5,7 +5,7 @@
 mod baresip;
 mod edge;
 mod linphone;
-mod phone_process;
+pub mod phone_process;
 mod relay;
 mod sipp;
 mod softphone;

@@ -483,7 +483,7 @@ fn what_cannot_be_given_is_named_and_nothing_is_sent() {
         ("id;foo;critical", "foo"),
         ("session;foo;critical", "session, foo"),
         ("user;header;critical", "header"),
-        ("history;critical", "history"),
+        ("history;foo;critical", "foo"),
     ] {
         for to in [UE, NET] {
             let refusal = refused(POLICY, CORE, to, "INVITE", &format!("Privacy: {value}\r\n{PAI}"));
@@ -492,6 +492,9 @@ fn what_cannot_be_given_is_named_and_nothing_is_sent() {
             assert!(refusal.rows("P-Asserted-Identity").is_empty());
         }
     }
+    let without = policy_with_privacy("values = [\"none\", \"id\", \"critical\", \"user\"]");
+    let refusal = refused(&without, CORE, UE, "INVITE", "Privacy: history;critical\r\n");
+    assert_eq!(refusal.start(), "SIP/2.0 500 Privacy Service Failure: history");
     let long = "x".repeat(300);
     let refusal = refused(POLICY, CORE, UE, "INVITE", &format!("Privacy: {long};critical\r\n"));
     assert_eq!(refusal.start(), "SIP/2.0 500 Privacy Service Failure: other");

@@ -162,18 +162,7 @@ impl World {
 
     /// The same under a policy read before, for tests that need many worlds.
     pub fn under(policy: Arc<Policy>, keys: Arc<Keys>, seed: [u8; 32]) -> World {
-        let bound: Vec<Bound> = policy
-            .listeners
-            .iter()
-            .enumerate()
-            .flat_map(|(id, listener)| {
-                listener.bind.iter().map(move |bind| Bound {
-                    listener: ListenerId(id as u16),
-                    transport: bind.value.transport,
-                    address: bind.value.address,
-                })
-            })
-            .collect();
+        let bound = Bound::as_written(&policy);
         let now = Now {
             at: Duration::from_secs(1),
             unix: START,

@@ -34,7 +34,7 @@ use crate::seal::{Keys, SECRET_BYTES};
 use crate::sip::message::StartLine;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, Refused, parse};
 use crate::sip::{Message, Method, Name};
-use crate::trust::{Evidence, OwnAddresses, Standing};
+use crate::trust::{Bound, Evidence, OwnAddresses, Standing};
 
 /// Bytes of a message file that are read; a datagram holds no more.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -177,7 +177,7 @@ fn explanation(mut policy: Policy, arguments: &Arguments) -> Result<Explanation,
     let from = Place::find(&mut policy, &arguments.from, Side::From)?;
     let to = Place::find(&mut policy, &arguments.to, Side::To)?;
     let keys = Keys::new(&[(0, [0; SECRET_BYTES])], &policy.domain.id.value, 0)?;
-    let own = OwnAddresses::new(&policy, &party::bound(&policy));
+    let own = OwnAddresses::new(&policy, &Bound::as_written(&policy));
     let judge = Judge {
         policy: &policy,
         keys: &keys,

@@ -24,7 +24,7 @@ use super::Exit;
 use crate::{
     config::{self, key_file},
     driver::{self, Running},
-    engine::Bound,
+    engine::{Bound, counts::Counts},
     policy::{Policy, Route},
     seal::Keys,
     sip::{Transport, uri::Uri},
@@ -78,7 +78,7 @@ fn log_to_standard_error() {
 }
 
 /// Runs until SIGTERM or SIGINT, and then until the drain is over; a second one ends it at once. SIGHUP asks `reload` for a
-/// new policy; `None`, or one with other listeners, leaves the running one.
+/// new policy; `None`, or one with other listeners, leaves the running one. SIGUSR1 writes what was decided so far.
 ///
 /// Exit code 0 after a drain, 3 when it could not start.
 pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Arc<Policy>>) -> ExitCode {
@@ -99,15 +99,25 @@ pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Arc<Poli
     // Nobody has to read it: a closed pipe is no reason not to serve.
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
     match runtime.block_on(steer(running, signals, reload)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(counts) => {
+            tell(&counts);
+            ExitCode::SUCCESS
+        }
         Err(error) => refuse(&error),
     }
+}
+
+/// What was decided so far, on standard error.
+//= SEC-010
+fn tell(counts: &Counts) {
+    let _ = write!(io::stderr(), "decided so far\n{counts}");
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 fn prepare() -> io::Result<(Runtime, Signals)> {
@@ -118,6 +128,7 @@ fn prepare() -> io::Result<(Runtime, Signals)> {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         }
     };
     Ok((runtime, signals))
@@ -127,7 +138,7 @@ async fn steer(
     mut running: Running,
     mut signals: Signals,
     reload: impl Fn() -> Option<Arc<Policy>>,
-) -> Result<(), driver::WorkerFailed> {
+) -> Result<Counts, driver::WorkerFailed> {
     let mut stops = 0;
     let mut look = interval(LOOK_EVERY);
     loop {
@@ -146,6 +157,10 @@ async fn steer(
             _ = signals.interrupt.recv() => stops += 1,
             _ = look.tick() => {
                 renew(&running);
+                continue;
+            }
+            _ = signals.user.recv() => {
+                tell(&running.counts().await);
                 continue;
             }
             _ = signals.hang_up.recv() => {
@@ -322,6 +337,7 @@ mod tests {
             method: vec![stated("REGISTER".to_owned())],
             domain: Vec::new(),
             next_hop: vec![stated("sip:10.20.0.5;lr".to_owned())],
+            emergency: stated(false),
             fork: stated(crate::policy::route::Fork::Failover),
             via: stated(ListenerId(1)),
         });

@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, Limits, Listener, ListenerId, Peer, Policy, Privacy, Profile, Proxy,
-    Route, SpecT, Stated, StatedBy, Tls, Word, spec_t::TokenMeaning,
+    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, Peer, Policy, Privacy,
+    Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -25,6 +25,7 @@ pub fn effective(policy: &Policy) -> String {
         evidence,
         routes,
         privacy,
+        lawful_interception,
         dns,
         limits,
         limits_stated,
@@ -42,6 +43,7 @@ pub fn effective(policy: &Policy) -> String {
         page.route(route, listeners);
     }
     page.privacy(privacy);
+    page.lawful_interception(lawful_interception);
     page.dns(dns);
     page.limits(limits, limits_stated);
     page.text
@@ -179,6 +181,7 @@ impl Page<'_> {
             aliases,
             rfc5876,
             anonymise_from_for_legacy,
+            overload_control,
         } = peer;
         self.title("[[peer]]");
         self.value("name", &text(name));
@@ -196,6 +199,7 @@ impl Page<'_> {
         }
         self.value("rfc5876", &plain(rfc5876));
         self.value("anonymise_from_for_legacy", &plain(anonymise_from_for_legacy));
+        self.value("overload_control", &word(overload_control));
     }
 
     fn proxy(&mut self, proxy: &Proxy) {
@@ -223,6 +227,7 @@ impl Page<'_> {
             from,
             method,
             domain,
+            emergency,
             next_hop,
             fork,
             via,
@@ -241,6 +246,7 @@ impl Page<'_> {
         for domain in domain {
             self.value("domain", &text(domain));
         }
+        self.value("emergency", &plain(emergency));
         for next_hop in next_hop {
             self.value("next_hop", &text(next_hop));
         }
@@ -251,6 +257,7 @@ impl Page<'_> {
     fn privacy(&mut self, privacy: &Privacy) {
         let Privacy {
             values,
+            on_behalf,
             anonymous_host,
             dialog_sticky,
             dialog_downgrade,
@@ -278,6 +285,31 @@ impl Page<'_> {
         self.value("strip_identity_on_id_to_ue", &plain(strip_identity_on_id_to_ue));
         self.value("token_max", &plain(token_max_bytes));
         self.value("max_dialog_age", &duration(max_dialog_age));
+        for agreement in on_behalf.all() {
+            let OnBehalf {
+                identity,
+                values,
+                methods,
+            } = agreement;
+            self.title("[[privacy.on_behalf]]");
+            self.value("identity", &text(identity));
+            self.value("values", &words(values));
+            for method in methods {
+                self.value("methods", &text(method));
+            }
+        }
+    }
+
+    fn lawful_interception(&mut self, lawful: &LawfulInterception) {
+        let LawfulInterception {
+            anonymous_without_identity,
+            reject_code,
+            unidentified,
+        } = lawful;
+        self.title("[lawful_interception]");
+        self.value("anonymous_without_identity", &word(anonymous_without_identity));
+        self.value("reject_code", &plain(reject_code));
+        self.value("unidentified", &word(unidentified));
     }
 
     fn dns(&mut self, dns: &Dns) {
@@ -324,6 +356,9 @@ impl Page<'_> {
             redirects_max,
             challenges_max,
             transactions_max,
+            transactions_per_source_max,
+            requests_per_second_max,
+            refusals_per_second_max,
             options_per_second_max,
             pending_max,
             remembered_max,

@@ -9,10 +9,6 @@ use super::{grammar, read::shown, table::Table};
 /// Tables of which this version serves nothing, and the keys each will have.
 const TABLES: &[(&str, &[&str])] = &[
     ("admin", &["http", "hep", "otlp"]),
-    (
-        "lawful_interception",
-        &["reject_code", "audit", "unidentified", "sink_required"],
-    ),
     ("topology_hiding", &["key_file"]),
     ("p2p", &["domain"]),
 ];
@@ -22,7 +18,6 @@ pub(super) fn tables(top: &Table<'_>) {
     for (name, keys) in TABLES {
         let table = top.table(name);
         match *name {
-            "lawful_interception" => unless(&table, "anonymous_without_identity", "accept"),
             "topology_hiding" => unless(&table, "mode", "off"),
             "p2p" => unless(&table, "tracker", "off"),
             _ => {}

@@ -15,8 +15,10 @@ pub mod effective;
 mod grammar;
 pub mod key_file;
 mod later;
+mod lawful;
 mod listener;
 mod node;
+mod on_behalf;
 mod peer;
 mod read;
 mod route;
@@ -96,6 +98,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let evidence = node::evidence(top.table("evidence"));
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
+    let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
     let dns = dns::dns(top.table("dns"));
     let (limits, limits_stated) = node::limits(top.table("limits"));
     later::unless(top, "dedicated_untrusted", "false");
@@ -112,6 +115,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         evidence,
         routes,
         privacy,
+        lawful_interception,
         dns,
         limits,
         limits_stated,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     grammar,
     later::{not_provided, unless},
+    on_behalf::agreements,
     read::{Fault, Written, from_word, or_default, or_profile, shown},
     table::Table,
 };
@@ -97,11 +98,7 @@ pub(super) fn evidence(table: Table<'_>) -> Evidence {
 pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
     let ims = profile == Profile::Ims;
     let values = provided(&table);
-    for on_behalf in table.tables("on_behalf").into_iter().take(1) {
-        if let Some(at) = on_behalf.at() {
-            not_provided(&table, "[[privacy.on_behalf]]", at, "take it out");
-        }
-    }
+    let on_behalf = agreements(&table, &values.value);
     unless(&table, "call_id", "keep");
     unless(&table, "dialog_memory", "token");
     unless(&table, "pidf_lo_counts", "false");
@@ -110,6 +107,7 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
     }
     let privacy = Privacy {
         values,
+        on_behalf,
         anonymous_host: or_default(
             table.parsed("anonymous_host", grammar::host),
             "anonymous.invalid".to_owned(),
@@ -133,18 +131,28 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
     privacy
 }
 
+/// What is provided unless the policy says otherwise. `header` changes where later requests go, so it is asked for by name.
+const BUILT_IN: &[Provided] = &[
+    Provided::None,
+    Provided::Id,
+    Provided::Critical,
+    Provided::User,
+    Provided::History,
+];
+
 /// What the node provides; known values it does not provide are refused, not ignored.
 fn provided(table: &Table<'_>) -> Stated<Vec<Provided>> {
     let written = table.parsed_each("values", |text| match text {
-        "header" | "session" | "history" => Err(Fault {
-            fault: format!("the privacy value `{text}` is not provided by this version"),
-            remedy: "take it out; provided are none, id, critical and user".to_owned(),
+        //= PRIV-034
+        "session" => Err(Fault {
+            fault: "the privacy value `session` needs a media function, which this version cannot route to".to_owned(),
+            remedy: "take it out; provided are none, id, critical, user, header and history".to_owned(),
         }),
         _ => from_word::<Provided>("values", text),
     });
     let Some(written) = written else {
         return Stated {
-            value: vec![Provided::None, Provided::Id, Provided::Critical, Provided::User],
+            value: BUILT_IN.to_vec(),
             by: StatedBy::Default,
         };
     };
@@ -182,6 +190,9 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         redirects_max: limit("redirects_max", built_in.redirects_max),
         challenges_max: limit("challenges_max", built_in.challenges_max),
         transactions_max: limit("transactions_max", built_in.transactions_max),
+        transactions_per_source_max: limit("transactions_per_source_max", built_in.transactions_per_source_max),
+        requests_per_second_max: limit("requests_per_second_max", built_in.requests_per_second_max),
+        refusals_per_second_max: limit("refusals_per_second_max", built_in.refusals_per_second_max),
         options_per_second_max: limit("options_per_second_max", built_in.options_per_second_max),
         pending_max: limit("pending_max", built_in.pending_max),
         questions_max: limit("questions_max", built_in.questions_max),

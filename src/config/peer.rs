@@ -12,7 +12,7 @@ use super::{
     spec_t::{list, meanings},
     table::Table,
 };
-use crate::policy::{CertifiedName, Direction, Listener, Peer, PeersAre, Security, SpecT, Stated, Word};
+use crate::policy::{CertifiedName, Direction, Listener, Overload, Peer, PeersAre, Security, SpecT, Stated, Word};
 
 /// Peers of one policy.
 pub(super) const PEERS_MAX: usize = 10_000;
@@ -86,6 +86,7 @@ fn peer(table: Table<'_>, name: Stated<String>, spec_t: &SpecT, listeners: &[Lis
         aliases: meanings(table.table("aliases")),
         rfc5876,
         anonymise_from_for_legacy: or_default(table.bool("anonymise_from_for_legacy"), true),
+        overload_control: or_default(table.word("overload_control"), Overload::Off),
     };
     table.close();
     peer

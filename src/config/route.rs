@@ -45,7 +45,14 @@ fn route(table: Table<'_>, listeners: &[Listener], everything: &mut HashMap<List
     let domain = stated_each(table.parsed_each("domain", grammar::host));
     let leaves_by = via.as_ref().and_then(|via| listeners.get(usize::from(via.value.0)));
     let next_hop = next_hops(&table, leaves_by);
-    if let (Some(from), Some(at)) = (&from, table.at()) {
+    let emergency = or_default(table.bool("emergency"), false);
+    if emergency.value
+        && let Some((at, _)) = table.raw("domain")
+    {
+        let fault = "a call for help names no domain, so this route takes nothing";
+        table.reader.contradiction(at, fault, "take `domain` out");
+    }
+    if let (Some(from), Some(at), false) = (&from, table.at(), emergency.value) {
         let line = table.reader.line(&at);
         if let Some(earlier) = everything.get(&from.value) {
             table.reader.warn(
@@ -63,6 +70,7 @@ fn route(table: Table<'_>, listeners: &[Listener], everything: &mut HashMap<List
         from: from?.stated(),
         method,
         domain,
+        emergency,
         next_hop,
         fork: or_default(fork, Fork::Failover),
         via: via?.stated(),

@@ -47,9 +47,11 @@ impl<'r> Table<'r> {
     pub(super) fn require(&self, key: &'static str, example: &str) {
         if self.raw(key).is_none() {
             let (title, lack) = (&self.title, format!("`{key}`, which has no default"));
-            match self.entries {
-                Some(_) => self.missing(&format!("{title} lacks {lack}"), &format!("write `{key} = {example}`")),
-                None => self.missing(
+            match (self.entries, &self.at) {
+                (Some(_), _) => self.missing(&format!("{title} lacks {lack}"), &format!("write `{key} = {example}`")),
+                // It is there and no table; that is said already.
+                (None, Some(_)) => {}
+                (None, None) => self.missing(
                     &format!("{title} is missing, and with it {lack}"),
                     &format!("write {title} and below it `{key} = {example}`"),
                 ),
@@ -149,7 +151,13 @@ impl<'r> Table<'r> {
 
     /// One of a few words.
     pub(super) fn word<T: Word>(&self, key: &'static str) -> Option<Written<T>> {
-        self.parsed(key, |text| from_word(key, text))
+        match self.raw(key) {
+            Some((at, value)) if !value.is_str() => {
+                let words: Vec<String> = T::ALL.iter().map(|value| format!("\"{}\"", value.word())).collect();
+                self.wrong_kind(key, at, value, &words.join(" or "))
+            }
+            _ => self.parsed(key, |text| from_word(key, text)),
+        }
     }
 
     /// Some of a few words, each at most once, in the order written.
@@ -176,7 +184,8 @@ impl<'r> Table<'r> {
             None => Table::new(self.reader, title, None, None),
             Some((at, value)) => {
                 if value.as_table().is_none() {
-                    let _: Option<()> = self.wrong_kind(key, at.clone(), value, "a table");
+                    let wanted = format!("it as a table: {title}, or `{key} = {{ … }}`");
+                    let _: Option<()> = self.wrong_kind(key, at.clone(), value, &wanted);
                 }
                 Table::new(self.reader, title, Some(at), value.as_table())
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::{Engine, Input, Now, Output},
+    engine::{Engine, Input, Now, Output, counts::Counts},
     net::Cleared,
     policy::CertifiedName,
     privacy::Outgoing,
@@ -16,6 +16,9 @@ pub(super) trait Decides: 'static {
     fn poll_output(&mut self) -> Option<Output<Self::Message>>;
     fn next_deadline(&self) -> Option<Duration>;
     fn transactions(&self) -> usize;
+
+    /// What was decided so far.
+    fn counts(&self) -> Counts;
 
     /// The host behind the name that the destination of a message must prove.
     fn host(&self, certified: CertifiedName) -> Option<String>;
@@ -38,6 +41,10 @@ impl Decides for Engine {
 
     fn transactions(&self) -> usize {
         Engine::unanswered(self)
+    }
+
+    fn counts(&self) -> Counts {
+        Engine::counts(self)
     }
 
     fn host(&self, certified: CertifiedName) -> Option<String> {

@@ -1,6 +1,7 @@
 //! One worker: its sockets, its connections, its engine, in one loop.
 
 mod clock;
+mod pressure;
 mod send;
 
 use std::{
@@ -23,20 +24,26 @@ use tokio::{
 };
 
 use clock::{Alarm, Clock};
+use pressure::Pressure;
 
 use super::{Orders, Stop, TASK_EVENTS_MAX, all_quiet, counters::Counters, decides::Decides};
 use crate::{
     dns::Dns,
-    engine::{Bound, Input, LocateId, Now, Output, SendId, rate::Rate},
+    engine::{
+        Bound, Input, LocateId, Now, Output, SendId,
+        counts::Counts,
+        rate::{Place, Rate},
+    },
     locate::Answer,
     net::{
         Cleared,
-        flows::{Flows, Sources},
+        aliases::Aliases,
+        flows::{Flows, Sources, Way},
         handover::{Event, Handover},
         listen::Sockets,
         stun,
         tls::Certificates,
-        udp::{Datagram, Landing, Sender, Socket},
+        udp::{BATCH, Datagram, Landing, Sender, Socket},
         unreachable::{self, Notices},
     },
     pcscf::Learned,
@@ -70,6 +77,7 @@ pub(super) struct Post<M> {
     pub live: Arc<[AtomicU64]>,
     pub counters: Arc<Counters>,
     pub sources: Arc<Sources>,
+    pub aliases: Arc<Aliases>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -116,6 +124,9 @@ pub(super) struct Worker<D: Decides> {
     /// Questions that could not be asked, for the engine to hear of.
     unasked: Vec<LocateId>,
     orders: watch::Receiver<Orders>,
+    /// The last question what was decided that was answered.
+    question: u64,
+    pressure: Pressure,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -151,7 +162,7 @@ impl<D: Decides> Worker<D> {
         tokio::spawn(forward(post.orders.clone(), to_words.clone()));
         Ok(Worker {
             index: post.index,
-            flows: Flows::new(post.index, policy.limits.clone(), post.sources),
+            flows: Flows::new(post.index, policy.limits.clone(), post.sources, post.aliases),
             certificates: post.certificates,
             engine,
             alarm: Alarm::new(clock),
@@ -175,6 +186,8 @@ impl<D: Decides> Worker<D> {
             failed: Vec::new(),
             unasked: Vec::new(),
             orders: post.orders,
+            question: 0,
+            pressure: Pressure::default(),
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -184,7 +197,7 @@ impl<D: Decides> Worker<D> {
     }
 
     /// Wait, feed, drain; until told to stop.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Counts {
         loop {
             if self.alarm.wants(self.wake_at()) {
                 self.alarm.set(self.wake_at());
@@ -195,6 +208,10 @@ impl<D: Decides> Worker<D> {
             // Orders count for every message that arrived after they were given, whatever waits in the channel.
             if self.orders.has_changed().unwrap_or(false) {
                 self.hear(now, Word::Ordered);
+            }
+            let left_more = self.datagrams.len() >= BATCH || self.events.len() >= EVENTS_MAX;
+            if let Some(percent) = self.pressure.round(now.at, left_more) {
+                self.feed(now, Input::Load(percent));
             }
             self.feed_datagrams(now);
             self.feed_events(now);
@@ -214,6 +231,7 @@ impl<D: Decides> Worker<D> {
             }
         }
         self.say_goodbye().await;
+        self.engine.counts()
     }
 
     /// Ready when there is anything to do; what there is stands in `datagrams` and `events`.
@@ -275,7 +293,7 @@ impl<D: Decides> Worker<D> {
         let Some(answer) = stun::answer(bytes, remote) else {
             return;
         };
-        if self.stun.allows(now.at, self.stun_key.hash_one(remote.ip())) {
+        if self.stun.allows(now.at, Place::of(self.stun_key.hash_one(remote.ip()))) {
             self.sockets[socket].answer(remote, &answer);
         }
     }
@@ -296,10 +314,11 @@ impl<D: Decides> Worker<D> {
                     self.flows.closed(connection);
                     unsent.into_iter().for_each(|sending| self.fail(sending));
                 }
-                Event::Send { sending, message } => {
-                    let connection = message.destination().connection;
-                    self.send_on(connection, sending, message);
-                }
+                Event::Send { sending, message } => match message.destination().connection {
+                    Some(connection) => self.send_on(Some(connection), sending, message),
+                    None => self.send_stream(sending, message),
+                },
+                Event::Alias { connection, of } => self.flows.alias(connection, Way::from(&of)),
                 Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
                 Event::Unreachable { socket, remote } => {
@@ -334,6 +353,12 @@ impl<D: Decides> Worker<D> {
                     self.drain_until = now.at.saturating_add(self.policy.proxy.drain.value);
                 }
                 self.stop = self.stop.max(orders.stop);
+                if self.question != orders.question
+                    && let Some(teller) = orders.tell
+                {
+                    self.question = orders.question;
+                    let _ = teller.try_send(self.engine.counts());
+                }
             }
         }
     }
@@ -346,6 +371,7 @@ impl<D: Decides> Worker<D> {
                 Output::Send { id, message } => self.send(id, message),
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
+                Output::Alias { connection, of } => self.alias(connection, of),
             }
         }
     }

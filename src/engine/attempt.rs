@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::decide::{Plan, owner};
+use super::decide::Plan;
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
@@ -17,14 +17,14 @@ use crate::pcscf::{path, register};
 use crate::policy::Policy;
 use crate::policy::route::Fork;
 use crate::privacy::gate::{Dialog, Gate, Request};
-use crate::privacy::{Notes, Outgoing, Party, PrivacySet, Side};
+use crate::privacy::{Notes, Outgoing, Party, PrivacySet};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Flow, Hop, Origin, Own, Standing, UntrustedKind};
+use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
@@ -181,6 +181,9 @@ impl Engine {
             true => Hop::judge_recent(&mut self.recent, destination),
             false => Hop::judge(&policy, destination),
         };
+        if self.spares(now, &hop, work) {
+            return Err(Reject::Overloaded);
+        }
         if method == Method::Register && !may_register(&policy, work, &hop) {
             return Err(Reject::RegisterToStranger);
         }
@@ -289,12 +292,7 @@ impl Engine {
         let arrived = origin.flow();
         let dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
-            // The side it leaves by is known now, after location.
-            let left = Side {
-                listener: destination.listener,
-                transport: destination.transport,
-            };
-            memory.sides[usize::from(*party == Party::Creator)] = left;
+            self.note_sides(&mut memory, *party, origin, &work.draft, &hop);
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
                 memory,
@@ -303,11 +301,6 @@ impl Engine {
                 creator_tag: match party {
                     Party::Creator => work.essentials.from_tag(),
                     Party::Other => work.essentials.to_tag().unwrap_or_default(),
-                },
-                ue_flow: if differs {
-                    self.ue_flow(origin, &hop, (work.essentials.call_id(), *party), nonce)
-                } else {
-                    None
                 },
                 other_own: if differs {
                     self.own.at(arrived.listener, arrived.transport, arrived.local)
@@ -340,21 +333,6 @@ impl Engine {
         Ok(gate.request(request, notes)?)
     }
 
-    /// The connection of a UE on either leg: nobody can connect to it, so what comes later in the dialog goes there.
-    //= TPT-010
-    //= PCSCF-022
-    fn ue_flow(&self, origin: &Origin, hop: &Hop, dialog: (&[u8], Party), nonce: [u8; 12]) -> Option<Vec<u8>> {
-        let (call_id, sender) = dialog;
-        let is_served = |hop: &Hop| matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served);
-        let (flow, party) = if origin.standing() == Standing::Served {
-            (*origin.flow(), sender)
-        } else {
-            (is_served(hop).then(|| Flow::from(hop.destination()))?, sender.other())
-        };
-        flow.connection?;
-        path::seal_in_dialog(&self.keys, &flow, call_id, owner(party), nonce)
-    }
-
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
         self.own
             .of(destination.listener, destination.transport, destination.remote.ip())
@@ -365,6 +343,8 @@ impl Engine {
             true => self.counters.cleared_trusted += 1,
             false => self.counters.cleared_untrusted += 1,
         }
+        self.counts.hop(event::standing_of(hop));
+        self.counts.tally(notes.take_tally());
         event::log_cleared(&self.policy, what, origin, hop);
         if self.observing {
             let standing = event::standing_of(hop);
@@ -568,7 +548,15 @@ impl Engine {
             return;
         };
         failed.client = None;
-        failed.failure = failure;
+        if failure != Failure::Unreachable {
+            failed.stay_on_connection();
+        }
+        let by_flow = failed.trying.is_some_and(|tried| tried.connection.is_some());
+        failed.failure = match failure {
+            //= PCSCF-022
+            Failure::Unreachable if by_flow => Failure::Refused(Reject::FlowGone),
+            other => other,
+        };
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         self.try_next(now, server_id, line, &mut notes);
     }

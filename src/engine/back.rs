@@ -15,6 +15,7 @@ use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
 use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet, admit};
 use crate::proxy::forward;
+use crate::proxy::overload::{self, Asks};
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
@@ -118,6 +119,7 @@ impl Engine {
         {
             overloaded.client = None;
             overloaded.failure = Failure::Overloaded;
+            overloaded.stay_on_connection();
             let retry_after = message.first(Name::RetryAfter).and_then(locating::retry_after);
             if let Some(peer) = trying {
                 self.avoid_overloaded(now, &peer, retry_after);
@@ -188,6 +190,7 @@ impl Engine {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
+        let asks = server.asks;
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
         //= PRIV-130
@@ -211,7 +214,9 @@ impl Engine {
             said: PrivacySet::ID,
             unprovidable: Default::default(),
             leave_header: true,
+            anomalies: Default::default(),
         });
+        self.counts.anomalies(wanted.anomalies);
         if let Some(kept) = kept {
             for (name, value) in [(Name::From, &kept.from), (Name::To, &kept.to)] {
                 if let (Some(value), Some((row, _))) = (value, draft.first_at(name)) {
@@ -234,6 +239,7 @@ impl Engine {
         if may_enter && draft.status() < 300 && !given.is_empty() {
             self.remember_responder(now, &mut draft, essentials, given, nonce);
         }
+        self.tell_load(now, asks, &mut draft);
         let own = self.own_towards(hop.destination())?;
         let gate = Gate {
             policy: &policy,
@@ -277,7 +283,7 @@ impl Engine {
 
     /// Puts in who answers: the identity that was called.
     //= PAI-010
-    fn assert_answer(&self, now: Now, method: Method, origin: &Origin, kept: Option<&Kept>, draft: &mut Draft) {
+    fn assert_answer(&mut self, now: Now, method: Method, origin: &Origin, kept: Option<&Kept>, draft: &mut Draft) {
         let called = kept.and_then(|kept| kept.called.as_ref());
         let place = match called {
             Some(called) if called.in_dialog => Place::InDialog,
@@ -294,7 +300,8 @@ impl Engine {
             .bindings
             .ue(origin.flow(), now.unix)
             .map_or(nobody, |ue| ue.identities());
-        assert::assert_response(draft, &answered, identities);
+        self.counts
+            .asserted(assert::assert_response(draft, &answered, identities));
     }
 
     /// The answering party entered the dialog: what it gave goes into the token of the other side's route set, and is kept
@@ -487,7 +494,10 @@ impl Engine {
         };
         let what = What::Request(server.method);
         let origin = server.origin;
-        self.counters.refused += u64::from(!reject.is_answer());
+        if !reject.is_answer() {
+            self.counters.refused += 1;
+            self.counts.refused(reject.into());
+        }
         event::log_refused(&self.policy, what, origin.flow().listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));
@@ -506,8 +516,12 @@ impl Engine {
             server.work = None;
             return self.carry_out_server(now, id, actions, None);
         }
-        let (hop, policy, tag) = (server.back, Arc::clone(&server.policy), server.tag);
-        let outgoing = self.answer(&policy, draft, hop, received_to, tag, reject);
+        let (hop, policy, tag, asks) = (server.back, Arc::clone(&server.policy), server.tag, server.asks);
+        let mut draft = std::borrow::Cow::Borrowed(draft);
+        if asks == Asks::Load {
+            self.tell_load(now, asks, draft.to_mut());
+        }
+        let outgoing = self.answer(&policy, &draft, hop, received_to, tag, reject);
         let class = match reject.is_answer() {
             true => ResponseClass::Success,
             false => ResponseClass::Failure,
@@ -524,7 +538,9 @@ impl Engine {
         tag: u64,
         reject: &Reject,
     ) -> Outgoing {
-        let look = reject.look_from(hop.is_trusted(), policy.proxy.absent_code.value);
+        let look = reject
+            .look_from(hop.is_trusted(), policy.proxy.absent_code.value)
+            .spread(tag);
         let tag = format!("{tag:016x}");
         let answer = Answer {
             status: look.status,
@@ -540,8 +556,9 @@ impl Engine {
         .answer(draft, hop, &answer)
     }
 
-    /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time.
-    pub(super) fn answer_alone(&mut self, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
+    /// Answers a request that gets no transaction. The tag is made of the request, so that it is the same each time. A source
+    /// outside T is answered as often as its allowance says.
+    pub(super) fn answer_alone(&mut self, now: Now, flow: crate::trust::Flow, mut draft: Draft, reject: &Reject) {
         use std::hash::BuildHasher;
         let what = What::Request(draft.method().unwrap_or(Method::Other));
         if draft.method() == Some(Method::Ack) {
@@ -556,10 +573,18 @@ impl Engine {
         let top = TopVia::of(&top);
         let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
         let origin = Origin::judge_recent(&mut self.recent, flow);
+        if !self.answers(now, &origin, reject) {
+            return self.drop(what, Drop::TooOften);
+        }
         forward::mark_via(&mut draft, &top, flow.remote);
+        let asks = overload::take(&mut draft);
+        if origin.is_trusted() {
+            self.tell_load(now, asks, &mut draft);
+        }
         let hop = self.back_to(&origin, &top);
         let message = self.answer(&self.policy, &draft, hop, None, tag, reject);
         self.counters.refused += 1;
+        self.counts.refused(reject.into());
         event::log_refused(&self.policy, what, flow.listener, origin.standing(), reject);
         if self.observing {
             let origin = Some((origin.standing(), *origin.evidence()));

@@ -205,6 +205,14 @@ impl Branches {
 }
 
 impl Line {
+    /// Who is there on its connection, but does not answer or want this, is not tried elsewhere: a second copy would reach the
+    /// same.
+    pub fn stay_on_connection(&mut self) {
+        if self.trying.is_some_and(|tried| tried.connection.is_some()) {
+            self.next_target = self.targets.len();
+        }
+    }
+
     fn of(targets: Vec<Target>, breadth: u32, rank: u16, width: usize) -> Line {
         Line {
             targets,
@@ -500,6 +508,7 @@ fn is_challenge(status: u16) -> bool {
 /// A local failure among the answers: as the answer it would become. A request that is no INVITE and was not answered in
 /// time gets none.
 //= TXN-008
+//= PRIV-066
 fn rank(failure: &Failure, method: Method) -> Rank {
     match failure {
         Failure::Nothing => Rank::NONE,

@@ -31,12 +31,12 @@ impl Engine {
         let flow = *origin.flow();
         let invite = self.key_of(origin, &draft, essentials, KeyOf::CancelledInvite).ok();
         let Some(invite) = invite.and_then(|key| self.transactions.find(&key)) else {
-            return self.answer_alone(flow, draft, &Reject::NothingToCancel);
+            return self.answer_alone(now, flow, draft, &Reject::NothingToCancel);
         };
         if self.transactions.len() >= self.policy.limits.transactions_max as usize {
-            return self.answer_alone(flow, draft, &Reject::Full);
+            return self.answer_alone(now, flow, draft, &Reject::Full);
         }
-        let id = self.open_server(now, origin, &essentials.via, Method::Cancel, key);
+        let id = self.open_server(now, origin, None, &essentials.via, Method::Cancel, key);
         let tag = self
             .transactions
             .server(invite)

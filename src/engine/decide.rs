@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::branches::Branches;
+use super::counts::TokenOf;
 use super::reject::Reject;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
@@ -11,14 +12,14 @@ use crate::pcscf::{Asked, SealedFlow, path};
 use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
-use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted};
-use crate::proxy::targets::{Arrival, ChosenBy, Targets, targets};
+use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted, lawful, on_behalf};
+use crate::proxy::targets::{Arrival, ChosenBy, Targets};
 use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
 use crate::sip::scan::find;
-use crate::sip::uri::Uri;
+use crate::sip::uri::{Uri, is_emergency};
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::restore;
 use crate::transaction::ClientBranch;
@@ -122,9 +123,21 @@ impl Engine {
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
+            on_behalf::write(&policy, draft);
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
-        let wanted = Wanted::read(&policy, draft, origin.peer(), sender)?;
+        let wanted = match is_emergency(draft.request_uri()) {
+            true => Wanted::nothing(),
+            false => Wanted::read(&policy, draft, origin.peer(), sender)?,
+        };
+        self.counts.anomalies(wanted.anomalies);
+        lawful::check(
+            &policy,
+            origin.standing(),
+            draft,
+            essentials.to_tag().is_some(),
+            &wanted,
+        )?;
         self.restore(draft, opened.dialog.as_ref(), kept)?;
         let arrival = Arrival {
             listener: origin.flow().listener,
@@ -139,7 +152,7 @@ impl Engine {
                 fork: Fork::Failover,
                 insists_on_udp: false,
             },
-            None => targets(&policy, &self.own, &self.routes, draft, arrival)?,
+            None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
@@ -206,51 +219,30 @@ impl Engine {
             flow: None,
             side: None,
         };
-        let mut ue_flow = None;
         for _ in 0..2 {
             let Some(own) = self.own_route(draft) else { break };
             if let Some(token) = own.token {
-                if opened.dialog.is_none() {
-                    match self.open_token(now, essentials, token) {
-                        Ok(dialog) => opened.dialog = Some(dialog),
-                        Err(Reject::ForeignToken) => match path::open(&self.keys, token) {
-                            Ok(flow) => opened.flow = Some(self.path_of(origin, &flow)?),
-                            Err(_) => ue_flow = Some(token.to_vec()),
-                        },
-                        Err(reject) => return Err(reject),
+                // The token of another time through here stays: it is for then.
+                if opened.dialog.is_some() {
+                    break;
+                }
+                match self.open_token(now, essentials, token) {
+                    Ok(dialog) => opened.dialog = Some(dialog),
+                    Err(Reject::ForeignToken) => {
+                        let Ok(flow) = path::open(&self.keys, token) else {
+                            self.counters.token_failures += 1;
+                            self.counts.token(TokenOf::Route);
+                            return Err(Reject::ForeignToken);
+                        };
+                        opened.flow = Some(self.path_of(origin, &flow)?);
                     }
-                } else {
-                    let known = |owner| path::open_in_dialog(&self.keys, essentials.call_id(), owner, token).is_ok();
-                    // The token of another time through here stays: it is for then.
-                    if ue_flow.is_some() || ![0, 1].into_iter().any(known) {
-                        break;
-                    }
-                    ue_flow = Some(token.to_vec());
+                    Err(reject) => return Err(reject),
                 }
             }
             opened.side = Some(own.side);
             forward::pop_first(draft, Name::Route);
         }
-        if let Some(token) = ue_flow {
-            self.towards_ue(essentials, &token, &mut opened)?;
-        }
         Ok(opened)
-    }
-
-    /// In a dialog whose token opened, the other party reaches a UE by the connection it is on; to the UE its own says
-    /// nothing, it may have a new one.
-    //= TPT-010
-    //= PCSCF-022
-    fn towards_ue(&mut self, essentials: &Essentials, token: &[u8], opened: &mut Opened) -> Result<(), Reject> {
-        let open = |owner| path::open_in_dialog(&self.keys, essentials.call_id(), owner, token).ok();
-        let party = opened.dialog.as_ref().map(|(_, party)| *party);
-        if let Some(flow) = party.and_then(|party| open(owner(party.other()))) {
-            opened.flow = Some(flow.destination(self.keys.instance()).ok_or(Reject::FlowGone)?);
-        } else if party.and_then(|party| open(owner(party))).is_none() {
-            self.counters.token_failures += 1;
-            return Err(Reject::ForeignToken);
-        }
-        Ok(())
     }
 
     /// A Request-URI that is a Record-Route of ours: a strict router put the real one at the end of the Route.
@@ -345,7 +337,7 @@ impl Engine {
     //= PAI-006
     //= PCSCF-020
     //= TRUST-004
-    fn assert(&self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
+    fn assert(&mut self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
         if draft.method() == Some(Method::Register) {
             draft.remove(Name::PPreferredIdentity);
             return Ok(());
@@ -365,7 +357,8 @@ impl Engine {
             .ue(origin.flow(), now.unix)
             .filter(|_| accepted)
             .ok_or(Reject::Unregistered)?;
-        assert::assert(draft, ue.identities(), assert::Terms::default()).map_err(|_| Reject::NoIdentity)?;
+        let asserted = assert::assert(draft, ue.identities(), assert::Terms::default());
+        self.counts.asserted(asserted.map_err(|_| Reject::NoIdentity)?);
         Ok(())
     }
 
@@ -464,6 +457,7 @@ impl Engine {
             }
             Err(_) => {
                 self.counters.token_failures += 1;
+                self.counts.token(TokenOf::RequestUri);
                 Err(Reject::ForeignToken)
             }
         }
@@ -504,6 +498,7 @@ impl Engine {
             other: None,
             created: now.unix as u32,
             instance: self.keys.instance(),
+            flows: [None, None],
             sides: [
                 arrived,
                 Side {
@@ -516,14 +511,6 @@ impl Engine {
             record_route: None,
         };
         Some((memory, Party::Creator))
-    }
-}
-
-/// Whose flow a token of a dialog holds.
-pub(super) fn owner(party: Party) -> u8 {
-    match party {
-        Party::Creator => 0,
-        Party::Other => 1,
     }
 }
 

@@ -82,6 +82,31 @@ pub enum Drop {
 }
 
 impl Drop {
+    pub const ALL: [Drop; 8] = [
+        Drop::Retransmission,
+        Drop::HopByHop,
+        Drop::Stray,
+        Drop::Unanswerable,
+        Drop::AckNowhere,
+        Drop::Held,
+        Drop::Full,
+        Drop::TooOften,
+    ];
+
+    /// One word, for counters.
+    pub fn label(self) -> &'static str {
+        match self {
+            Drop::Retransmission => "retransmission",
+            Drop::HopByHop => "hop_by_hop",
+            Drop::Stray => "stray",
+            Drop::Unanswerable => "unanswerable",
+            Drop::AckNowhere => "ack_nowhere",
+            Drop::Held => "held",
+            Drop::Full => "full",
+            Drop::TooOften => "too_often",
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Drop::Retransmission => "retransmission",
@@ -183,12 +208,40 @@ pub struct Counters {
     pub retransmissions: u64,
     pub token_failures: u64,
     pub privacy_refusals: u64,
+    /// Requests a next hop was spared, as it asked for fewer.
+    pub spared: u64,
     /// Asked of name servers.
     pub questions: u64,
     /// Names that led nowhere, or not in time.
     pub lookups_failed: u64,
     /// Addresses behind names that names must not lead to.
     pub addresses_refused: u64,
+}
+
+impl std::ops::AddAssign<&Counters> for Counters {
+    fn add_assign(&mut self, other: &Counters) {
+        macro_rules! each {
+            ($($field:ident),+ $(,)?) => {
+                let Counters { $($field),+ } = other;
+                $(self.$field += $field;)+
+            };
+        }
+        each!(
+            requests,
+            responses,
+            cleared_trusted,
+            cleared_untrusted,
+            refused,
+            dropped,
+            retransmissions,
+            token_failures,
+            privacy_refusals,
+            spared,
+            questions,
+            lookups_failed,
+            addresses_refused,
+        );
+    }
 }
 
 /// How many entries each table of one engine holds.

@@ -72,6 +72,7 @@ mod tests {
             place: Place::Name(HostName::parse(name.as_bytes()).unwrap()),
             port: None,
             connection: None,
+            proved: None,
         }
     }
 

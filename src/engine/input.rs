@@ -34,6 +34,8 @@ pub enum Input {
     Learned { flow: Flow, learned: Learned },
     /// A new policy. What is under way keeps its decisions.
     Policy(Arc<Policy>),
+    /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
+    Load(u8),
     /// The deadline of `next_deadline` has come.
     Tick,
 }
@@ -62,6 +64,7 @@ impl std::fmt::Debug for Input {
                 .finish(),
             Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
             Input::Policy(_) => f.write_str("Policy"),
+            Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
             Input::Tick => f.write_str("Tick"),
         }
     }

@@ -191,6 +191,7 @@ impl Judge<'_> {
             said: PrivacySet::ID,
             unprovidable: Default::default(),
             leave_header: true,
+            anomalies: Default::default(),
         });
         (judgement.said, judgement.set) = (wanted.said, wanted.set);
         let Some(own) = self.own_towards(hop.destination()) else {

@@ -1,6 +1,11 @@
 //! What an engine asks of the shell.
 
-use crate::{locate::Question, pcscf::Learned, privacy::Outgoing, trust::Flow};
+use crate::{
+    locate::Question,
+    pcscf::Learned,
+    privacy::Outgoing,
+    trust::{ConnectionId, Destination, Flow},
+};
 
 /// One thing for the shell to do, in order. `M` is what it puts on the wire.
 #[derive(Debug)]
@@ -9,6 +14,8 @@ pub enum Output<M = Outgoing> {
     Send { id: SendId, message: M },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
+    /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.
+    Alias { connection: ConnectionId, of: Destination },
     /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.
     Locate { id: LocateId, question: Question },
 }

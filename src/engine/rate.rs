@@ -3,7 +3,22 @@
 use std::time::Duration;
 
 /// Places told apart. Those that fall together share one allowance, so what a stranger can make us hold never grows.
-const SLOTS: usize = 4096;
+pub const SLOTS: usize = 4096;
+
+/// Where a source is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u16);
+
+impl Place {
+    /// Of a hash made with a key that no peer knows.
+    pub fn of(hash: u64) -> Place {
+        Place((hash % SLOTS as u64) as u16)
+    }
+
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
 
 /// Counts by whole seconds.
 pub struct Rate {
@@ -29,10 +44,10 @@ impl Rate {
         self.per_second_max = per_second_max;
     }
 
-    /// Whether one more is allowed to the place of this hash, made with a key that no peer knows.
+    /// Whether one more is allowed to this place.
     //= SEC-009
-    pub fn allows(&mut self, at: Duration, place: u64) -> bool {
-        let Some(slot) = self.slots.get_mut((place % SLOTS as u64) as usize) else {
+    pub fn allows(&mut self, at: Duration, place: Place) -> bool {
+        let Some(slot) = self.slots.get_mut(place.index()) else {
             return false;
         };
         if slot.second != at.as_secs() {
@@ -57,11 +72,12 @@ mod tests {
         let mut rate = Rate::new(3);
         let at = Duration::from_millis;
         for _ in 0..3 {
-            assert!(rate.allows(at(1200), 7));
+            assert!(rate.allows(at(1200), Place::of(7)));
         }
-        assert!(!rate.allows(at(1999), 7));
-        assert!(rate.allows(at(1999), 8));
-        assert!(rate.allows(at(2000), 7));
-        assert!(!rate.allows(at(2000), 7 + SLOTS as u64) || rate.allows(at(2000), 7));
+        assert!(!rate.allows(at(1999), Place::of(7)));
+        assert!(rate.allows(at(1999), Place::of(8)));
+        assert!(rate.allows(at(2000), Place::of(7)));
+        assert!(rate.allows(at(2000), Place::of(7 + SLOTS as u64)));
+        assert_eq!(Place::of(7), Place::of(7 + SLOTS as u64));
     }
 }

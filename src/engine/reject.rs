@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::privacy::gate::Refusal;
+use crate::privacy::lawful::Unknown;
 use crate::privacy::wanted::{Unprovidable, Unreadable};
 use crate::proxy::check::Unfit;
 use crate::proxy::targets::NoTarget;
@@ -42,6 +43,8 @@ pub enum Reject {
     RegisterToStranger,
     #[error("a UE prefers an identity that is not its own, or has none")]
     NoIdentity,
+    #[error("{0}")]
+    Unknown(Unknown),
     #[error("the flow of this UE is gone")]
     FlowGone,
     #[error("a stranger uses the Path of a UE")]
@@ -60,6 +63,146 @@ pub enum Reject {
     Overloaded,
     #[error("the engine holds limits.transactions_max transactions, or limits.pending_max requests wait")]
     Full,
+    #[error(
+        "a source outside T asks for more than limits.requests_per_second_max or limits.transactions_per_source_max"
+    )]
+    TooMuch,
+    #[error("a worker is behind with its work, and refuses some of what is new")]
+    Busy,
+}
+
+/// The kind of a refusal, for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Unparsable,
+    Faulty,
+    BareCookie,
+    TooManyRouteValues,
+    Unfit,
+    Loop,
+    UnreadablePrivacy,
+    Privacy,
+    TooLong,
+    ForeignToken,
+    StaleToken,
+    NoTarget,
+    RegisterToStranger,
+    NoIdentity,
+    FlowGone,
+    ForeignPath,
+    Unregistered,
+    NothingToCancel,
+    Cancelled,
+    NoAnswer,
+    Unreachable,
+    Overloaded,
+    Full,
+    TooMuch,
+    Busy,
+    Anonymous433,
+    Anonymous403,
+    Unidentified,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 28] = [
+        Kind::Unparsable,
+        Kind::Faulty,
+        Kind::BareCookie,
+        Kind::TooManyRouteValues,
+        Kind::Unfit,
+        Kind::Loop,
+        Kind::UnreadablePrivacy,
+        Kind::Privacy,
+        Kind::TooLong,
+        Kind::ForeignToken,
+        Kind::StaleToken,
+        Kind::NoTarget,
+        Kind::RegisterToStranger,
+        Kind::NoIdentity,
+        Kind::FlowGone,
+        Kind::ForeignPath,
+        Kind::Unregistered,
+        Kind::NothingToCancel,
+        Kind::Cancelled,
+        Kind::NoAnswer,
+        Kind::Unreachable,
+        Kind::Overloaded,
+        Kind::Full,
+        Kind::TooMuch,
+        Kind::Busy,
+        Kind::Anonymous433,
+        Kind::Anonymous403,
+        Kind::Unidentified,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Unparsable => "unparsable",
+            Kind::Faulty => "faulty",
+            Kind::BareCookie => "bare_cookie",
+            Kind::TooManyRouteValues => "too_many_route_values",
+            Kind::Unfit => "unfit",
+            Kind::Loop => "loop",
+            Kind::UnreadablePrivacy => "unreadable_privacy",
+            Kind::Privacy => "privacy",
+            Kind::TooLong => "too_long",
+            Kind::ForeignToken => "foreign_token",
+            Kind::StaleToken => "stale_token",
+            Kind::NoTarget => "no_target",
+            Kind::RegisterToStranger => "register_to_stranger",
+            Kind::NoIdentity => "no_identity",
+            Kind::FlowGone => "flow_gone",
+            Kind::ForeignPath => "foreign_path",
+            Kind::Unregistered => "unregistered",
+            Kind::NothingToCancel => "nothing_to_cancel",
+            Kind::Cancelled => "cancelled",
+            Kind::NoAnswer => "no_answer",
+            Kind::Unreachable => "unreachable",
+            Kind::Overloaded => "next_hop_overloaded",
+            Kind::Full => "full",
+            Kind::TooMuch => "too_much",
+            Kind::Busy => "busy",
+            Kind::Anonymous433 => "anonymous_433",
+            Kind::Anonymous403 => "anonymous_403",
+            Kind::Unidentified => "unidentified",
+        }
+    }
+}
+
+impl From<&Reject> for Kind {
+    fn from(reject: &Reject) -> Kind {
+        match reject {
+            Reject::Unparsable(_) => Kind::Unparsable,
+            Reject::Faulty { .. } => Kind::Faulty,
+            Reject::BareCookie => Kind::BareCookie,
+            Reject::TooManyRouteValues => Kind::TooManyRouteValues,
+            Reject::Unfit(_) => Kind::Unfit,
+            Reject::Loop => Kind::Loop,
+            Reject::UnreadablePrivacy(_) => Kind::UnreadablePrivacy,
+            Reject::Privacy(_) => Kind::Privacy,
+            Reject::TooLong => Kind::TooLong,
+            Reject::ForeignToken => Kind::ForeignToken,
+            Reject::StaleToken => Kind::StaleToken,
+            Reject::NoTarget(_) => Kind::NoTarget,
+            Reject::RegisterToStranger => Kind::RegisterToStranger,
+            Reject::NoIdentity => Kind::NoIdentity,
+            Reject::FlowGone => Kind::FlowGone,
+            Reject::ForeignPath => Kind::ForeignPath,
+            Reject::Unregistered => Kind::Unregistered,
+            Reject::NothingToCancel => Kind::NothingToCancel,
+            Reject::Cancelled => Kind::Cancelled,
+            Reject::NoAnswer => Kind::NoAnswer,
+            Reject::Unreachable => Kind::Unreachable,
+            Reject::Overloaded => Kind::Overloaded,
+            Reject::Full => Kind::Full,
+            Reject::TooMuch => Kind::TooMuch,
+            Reject::Busy => Kind::Busy,
+            Reject::Unknown(Unknown::Anonymous { code: 433 }) => Kind::Anonymous433,
+            Reject::Unknown(Unknown::Anonymous { .. }) => Kind::Anonymous403,
+            Reject::Unknown(Unknown::Unidentified) => Kind::Unidentified,
+        }
+    }
 }
 
 /// What a refusal looks like on the wire.
@@ -90,12 +233,18 @@ impl Reject {
             Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
             Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
             Reject::NoTarget(NoTarget::Ourselves) => return ourselves(),
+            //= ROLE-005
+            Reject::NoTarget(NoTarget::NoHelp) => (403, "Forbidden", Rule::ROLE_005),
             Reject::NoTarget(NoTarget::NobodyHere) => (403, "Forbidden", Rule::PROXY_030),
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
             Reject::NoTarget(NoTarget::NoSecureWay) => (480, "Temporarily Unavailable", Rule::PROXY_017),
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
             Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),
+            //= LI-001
+            Reject::Unknown(Unknown::Anonymous { code: 433 }) => (433, "Anonymity Disallowed", Rule::LI_001),
+            Reject::Unknown(Unknown::Anonymous { .. }) => (403, "Forbidden", Rule::LI_001),
+            Reject::Unknown(Unknown::Unidentified) => (403, "Forbidden", Rule::LI_004),
             Reject::FlowGone => (430, "Flow Failed", Rule::PCSCF_022),
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
@@ -103,7 +252,7 @@ impl Reject {
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
-            Reject::Full => (503, "Service Unavailable", Rule::SEC_009),
+            Reject::Full | Reject::TooMuch | Reject::Busy => (503, "Service Unavailable", Rule::SEC_009),
         };
         let mut look = Look {
             status,
@@ -111,8 +260,8 @@ impl Reject {
             rows: SmallVec::new(),
             rule,
         };
-        if matches!(self, Reject::Full) {
-            look.rows.push((Name::RetryAfter, "5".to_owned()));
+        if matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Overloaded) {
+            look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
         }
         look
     }
@@ -141,12 +290,33 @@ impl Reject {
         matches!(self, Reject::NoTarget(NoTarget::NobodyHere))
     }
 
+    /// Whether it says that there is no room.
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy)
+    }
+
     /// Whether another try by the peer can help.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full
+            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full | Reject::TooMuch | Reject::Busy
         )
+    }
+}
+
+/// Seconds until who was refused for want of room may ask again: this many, and up to as many again.
+const RETRY_AFTER_MIN: u64 = 4;
+
+impl Look {
+    /// Spreads the next tries of those who are refused at the same time. `by`: any number that differs between them.
+    //= SEC-009
+    pub fn spread(mut self, by: u64) -> Look {
+        for (name, value) in &mut self.rows {
+            if *name == Name::RetryAfter {
+                *value = (RETRY_AFTER_MIN + by % (RETRY_AFTER_MIN + 1)).to_string();
+            }
+        }
+        self
     }
 }
 
@@ -262,6 +432,12 @@ impl From<NoTarget> for Reject {
     }
 }
 
+impl From<Unknown> for Reject {
+    fn from(unknown: Unknown) -> Reject {
+        Reject::Unknown(unknown)
+    }
+}
+
 impl From<Unfit> for Reject {
     fn from(unfit: Unfit) -> Reject {
         Reject::Unfit(unfit)
@@ -277,6 +453,21 @@ impl From<Unreadable> for Reject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    //= SEC-009 type=test
+    #[test]
+    fn those_who_are_refused_together_are_asked_back_one_after_another() {
+        for reject in [Reject::Full, Reject::TooMuch, Reject::Busy, Reject::Overloaded] {
+            let mut seconds: Vec<String> = (0..10)
+                .filter_map(|by| reject.look().spread(by).rows.pop())
+                .map(|(_, value)| value)
+                .collect();
+            seconds.sort_unstable();
+            seconds.dedup();
+            assert_eq!(seconds, ["4", "5", "6", "7", "8"]);
+        }
+        assert_eq!(Reject::Loop.look().spread(1), Reject::Loop.look());
+    }
 
     //= PRIV-060 type=test
     #[test]

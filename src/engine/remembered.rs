@@ -117,6 +117,7 @@ mod tests {
             created,
             instance,
             sides: [side, side],
+            flows: [None, None],
             home: 0,
             from: None,
             record_route: None,

@@ -10,6 +10,7 @@ use slab::Slab;
 use crate::pcscf::Asked;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
+use crate::proxy::overload::Asks;
 use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use super::branches::Branches;
 use super::output::SendId;
+use super::rate::{Place, SLOTS};
 
 /// Names one transaction: its slot, and which use of the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +69,10 @@ pub struct ServerTransaction {
     pub key: ServerKey,
     pub method: Method,
     pub origin: Origin,
+    /// Where its source is counted, when that is outside T.
+    pub place: Option<Place>,
+    /// Whether it is told our load.
+    pub asks: Asks,
     /// The hop its responses go to.
     pub back: Hop,
     /// Where it listens by its own word, should its connection be gone.
@@ -230,6 +236,8 @@ pub struct Transactions {
     clients: Slab<ClientTransaction>,
     generation: u32,
     unanswered: usize,
+    /// Server transactions of each place.
+    of_places: Vec<u32>,
 }
 
 /// Transactions there is room for from the start: to grow is to move every live one while messages wait. Memory nobody wrote
@@ -244,6 +252,7 @@ impl Transactions {
             clients: Slab::with_capacity(ROOM),
             generation: 0,
             unanswered: 0,
+            of_places: vec![0; SLOTS],
         }
     }
 
@@ -259,6 +268,11 @@ impl Transactions {
         {
             self.unanswered -= 1;
         }
+    }
+
+    /// Server transactions of the sources that are counted here.
+    pub fn of_place(&self, place: Place) -> u32 {
+        self.of_places.get(place.index()).copied().unwrap_or_default()
     }
 
     pub fn len(&self) -> usize {
@@ -284,6 +298,9 @@ impl Transactions {
         let generation = self.next_generation();
         server.generation = generation;
         let key = server.key.clone();
+        if let Some(of_place) = server.place.and_then(|place| self.of_places.get_mut(place.index())) {
+            *of_place += 1;
+        }
         let slot = self.servers.insert(server) as u32;
         self.by_key.insert(key, slot);
         self.unanswered += 1;
@@ -332,6 +349,9 @@ impl Transactions {
         if self.server(id).is_some() {
             let server = self.servers.remove(id.slot as usize);
             self.by_key.remove(&server.key);
+            if let Some(of_place) = server.place.and_then(|place| self.of_places.get_mut(place.index())) {
+                *of_place -= 1;
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Target {
     pub port: Option<u16>,
     /// A connection to use rather than to make.
     pub connection: Option<ConnectionId>,
+    /// What its other end proved.
+    pub proved: Option<CertifiedName>,
 }
 
 /// Where a target is.
@@ -99,10 +101,11 @@ impl Target {
             place,
             port: uri.port(),
             connection: None,
+            proved: None,
         })
     }
 
-    /// The flow of a UE: nothing is left to locate.
+    /// An open connection or the flow of a UE: nothing is left to locate.
     pub fn of_flow(flow: &Destination) -> Target {
         Target {
             listener: flow.listener,
@@ -111,6 +114,7 @@ impl Target {
             place: Place::Address(flow.remote.ip()),
             port: Some(flow.remote.port()),
             connection: flow.connection,
+            proved: flow.certified,
         }
     }
 
@@ -148,11 +152,14 @@ impl Target {
         }
     }
 
-    /// The name a certificate must prove there: the host that was asked for, whatever DNS made of it.
+    /// The name a certificate must prove there: the host that was asked for, whatever DNS made of it. On an open connection what
+    /// it proved already, if anything.
     //= TRUST-029
     fn certified(&self, transport: Transport) -> Option<CertifiedName> {
-        let connects = transport.is_tls() && self.connection.is_none();
-        connects.then(|| match &self.place {
+        if self.connection.is_some() {
+            return self.proved;
+        }
+        transport.is_tls().then(|| match &self.place {
             Place::Name(name) => CertifiedName::of(name.as_str()),
             Place::Address(address) => CertifiedName::of(&address.to_string()),
         })

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Cleared, handover::Sending};
+use super::{Cleared, aliases::Aliases, handover::Sending};
 use crate::{
     policy::{CertifiedName, Limits, ListenerId},
     sip::Transport,
@@ -130,14 +130,17 @@ pub(crate) struct Flows<M> {
     last: u64,
     open: HashMap<ConnectionId, Entry<M>>,
     /// Connections we opened and may use for requests. Those opened by the peer are never here: nobody gets a request because
-    /// it connected to us.
+    /// it connected to us, unless it proved to be who the request is for.
     ours: HashMap<Way, ConnectionId>,
+    aliases: Arc<Aliases>,
     accepted: usize,
     sources: Arc<Sources>,
 }
 
 struct Entry<M> {
     way: Way,
+    /// What it stands for besides.
+    alias: Option<Way>,
     proved: Proved,
     /// `None`: what is queued still goes out, then it ends.
     queue: Option<mpsc::UnboundedSender<Queued<M>>>,
@@ -147,13 +150,14 @@ struct Entry<M> {
 }
 
 impl<M: Cleared> Flows<M> {
-    pub fn new(worker: usize, limits: Limits, sources: Arc<Sources>) -> Self {
+    pub fn new(worker: usize, limits: Limits, sources: Arc<Sources>, aliases: Arc<Aliases>) -> Self {
         Flows {
             worker,
             limits,
             last: 0,
             open: HashMap::new(),
             ours: HashMap::new(),
+            aliases,
             accepted: 0,
             sources,
         }
@@ -203,14 +207,42 @@ impl<M: Cleared> Flows<M> {
         self.ours.get(way).copied()
     }
 
-    /// Queues a message on a connection, if that connection runs where the message was cleared for, and its other end is
-    /// (or, before anything is written, will have proved to be) who it was cleared for.
+    /// The connection that its peer opened, perhaps to another worker, and that stands for one on this way.
+    pub fn aliased(&self, way: &Way) -> Option<ConnectionId> {
+        // Without a name to prove there is none.
+        way.certified?;
+        self.aliases.of(way)
+    }
+
+    /// From now on a connection of a peer stands for one we would open on this way: to the same machine, and to the name that it
+    /// proved on this very connection.
+    //= TPT-007
+    pub fn alias(&mut self, connection: ConnectionId, way: Way) {
+        let Some(entry) = self.open.get_mut(&connection) else {
+            return;
+        };
+        let ends = |way: &Way| (way.listener, way.transport, way.remote.ip());
+        let fits = entry.accepted
+            && entry.queue.is_some()
+            && entry.alias.is_none()
+            && ends(&entry.way) == ends(&way)
+            && way.certified.is_some()
+            && way.certified == entry.proved.get().copied();
+        if fits {
+            entry.alias = Some(way);
+            self.aliases.enter(way, connection);
+        }
+    }
+
+    /// Queues a message on a connection, if that connection runs where the message was cleared for, or stands for one there, and
+    /// its other end is (or, before anything is written, will have proved to be) who it was cleared for.
     //= TRUST-029
     pub fn send(&mut self, connection: ConnectionId, sending: Sending, message: M) -> Result<(), NotQueued> {
         let way = Way::from(message.destination());
         let is_for = |entry: &&mut Entry<M>| {
             let proved = entry.proved.get().copied().or(entry.way.certified);
-            entry.way.same_ends(&way) && (way.certified.is_none() || way.certified == proved)
+            let leads_there = entry.way.same_ends(&way) || entry.alias == Some(way);
+            leads_there && (way.certified.is_none() || way.certified == proved)
         };
         let Some(entry) = self.open.get_mut(&connection).filter(is_for) else {
             return Err(NotQueued::Gone);
@@ -232,6 +264,9 @@ impl<M: Cleared> Flows<M> {
     pub fn finish(&mut self, connection: ConnectionId) {
         if let Some(entry) = self.open.get_mut(&connection) {
             entry.queue = None;
+            if let Some(alias) = entry.alias.take() {
+                self.aliases.leave(&alias, connection);
+            }
             if self.ours.get(&entry.way) == Some(&connection) {
                 self.ours.remove(&entry.way);
             }
@@ -239,8 +274,8 @@ impl<M: Cleared> Flows<M> {
     }
 
     pub fn finish_all(&mut self) {
-        self.ours.clear();
-        self.open.values_mut().for_each(|entry| entry.queue = None);
+        let open: Vec<ConnectionId> = self.open.keys().copied().collect();
+        open.into_iter().for_each(|connection| self.finish(connection));
     }
 
     /// Forgets a connection whose task ended.
@@ -275,6 +310,7 @@ impl<M: Cleared> Flows<M> {
         };
         let entry = Entry {
             way,
+            alias: None,
             proved,
             queue: Some(sender),
             backlog,
@@ -307,5 +343,145 @@ impl Sources {
             Some(open) if *open > 1 => *open -= 1,
             _ => drop(sources.remove(&source)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::SendId;
+
+    struct Toy(Destination);
+
+    impl Cleared for Toy {
+        fn bytes(&self) -> &Bytes {
+            static NOTHING: Bytes = Bytes::new();
+            &NOTHING
+        }
+
+        fn destination(&self) -> &Destination {
+            &self.0
+        }
+    }
+
+    const SENDING: Sending = Sending {
+        worker: 0,
+        id: SendId(0),
+    };
+
+    /// From where a peer connected, and where it is reached.
+    const THERE: &str = "192.0.2.9:40000";
+    const HERE: &str = "192.0.2.9:5061";
+
+    fn way(remote: &str, certified: Option<&str>) -> Way {
+        Way {
+            listener: ListenerId(0),
+            transport: Transport::Tls,
+            remote: remote.parse().unwrap(),
+            certified: certified.map(CertifiedName::of),
+        }
+    }
+
+    fn to(way: Way) -> Toy {
+        Toy(Destination {
+            listener: way.listener,
+            transport: way.transport,
+            remote: way.remote,
+            connection: None,
+            certified: way.certified,
+        })
+    }
+
+    fn flows() -> Flows<Toy> {
+        Flows::new(0, Limits::default(), Arc::default(), Arc::default())
+    }
+
+    /// A connection of a peer that proved this name.
+    fn accepted(flows: &mut Flows<Toy>, proved: Option<&str>) -> Ends<Toy> {
+        let ends = flows.accept(way(THERE, None)).unwrap();
+        if let Some(name) = proved {
+            ends.proved.set(CertifiedName::of(name)).unwrap();
+        }
+        ends
+    }
+
+    //= TPT-007 type=test
+    #[test]
+    fn a_peers_connection_stands_for_the_name_it_proved_at_its_own_address() {
+        let mut flows = flows();
+        let ends = accepted(&mut flows, Some("friend.example"));
+        let friend = way(HERE, Some("friend.example"));
+        assert_eq!(flows.aliased(&friend), None, "it has to ask for it");
+        flows.alias(ends.id, friend);
+        assert_eq!(flows.aliased(&friend), Some(ends.id));
+        assert_eq!(flows.send(ends.id, SENDING, to(friend)), Ok(()));
+        for other in [
+            way(HERE, Some("other.example")),
+            way(HERE, None),
+            way("192.0.2.9:5062", Some("friend.example")),
+            way("192.0.2.10:5061", Some("friend.example")),
+            Way {
+                listener: ListenerId(1),
+                ..friend
+            },
+        ] {
+            assert_eq!(flows.aliased(&other), None);
+            assert_eq!(flows.send(ends.id, SENDING, to(other)), Err(NotQueued::Gone));
+        }
+        // One connection stands for one place.
+        flows.alias(ends.id, way("192.0.2.9:5062", Some("friend.example")));
+        assert_eq!(flows.aliased(&way("192.0.2.9:5062", Some("friend.example"))), None);
+    }
+
+    //= TPT-007 type=test
+    #[test]
+    fn nobody_stands_for_a_name_or_an_address_that_is_not_its_own() {
+        let mut flows = flows();
+        let friend = way(HERE, Some("friend.example"));
+        let elsewhere = way("192.0.2.10:5061", Some("friend.example"));
+        for (proved, asked) in [
+            (None, friend),
+            (None, way(HERE, None)),
+            (Some("other.example"), friend),
+            (Some("friend.example"), elsewhere),
+            (Some("friend.example"), way(HERE, None)),
+        ] {
+            let ends = accepted(&mut flows, proved);
+            flows.alias(ends.id, asked);
+            assert_eq!(flows.aliased(&asked), None);
+            assert_eq!(flows.send(ends.id, SENDING, to(asked)), Err(NotQueued::Gone));
+        }
+        let ours = flows.open(friend).unwrap();
+        flows.alias(ours.id, way("192.0.2.9:5062", Some("friend.example")));
+        assert_eq!(flows.aliased(&way("192.0.2.9:5062", Some("friend.example"))), None);
+    }
+
+    //= TPT-007 type=test
+    #[test]
+    fn a_connection_that_ends_stands_for_nothing() {
+        let mut flows = flows();
+        let friend = way(HERE, Some("friend.example"));
+        let [old, new] = [(); 2].map(|()| accepted(&mut flows, Some("friend.example")));
+        flows.alias(old.id, friend);
+        flows.alias(new.id, friend);
+        assert_eq!(flows.aliased(&friend), Some(new.id), "the newest");
+        flows.closed(old.id);
+        assert_eq!(flows.aliased(&friend), Some(new.id), "it has taken over");
+        flows.finish(new.id);
+        assert_eq!(flows.aliased(&friend), None);
+        assert_eq!(flows.send(new.id, SENDING, to(friend)), Err(NotQueued::Gone));
+        flows.closed(new.id);
+        // A later one has another number, so what was cleared for this one reaches nobody.
+        let later = accepted(&mut flows, Some("friend.example"));
+        assert_ne!(later.id, new.id);
+        assert_eq!(flows.send(new.id, SENDING, to(way(THERE, None))), Err(NotQueued::Gone));
+        assert_eq!(flows.send(later.id, SENDING, to(way(THERE, None))), Ok(()));
+        flows.alias(later.id, friend);
+        flows.finish_all();
+        assert_eq!(flows.aliased(&friend), None);
+        flows.alias(later.id, friend);
+        assert_eq!(flows.aliased(&friend), None, "nothing more is taken for it");
     }
 }

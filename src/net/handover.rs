@@ -13,7 +13,7 @@ use crate::{
     engine::SendId,
     pcscf::Learned,
     sip::framing::FramingError,
-    trust::{ConnectionId, Flow},
+    trust::{ConnectionId, Destination, Flow},
 };
 
 /// What reaches a worker from other tasks: its own connections, and the other workers.
@@ -42,7 +42,12 @@ pub(crate) enum Event<M> {
         connection: ConnectionId,
         unsent: Vec<Sending>,
     },
-    /// Another worker's message for a connection of ours.
+    /// A connection of this worker may carry requests to this destination.
+    Alias {
+        connection: ConnectionId,
+        of: Destination,
+    },
+    /// Another worker's message for a connection of ours, or for where one of ours leads.
     Send {
         sending: Sending,
         message: M,

@@ -10,6 +10,7 @@
     reason = "shell: sockets and their timers are here"
 )]
 
+pub(crate) mod aliases;
 pub(crate) mod flows;
 pub(crate) mod handover;
 pub(crate) mod handshake;

@@ -475,7 +475,7 @@ mod tests {
             let (stream, remote) = listener.accept().unwrap();
             stream.set_nonblocking(true).unwrap();
             let limits = Limits::default();
-            let mut flows = Flows::<Outgoing>::new(0, limits.clone(), Arc::default());
+            let mut flows = Flows::<Outgoing>::new(0, limits.clone(), Arc::default(), Arc::default());
             let (listener, transport) = (ListenerId(0), Transport::Tcp);
             let Ok(ends) = flows.accept(Way {
                 listener,

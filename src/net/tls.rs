@@ -5,6 +5,8 @@
 
 mod files;
 mod names;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::{

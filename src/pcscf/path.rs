@@ -61,28 +61,6 @@ pub fn open(keys: &Keys, token: &[u8]) -> Result<SealedFlow, NotOurs> {
     decode(&keys.open(Purpose::Flow, &[b""], token)?).ok_or(NotOurs)
 }
 
-/// As [`seal`], good for one dialog only, as the flow of one of its parties. It is no Path, and a Path is none of these.
-//= SEC-004
-pub fn seal_in_dialog(keys: &Keys, flow: &Flow, call_id: &[u8], owner: u8, nonce: [u8; 12]) -> Option<Vec<u8>> {
-    keys.seal(
-        Purpose::Flow,
-        &[&in_dialog(call_id, owner)],
-        nonce,
-        &encode(flow, keys.instance()),
-    )
-}
-
-/// Opens what [`seal_in_dialog`] made for this dialog and this party of it.
-//= SEC-004
-pub fn open_in_dialog(keys: &Keys, call_id: &[u8], owner: u8, token: &[u8]) -> Result<SealedFlow, NotOurs> {
-    decode(&keys.open(Purpose::Flow, &[&in_dialog(call_id, owner)], token)?).ok_or(NotOurs)
-}
-
-/// Never empty, as what a Path is bound to is.
-fn in_dialog(call_id: &[u8], owner: u8) -> Vec<u8> {
-    [&[owner], call_id].concat()
-}
-
 /// The Path value: `<sip:token@host:port;transport=tcp;lr>`. `own` is our address towards the network.
 ///
 /// Without `ob`: it would promise all of RFC 5626, of which this is the keep-alives and the flow.

@@ -2,20 +2,30 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Bytes of the digest: nobody finds a second name for one.
-const BYTES: usize = 16;
-
 /// The digest of a host name or address as RFC 5922 compares them: in full, without regard to case.
 ///
 /// In a flow it says what was proved, in a destination what has to be, in a peer what counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CertifiedName([u8; BYTES]);
+pub struct CertifiedName([u8; CertifiedName::BYTES]);
 
 impl CertifiedName {
+    /// Of the digest: nobody finds a second name for one.
+    pub const BYTES: usize = 16;
+
     pub fn of(name: &str) -> CertifiedName {
         let digest = digest(&SHA256, name.to_ascii_lowercase().as_bytes());
-        let mut bytes = [0; BYTES];
-        bytes.copy_from_slice(&digest.as_ref()[..BYTES]);
+        let mut bytes = [0; CertifiedName::BYTES];
+        bytes.copy_from_slice(&digest.as_ref()[..CertifiedName::BYTES]);
+        CertifiedName(bytes)
+    }
+
+    /// As it travels in a token of ours.
+    pub fn to_bytes(self) -> [u8; CertifiedName::BYTES] {
+        self.0
+    }
+
+    /// Back from there.
+    pub fn from_bytes(bytes: [u8; CertifiedName::BYTES]) -> CertifiedName {
         CertifiedName(bytes)
     }
 }

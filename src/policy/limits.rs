@@ -23,8 +23,16 @@ pub struct Limits {
     /// Challenges of several branches put together into one answer; beyond: left out.
     pub challenges_max: u32,
     /// Server transactions of one engine; beyond: 503 (an ACK is dropped). What opens nothing or a new dialog gets it some
-    /// sixteenths earlier.
+    /// sixteenths earlier, and from outside T four more; an emergency call still finds room for a sixteenth more.
     pub transactions_max: u32,
+    /// Server transactions of one source outside T in one engine; beyond: nothing that opens another (503, then silence). Here
+    /// and below a source is an IPv4 address, or the first 64 bits of an IPv6 address.
+    pub transactions_per_source_max: u32,
+    /// Requests outside of dialogs of one source outside T, a second and engine, those included that cannot be read; beyond:
+    /// 503, then silence. Emergency calls have an allowance of their own, of the same size.
+    pub requests_per_second_max: u32,
+    /// How often one source outside T is told with a 503 that there is no room, a second and engine; beyond: silence.
+    pub refusals_per_second_max: u32,
     /// OPTIONS of one source outside T, a second and engine, and STUN requests of one source, a second and worker; beyond:
     /// silence.
     pub options_per_second_max: u32,
@@ -34,7 +42,8 @@ pub struct Limits {
     pub questions_max: u32,
     /// Names of one engine whose servers are known; beyond: the one that is valid least long goes.
     pub plans_max: u32,
-    /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again.
+    /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again. And as many that told
+    /// their load; beyond: another is not heard.
     pub avoided_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
     pub remembered_max: u32,
@@ -65,6 +74,9 @@ impl Default for Limits {
             redirects_max: 16,
             challenges_max: 32,
             transactions_max: 1_000_000,
+            transactions_per_source_max: 20_000,
+            requests_per_second_max: 1_000,
+            refusals_per_second_max: 20,
             options_per_second_max: 100,
             pending_max: 10_000,
             questions_max: 1_000,

@@ -7,8 +7,10 @@ pub mod certified;
 pub mod dns;
 pub mod domain;
 pub mod evidence;
+pub mod lawful;
 pub mod limits;
 pub mod listener;
+pub mod on_behalf;
 pub mod peer;
 pub mod privacy;
 pub mod proxy;
@@ -21,9 +23,10 @@ pub use certified::CertifiedName;
 pub use dns::Dns;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
+pub use lawful::LawfulInterception;
 pub use limits::Limits;
 pub use listener::{Bind, Listener, ListenerId, PeersAre};
-pub use peer::{Direction, Peer, PeerId};
+pub use peer::{Direction, Overload, Peer, PeerId};
 pub use privacy::Privacy;
 pub use proxy::Proxy;
 pub use route::Route;
@@ -48,6 +51,7 @@ pub struct Policy {
     /// First match wins.
     pub routes: Vec<Route>,
     pub privacy: Privacy,
+    pub lawful_interception: LawfulInterception,
     pub dns: Dns,
     pub limits: Limits,
     /// The limits that are written in the file, by name, and where; the others are built in.

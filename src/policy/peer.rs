@@ -25,6 +25,17 @@ pub struct Peer {
     pub rfc5876: Stated<bool>,
     /// From headers may be rewritten towards it (PRIV-140).
     pub anonymise_from_for_legacy: Stated<bool>,
+    /// Whether it is asked for its load, and listened to (RFC 7339).
+    pub overload_control: Stated<Overload>,
+}
+
+/// How a peer tells what it can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overload {
+    /// It is not asked.
+    Off,
+    /// By the share of requests it wants to be spared.
+    Loss,
 }
 
 /// In which direction a peer counts as a member of T.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::Stated;
+use super::{Stated, on_behalf::Agreements};
 
 #[derive(Debug, Clone)]
 pub struct Privacy {
     /// Empty: the engine provides nothing and does not understand the option tag `privacy`.
     pub values: Stated<Vec<Provided>>,
+    pub on_behalf: Agreements,
     pub anonymous_host: Stated<String>,
     /// A party's privacy holds for all its later messages in the dialog (by profile).
     pub dialog_sticky: Stated<bool>,
@@ -33,6 +34,8 @@ pub enum Provided {
     Id,
     Critical,
     User,
+    Header,
+    History,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,8 @@ pub struct Route {
     pub method: Vec<Stated<String>>,
     /// Hosts of the Request-URI, lower case. Empty: any.
     pub domain: Vec<Stated<String>>,
+    /// It takes calls for help (`urn:service:sos` and what is below) and nothing else; any other route takes none of them.
+    pub emergency: Stated<bool>,
     /// SIP URIs as written; at least one.
     pub next_hop: Vec<Stated<String>>,
     /// What the next hops after the first are for.

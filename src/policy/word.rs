@@ -1,8 +1,9 @@
 //! The words the policy file has for values that are a choice.
 
 use super::{
-    ClientCertificate, Direction, PeersAre, Profile, Security, Undetermined,
+    ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
+    lawful::Admission,
     privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
     route::Fork,
@@ -99,6 +100,10 @@ words!(ClientCertificate {
     Required = "required",
     Requested = "requested",
 });
+words!(Overload {
+    Off = "off",
+    Loss = "loss",
+});
 words!(Direction {
     Both = "both",
     In = "in",
@@ -113,6 +118,12 @@ words!(Provided {
     Id = "id",
     Critical = "critical",
     User = "user",
+    Header = "header",
+    History = "history",
+});
+words!(Admission {
+    Accept = "accept",
+    Reject = "reject",
 });
 words!(DialogDowngrade {
     Ignore = "ignore",
@@ -165,6 +176,7 @@ mod tests {
         comes_back::<TokenMeaning>();
         comes_back::<PeersAre>();
         comes_back::<Direction>();
+        comes_back::<Overload>();
         comes_back::<Provided>();
         comes_back::<LocalAddresses>();
         comes_back::<OptionsAnswer>();

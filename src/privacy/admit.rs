@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::decision::{Action, Notes};
+use super::decision::{Action, Identity, Notes};
 use super::effects::{IN_FROM_STRANGER, IN_FROM_UE};
 use super::{of_ue, registrar};
 use crate::policy::privacy::RemotePartyId;
@@ -26,7 +26,7 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
         Standing::Trusted => from_node(policy, draft, notes),
         Standing::Served => {
             let gone = draft.remove_names(IN_FROM_UE);
-            note_gone(notes, gone, Rule::PAI_001);
+            note_gone(notes, gone, Rule::PAI_001, Identity::RemovedUe);
             of_ue::strip(draft, notes);
             registrar::strip(draft, notes);
         }
@@ -38,13 +38,16 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
                 Name::Reason.bit()
             };
             let gone = draft.remove_names(bound);
-            note_gone(notes, gone, Rule::PAI_002);
+            note_gone(notes, gone, Rule::PAI_002, Identity::RemovedStranger);
             registrar::strip(draft, notes);
         }
     }
 }
 
-fn note_gone(notes: &mut Notes, gone: u128, identity: Rule) {
+fn note_gone(notes: &mut Notes, gone: u128, identity: Rule, became: Identity) {
+    if gone & Name::PAssertedIdentity.bit() != 0 {
+        notes.identity(became);
+    }
     if gone == 0 || !notes.is_on() {
         return;
     }
@@ -128,6 +131,7 @@ fn surplus_identities(draft: &mut Draft, notes: &mut Notes) {
             false => draft.set(*row, &[value]),
         }
     }
+    notes.identity(Identity::RemovedSurplus);
     notes.note(
         Name::PAssertedIdentity,
         Action::Rewritten,

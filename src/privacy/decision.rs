@@ -46,22 +46,110 @@ impl Action {
     }
 }
 
-/// Where decisions are noted, when somebody wants them: `explain`, `replay`, tests. On the proxy's path nobody does.
+/// What became of the asserted identity of one message, and why; for counters, so it names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    KeptInside,
+    KeptNone,
+    KeptDefault,
+    RemovedStranger,
+    RemovedUe,
+    RemovedSurplus,
+    RemovedId,
+    RemovedUser,
+    RemovedHeader,
+    RemovedUnknown,
+    RemovedCritical,
+    RemovedDefault,
+    RemovedMethod,
+    RemovedBefore5876,
+}
+
+impl Identity {
+    pub const ALL: [Identity; 14] = [
+        Identity::KeptInside,
+        Identity::KeptNone,
+        Identity::KeptDefault,
+        Identity::RemovedStranger,
+        Identity::RemovedUe,
+        Identity::RemovedSurplus,
+        Identity::RemovedId,
+        Identity::RemovedUser,
+        Identity::RemovedHeader,
+        Identity::RemovedUnknown,
+        Identity::RemovedCritical,
+        Identity::RemovedDefault,
+        Identity::RemovedMethod,
+        Identity::RemovedBefore5876,
+    ];
+
+    /// Action and reason, as labels.
+    pub fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Identity::KeptInside => ("kept", "trusted_hop"),
+            Identity::KeptNone => ("kept", "none"),
+            Identity::KeptDefault => ("kept", "default"),
+            Identity::RemovedStranger => ("removed", "untrusted_origin"),
+            Identity::RemovedUe => ("removed", "served_origin"),
+            Identity::RemovedSurplus => ("removed", "surplus"),
+            Identity::RemovedId => ("removed", "id"),
+            Identity::RemovedUser => ("removed", "user"),
+            Identity::RemovedHeader => ("removed", "header"),
+            Identity::RemovedUnknown => ("removed", "unknown_value"),
+            Identity::RemovedCritical => ("removed", "critical"),
+            Identity::RemovedDefault => ("removed", "default"),
+            Identity::RemovedMethod => ("removed", "method"),
+            Identity::RemovedBefore5876 => ("removed", "before_rfc5876"),
+        }
+    }
+}
+
+/// What was decided about a message, as sets: what the counters of an engine are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    identities: u16,
+    functions: u8,
+}
+
+impl Tally {
+    pub fn is_empty(self) -> bool {
+        self == Tally::default()
+    }
+
+    pub fn identities(self) -> impl Iterator<Item = Identity> {
+        let there = move |identity: &Identity| self.identities & 1 << *identity as u16 != 0;
+        Identity::ALL.into_iter().filter(there)
+    }
+
+    /// Bits of the privacy set that a hop outside T was cleared under.
+    pub fn functions(self) -> u8 {
+        self.functions
+    }
+}
+
+/// Where decisions are noted, when somebody wants them: `explain`, `replay`, tests. On the proxy's path nobody does; there the
+/// tally alone is kept.
 #[derive(Debug, Default)]
-pub struct Notes(Option<Vec<Decision>>);
+pub struct Notes {
+    decisions: Option<Vec<Decision>>,
+    tally: Tally,
+}
 
 impl Notes {
     /// Notes that keep nothing.
     pub fn off() -> Notes {
-        Notes(None)
+        Notes::default()
     }
 
     pub fn on() -> Notes {
-        Notes(Some(Vec::new()))
+        Notes {
+            decisions: Some(Vec::new()),
+            tally: Tally::default(),
+        }
     }
 
     pub fn note(&mut self, header: Name, action: Action, rule: Rule, by: StatedBy) {
-        if let Some(decisions) = &mut self.0 {
+        if let Some(decisions) = &mut self.decisions {
             let policy_line = match by {
                 StatedBy::File { line } => line,
                 StatedBy::Default | StatedBy::Profile => 0,
@@ -79,16 +167,30 @@ impl Notes {
     }
 
     pub fn note_set(&mut self, set: u128, action: Action, rule: Rule) {
-        if self.0.is_some() {
+        if self.decisions.is_some() {
             Name::of_set(set).for_each(|name| self.note(name, action, rule, StatedBy::Default));
         }
     }
 
     pub fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.decisions.is_some()
+    }
+
+    //= SEC-010
+    pub fn identity(&mut self, became: Identity) {
+        self.tally.identities |= 1 << became as u16;
+    }
+
+    //= SEC-010
+    pub fn functions(&mut self, set: u8) {
+        self.tally.functions |= set;
+    }
+
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
     }
 
     pub fn take(&mut self) -> Vec<Decision> {
-        self.0.as_mut().map(std::mem::take).unwrap_or_default()
+        self.decisions.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }

@@ -6,13 +6,13 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::decision::{Action, Notes};
+use super::decision::{Action, Identity, Notes};
 use super::memory::{DialogMemory, Party};
 use super::scrub::{Scrubbed, Terms};
 use super::wanted::{PrivacySet, Unprovidable, Wanted};
 use crate::policy::privacy::{Provided, Unprovidable as WithoutCritical};
 use crate::policy::spec_t::UnknownToken;
-use crate::policy::{Policy, StatedBy};
+use crate::policy::{Overload, PeerId, Policy, StatedBy};
 use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::sip::headers::list;
@@ -22,7 +22,7 @@ use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::scan::find;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
-use crate::topology::{Concealed, Hidden, Hiding};
+use crate::topology::{Concealed, Contacts, Hidden, Hiding};
 use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
 
 /// The bytes of a message, cleared for one hop. Made only in this file.
@@ -190,8 +190,6 @@ pub struct Dialog<'a> {
     pub creator_tag: &'a [u8],
     /// Our address on the leg it came by, when it differs from the one it leaves by.
     pub other_own: Option<&'a Own>,
-    /// The sealed flow of a UE on either leg, for the user part of that address.
-    pub ue_flow: Option<Vec<u8>>,
 }
 
 /// A response about to go back.
@@ -225,8 +223,15 @@ impl Gate<'_> {
         match hop {
             Hop::Trusted(hop) => {
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
+                note_kept(&draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, false);
+                via(
+                    &mut draft,
+                    own,
+                    branch,
+                    via_param(hop.destination(), false),
+                    self.asks_load(hop.peer()),
+                );
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
@@ -242,12 +247,18 @@ impl Gate<'_> {
                     policy: self.policy,
                     kind: hop.kind(),
                     rewrites_from: plan.rewrites_from,
-                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                    lacking: &plan.lacking,
                 };
                 let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
-                via(&mut draft, own, branch, true);
+                via(
+                    &mut draft,
+                    own,
+                    branch,
+                    via_param(hop.destination(), true),
+                    self.asks_load(hop.peer()),
+                );
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
             }
@@ -266,10 +277,13 @@ impl Gate<'_> {
             nonce,
         } = response;
         match hop {
-            Hop::Trusted(hop) => Outgoing::Trusted(Cleared {
-                bytes: leaving(&draft, hop.destination()),
-                hop,
-            }),
+            Hop::Trusted(hop) => {
+                note_kept(&draft, notes);
+                Outgoing::Trusted(Cleared {
+                    bytes: leaving(&draft, hop.destination()),
+                    hop,
+                })
+            }
             Hop::Untrusted(hop) => {
                 let plan = self.plan(&draft, hop, wanted);
                 let contact = plan.hiding.contact;
@@ -286,7 +300,7 @@ impl Gate<'_> {
                     policy: self.policy,
                     kind: hop.kind(),
                     rewrites_from: false,
-                    user_provided: !plan.lacking.contains(&Unprovidable::User),
+                    lacking: &plan.lacking,
                 };
                 let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
@@ -354,20 +368,30 @@ impl Gate<'_> {
             lacking: wanted.unprovidable.clone(),
             rewrites_from: true,
         };
+        let privacy = &self.policy.privacy;
+        let provides = |value: Provided| privacy.values.value.contains(&value);
+        plan.rewrites_from = provides(Provided::User);
         let registers = draft.exchange() == Some(Method::Register);
-        let provides_user = self.policy.privacy.values.value.contains(&Provided::User);
-        if registers || !wanted.set.has(PrivacySet::USER) || !provides_user {
-            plan.rewrites_from = provides_user;
+        let by_user = !registers && wanted.set.has(PrivacySet::USER) && plan.rewrites_from;
+        //= PRIV-033
+        let by_header = !registers && wanted.set.has(PrivacySet::HEADER) && provides(Provided::Header);
+        if !by_user && !by_header {
             return plan;
         }
-        let privacy = &self.policy.privacy;
-        let routing = draft.is_request() && hop.kind() == UntrustedKind::Served && privacy.hide_routing_to_ue.value;
-        let contact = privacy.scrub_contact_user_on_user.value;
+        let by_user_to_ue = by_user && hop.kind() == UntrustedKind::Served && privacy.hide_routing_to_ue.value;
+        let routing = draft.is_request() && (by_header || by_user_to_ue);
         plan.hiding = Hiding {
             via: routing,
             record_route: routing,
-            contact,
+            contact: match privacy.scrub_contact_user_on_user.value {
+                _ if by_header => Contacts::All,
+                true => Contacts::Naming,
+                false => Contacts::None,
+            },
         };
+        if !by_user {
+            return plan;
+        }
         //= PRIV-140
         let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
         plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
@@ -396,13 +420,21 @@ impl Gate<'_> {
         if fits(&dialog.memory) {
             return;
         }
-        plan.lack(Unprovidable::User);
         if dialog.memory.record_route.take().is_some() {
             plan.hiding.record_route = false;
+            for (value, lacking) in [
+                (PrivacySet::USER, Unprovidable::User),
+                (PrivacySet::HEADER, Unprovidable::Header),
+            ] {
+                if wanted.set.has(value) {
+                    plan.lack(lacking);
+                }
+            }
         }
         if !fits(&dialog.memory) {
             // From is hidden all the same; it cannot be put back into what the other party sends later.
             dialog.memory.from = None;
+            plan.lack(Unprovidable::User);
         }
     }
 
@@ -452,13 +484,26 @@ impl Gate<'_> {
             Some(Method::Invite | Method::Bye | Method::Options | Method::Subscribe | Method::Notify | Method::Refer)
         );
         if !expects && wanted.set.has(PrivacySet::ID) && draft.remove(Name::PAssertedIdentity) > 0 {
+            notes.identity(Identity::RemovedBefore5876);
             notes.note(Name::PAssertedIdentity, Action::Removed, Rule::PAI_014, by);
+        }
+    }
+
+    /// What our Via says to a peer that is to tell its load.
+    fn asks_load(&self, peer: Option<PeerId>) -> &'static [u8] {
+        let peer = peer.and_then(|peer| self.policy.peers.get(usize::from(peer.0)));
+        match peer.map(|peer| peer.overload_control.value) {
+            Some(Overload::Loss) => ASKS_LOAD,
+            Some(Overload::Off) | None => b"",
         }
     }
 
     /// Adds our Record-Route: one value, or one for each side when they differ; the token stands in the top one.
     //= PROXY-013
     //= PRIV-136
+    //= PCSCF-021
+    //= PCSCF-021 type=exception reason=one token holds the flows of both sides, and stands in one of the two values
+    //= PCSCF-021 type=exception reason=without a registrar that knows RFC 5626 there is no `ob` to be copied
     fn route_back(&self, draft: &mut Draft, own: &Own, dialog: Option<Dialog<'_>>, nonce: [u8; 12]) {
         let Some(dialog) = dialog else { return };
         let max = self.policy.privacy.token_max_bytes.value;
@@ -476,13 +521,9 @@ impl Gate<'_> {
         let token = token.unwrap_or_default();
         if let Some(other) = dialog.other_own {
             let transport = transport_param(other);
-            let (flow, at) = match &dialog.ue_flow {
-                Some(flow) => (flow.as_slice(), &b"@"[..]),
-                None => (&b""[..], &b""[..]),
-            };
             draft.insert_top(
                 Name::RecordRoute,
-                &[b"<sip:", flow, at, other.host_port.as_bytes(), transport, b";lr>"],
+                &[b"<sip:", other.host_port.as_bytes(), transport, b";lr>"],
             );
         }
         let transport = transport_param(own);
@@ -529,15 +570,29 @@ fn transport_param(own: &Own) -> &'static [u8] {
     }
 }
 
-/// Our Via, on top.
+/// What our Via asks for. Where we connect with TLS, both ends show who they are: the other one may come back by it.
 //= TPT-002
-fn via(draft: &mut Draft, own: &Own, branch: &[u8], asks_rport: bool) {
-    let rport: &[u8] = if asks_rport && own.bound.transport == Transport::Udp {
-        b";rport"
-    } else {
-        b""
-    };
-    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, rport]);
+//= TPT-007
+fn via_param(destination: &Destination, asks_rport: bool) -> &'static [u8] {
+    match destination.transport {
+        Transport::Udp if asks_rport => b";rport",
+        Transport::Tls if destination.connection.is_none() => b";alias",
+        _ => b"",
+    }
+}
+
+/// Overload control by RFC 7339, with the one algorithm that everybody has.
+const ASKS_LOAD: &[u8] = b";oc;oc-algo=\"loss\"";
+
+/// Our Via, on top.
+fn via(draft: &mut Draft, own: &Own, branch: &[u8], param: &[u8], asks_load: &[u8]) {
+    draft.insert_top(Name::Via, &[own.via.as_bytes(), branch, param, asks_load]);
+}
+
+fn note_kept(draft: &Draft, notes: &mut Notes) {
+    if draft.has(Name::PAssertedIdentity) {
+        notes.identity(Identity::KeptInside);
+    }
 }
 
 fn note_hiding(concealed: &Concealed, notes: &mut Notes) {

@@ -2,6 +2,7 @@
 //!
 //! Held nowhere here: any node with the same keys reads it from the Route of the next message (PRIV-135, level 2).
 
+use super::party_flow::PartyFlow;
 use super::wanted::PrivacySet;
 use crate::policy::ListenerId;
 use crate::seal::{Keys, NotOurs, Purpose};
@@ -21,6 +22,8 @@ pub struct DialogMemory {
     pub instance: u64,
     /// Where the creator's messages come in, and where the other party's do.
     pub sides: [Side; 2],
+    /// By which connection each of them is to be reached, where that is known and wanted.
+    pub flows: [Option<PartyFlow>; 2],
     /// Digest of the creator's remote target and route set: where its identity may be put back, and nowhere else.
     pub home: u64,
     /// The creator's From as received, when another party sees an anonymous one.
@@ -52,12 +55,21 @@ impl Party {
             Party::Other => Party::Creator,
         }
     }
+
+    /// Its place in what a dialog remembers of both.
+    pub fn place(self) -> usize {
+        match self {
+            Party::Creator => 0,
+            Party::Other => 1,
+        }
+    }
 }
 
 const VERSION: u8 = 1;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;
 const HAS_RECORD_ROUTE: u8 = 4;
+const HAS_FLOWS: u8 = 8;
 const FIXED: usize = 29;
 
 const TRANSPORTS: [Transport; 5] = [
@@ -85,7 +97,7 @@ impl DialogMemory {
             .into_iter()
             .flatten()
             .map(|text| 2 + text.len());
-        crate::seal::token_bytes(FIXED + texts.sum::<usize>())
+        crate::seal::token_bytes(FIXED + self.flows_bytes() + texts.sum::<usize>())
     }
 
     /// Opens a token found in a Route; tells who of the dialog sends, by whose tag it is bound to.
@@ -114,6 +126,16 @@ impl DialogMemory {
         }
     }
 
+    fn has_flows(&self) -> bool {
+        self.flows.iter().any(Option::is_some)
+    }
+
+    /// A byte tells whose follow; without any there is none.
+    fn flows_bytes(&self) -> usize {
+        let flows = self.flows.iter().flatten();
+        usize::from(self.has_flows()) + flows.map(PartyFlow::encoded_bytes).sum::<usize>()
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut flags = 0;
         flags |= if self.other.is_some() { OTHER_KNOWN } else { 0 };
@@ -123,6 +145,7 @@ impl DialogMemory {
         } else {
             0
         };
+        flags |= if self.has_flows() { HAS_FLOWS } else { 0 };
         let mut out = Vec::with_capacity(64);
         out.push(VERSION << 4 | flags);
         out.push(self.creator.to_byte());
@@ -136,6 +159,11 @@ impl DialogMemory {
         }
         out.extend_from_slice(&self.home.to_be_bytes());
         debug_assert_eq!(out.len(), FIXED);
+        if self.has_flows() {
+            let whose = |party: Party| u8::from(self.flows[party.place()].is_some()) << party.place();
+            out.push(whose(Party::Creator) | whose(Party::Other));
+            self.flows.iter().flatten().for_each(|flow| flow.encode(&mut out));
+        }
         for text in [&self.from, &self.record_route].into_iter().flatten() {
             out.extend_from_slice(&(text.len() as u16).to_be_bytes());
             out.extend_from_slice(text);
@@ -155,6 +183,10 @@ impl DialogMemory {
             })
         };
         let flags = fixed[0];
+        let flows = match flags & HAS_FLOWS {
+            0 => [None, None],
+            _ => flows(&mut rest)?,
+        };
         let mut text = |flag: u8| -> Option<Option<Vec<u8>>> {
             if flags & flag == 0 {
                 return Some(None);
@@ -170,11 +202,24 @@ impl DialogMemory {
             created: u32::from_be_bytes(fixed[3..7].try_into().ok()?),
             instance: u64::from_be_bytes(fixed[7..15].try_into().ok()?),
             sides: [side(15)?, side(18)?],
+            flows,
             home: u64::from_be_bytes(fixed[21..29].try_into().ok()?),
             from: text(HAS_FROM)?,
             record_route: text(HAS_RECORD_ROUTE)?,
         })
     }
+}
+
+fn flows(plain: &mut &[u8]) -> Option<[Option<PartyFlow>; 2]> {
+    let (whose, rest) = plain.split_first()?;
+    *plain = rest;
+    let mut flows = [None, None];
+    for (place, flow) in flows.iter_mut().enumerate() {
+        if whose & 1 << place != 0 {
+            *flow = Some(PartyFlow::decode(plain)?);
+        }
+    }
+    Some(flows)
 }
 
 /// Stands in front of the Call-ID in what a token is bound to, so that no other Call-ID and tag read the same.
@@ -206,6 +251,7 @@ mod tests {
             created: 1_700_000_000,
             instance: 99,
             sides: [side(0, Transport::Udp), side(1, Transport::Tcp)],
+            flows: [None, None],
             home: 5,
             from: Some(b"\"Al\" <sip:al@x>;tag=7".to_vec()),
             record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
@@ -237,6 +283,26 @@ mod tests {
         );
     }
 
+    //= SEC-004 type=test
+    #[test]
+    fn the_connections_of_either_party_travel_with_it() {
+        let flow = |remote: &str| {
+            Some(PartyFlow {
+                remote: remote.parse().unwrap(),
+                connection: Some(crate::trust::ConnectionId(3)),
+                certified: None,
+            })
+        };
+        let (one, other) = (flow("192.0.2.7:40000"), flow("[2001:db8::7]:40001"));
+        for flows in [[one, None], [None, other], [one, other]] {
+            let memory = DialogMemory { flows, ..memory() };
+            let token = memory.seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
+            assert_eq!(token.len(), memory.token_bytes());
+            let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;
+            assert_eq!(opened, memory);
+        }
+    }
+
     //= PRIV-141 type=test
     #[test]
     fn it_opens_for_its_own_dialog_only() {
@@ -257,9 +323,16 @@ mod tests {
 
     #[test]
     fn nonsense_does_not_decode() {
-        let plain = memory().encode();
-        for length in 0..plain.len() {
-            assert_eq!(DialogMemory::decode(&plain[..length]), None);
+        let flow = PartyFlow {
+            remote: "192.0.2.7:40000".parse().unwrap(),
+            connection: Some(crate::trust::ConnectionId(3)),
+            certified: None,
+        };
+        for flows in [[None, None], [Some(flow), None], [Some(flow), Some(flow)]] {
+            let plain = DialogMemory { flows, ..memory() }.encode();
+            for length in 0..plain.len() {
+                assert_eq!(DialogMemory::decode(&plain[..length]), None);
+            }
         }
         assert_eq!(DialogMemory::decode(&[0; 64]), None);
     }

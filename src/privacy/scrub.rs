@@ -1,10 +1,10 @@
 //! Applies the tables to a message that leaves the trust domain.
 
 use super::anonymous;
-use super::decision::{Action, Notes};
+use super::decision::{Action, Identity, Notes};
 use super::effects::{DELETIONS, bound_to_domain};
-use super::registrar;
-use super::wanted::{IdentityFate, PrivacySet, Wanted, identity_fate};
+use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
+use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
 use crate::policy::{Policy, Stated, StatedBy};
 use crate::rule::Rule;
@@ -27,8 +27,8 @@ pub struct Terms<'a> {
     pub kind: UntrustedKind,
     /// Whether From may be rewritten towards this peer (PRIV-140).
     pub rewrites_from: bool,
-    /// Whether the function `user` is given on this leg in full, so that its value may leave the header.
-    pub user_provided: bool,
+    /// What is not given on this leg in full, so that its value stays in the header.
+    pub lacking: &'a [Unprovidable],
 }
 
 impl Scrubbed {
@@ -41,9 +41,14 @@ impl Scrubbed {
         let gone = draft.remove_names(bound_to_domain(terms.kind, is_request));
         notes.note_set(gone, Action::Removed, Rule::TRUST_040);
         registrar::strip(&mut draft, notes);
+        if terms.kind == UntrustedKind::Stranger {
+            of_domain::strip(&mut draft, notes);
+        }
+        history::anonymise(&mut draft, wanted.set, terms.policy, notes);
         //= PRIV-042
         let registers = draft.exchange() == Some(Method::Register);
         if !registers && !wanted.set.is_empty() && wanted.set != PrivacySet::NONE {
+            notes.functions(wanted.set.to_byte());
             deletions(&mut draft, wanted.set, notes);
             if is_request {
                 request_fields(&mut draft, wanted.set, terms, notes);
@@ -75,13 +80,16 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
     }
     let policy = terms.policy;
     let default = default_privacy(policy, terms.kind);
-    let (remove, rule, by) = match identity_fate(policy, set) {
-        IdentityFate::Keep => (false, Rule::PRIV_007, StatedBy::Default),
+    let (remove, rule, by, became) = match identity_fate(policy, set) {
+        IdentityFate::Keep => (false, Rule::PRIV_007, StatedBy::Default, Identity::KeptNone),
         IdentityFate::Remove => {
-            let (rule, by) = why_removed(policy, set);
-            (true, rule, by)
+            let (rule, by, became) = why_removed(policy, set);
+            (true, rule, by, became)
         }
-        IdentityFate::Default => (default.value == DefaultPrivacy::Remove, Rule::PRIV_030, default.by),
+        IdentityFate::Default => match default.value {
+            DefaultPrivacy::Remove => (true, Rule::PRIV_030, default.by, Identity::RemovedDefault),
+            DefaultPrivacy::Keep => (false, Rule::PRIV_030, default.by, Identity::KeptDefault),
+        },
     };
     //= PRIV-041
     let carries_none = matches!(draft.method(), Some(Method::Ack | Method::Cancel));
@@ -92,6 +100,13 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
     };
     if !remove && remote_party_asks(draft) && draft.remove(Name::RemotePartyId) > 0 {
         notes.note(Name::RemotePartyId, Action::Removed, Rule::PRIV_097, StatedBy::Default);
+    }
+    if draft.has(Name::PAssertedIdentity) {
+        notes.identity(if carries_none && !remove {
+            Identity::RemovedMethod
+        } else {
+            became
+        });
     }
     for name in [Name::PAssertedIdentity, Name::RemotePartyId] {
         if draft.has(name) {
@@ -123,18 +138,18 @@ fn default_privacy(policy: &Policy, kind: UntrustedKind) -> Stated<DefaultPrivac
     }
 }
 
-fn why_removed(policy: &Policy, set: PrivacySet) -> (Rule, StatedBy) {
+fn why_removed(policy: &Policy, set: PrivacySet) -> (Rule, StatedBy, Identity) {
     let handling = &policy.spec_t.id_handling;
     if set.has(PrivacySet::ID) {
-        (Rule::PRIV_031, StatedBy::Default)
+        (Rule::PRIV_031, StatedBy::Default, Identity::RemovedId)
     } else if set.has(PrivacySet::USER) && handling.user_removes_pai.value {
-        (Rule::PRIV_032, handling.user_removes_pai.by)
+        (Rule::PRIV_032, handling.user_removes_pai.by, Identity::RemovedUser)
     } else if set.has(PrivacySet::HEADER) {
-        (Rule::PRIV_033, StatedBy::Default)
+        (Rule::PRIV_033, StatedBy::Default, Identity::RemovedHeader)
     } else if set.has(PrivacySet::UNKNOWN) {
-        (Rule::PRIV_010, handling.unknown_token.by)
+        (Rule::PRIV_010, handling.unknown_token.by, Identity::RemovedUnknown)
     } else {
-        (Rule::PRIV_009, StatedBy::Default)
+        (Rule::PRIV_009, StatedBy::Default, Identity::RemovedCritical)
     }
 }
 
@@ -269,7 +284,15 @@ fn privacy_header(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
         return;
     }
     let retain_id = terms.policy.spec_t.id_handling.retain_id;
-    let all_performed = wanted.unprovidable.is_empty() && (terms.user_provided || !wanted.said.has(PrivacySet::USER));
+    let provided = |value: &Unprovidable| !terms.lacking.contains(value);
+    let said = [
+        (PrivacySet::USER, Unprovidable::User),
+        (PrivacySet::HEADER, Unprovidable::Header),
+    ];
+    let all_performed = wanted.unprovidable.is_empty()
+        && said
+            .iter()
+            .all(|(value, lacking)| provided(lacking) || !wanted.said.has(*value));
     let mut kept: Vec<u8> = Vec::new();
     let mut levels = 0;
     let mut dropped = false;
@@ -277,7 +300,9 @@ fn privacy_header(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
     let header = PrivacyHeader::read(rows.iter().map(|row| &row[..]));
     for element in header.elements() {
         let (keep, is_level) = match element.value {
-            PrivacyValue::User => (!terms.user_provided, true),
+            PrivacyValue::User => (!provided(&Unprovidable::User), true),
+            PrivacyValue::Header => (!provided(&Unprovidable::Header), true),
+            PrivacyValue::History => (!provided(&Unprovidable::History), true),
             PrivacyValue::Id => (retain_id.value, true),
             PrivacyValue::Critical => (!all_performed, false),
             _ => (true, true),

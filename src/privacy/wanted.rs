@@ -3,6 +3,7 @@
 
 use smallvec::SmallVec;
 
+use super::on_behalf;
 use crate::policy::privacy::{DialogDowngrade, Provided};
 use crate::policy::spec_t::{ConflictNone, MalformedPrivacy, TokenMeaning, UnknownToken};
 use crate::policy::{PeerId, Policy};
@@ -68,6 +69,40 @@ pub struct Wanted {
     pub unprovidable: SmallVec<[Unprovidable; 2]>,
     /// The header breaks RFC 3323 section 4.2 in a way that leaves it as received (PRIV-008, 009, 011).
     pub leave_header: bool,
+    /// What is odd about the header, for counters.
+    pub anomalies: Anomalies,
+}
+
+/// Oddities of a Privacy header, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Anomalies(u8);
+
+impl Anomalies {
+    /// The name of each bit, as a label.
+    pub const NAMES: [&'static str; 7] = [
+        "comma",
+        "repeated",
+        "none_with_others",
+        "critical_alone",
+        "unknown_value",
+        "malformed",
+        "alias",
+    ];
+    const COMMA: Anomalies = Anomalies(1);
+    const REPEATED: Anomalies = Anomalies(1 << 1);
+    const NONE_WITH_OTHERS: Anomalies = Anomalies(1 << 2);
+    const CRITICAL_ALONE: Anomalies = Anomalies(1 << 3);
+    const UNKNOWN: Anomalies = Anomalies(1 << 4);
+    const MALFORMED: Anomalies = Anomalies(1 << 5);
+    const ALIAS: Anomalies = Anomalies(1 << 6);
+
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    fn add(&mut self, other: Anomalies) {
+        self.0 |= other.0;
+    }
 }
 
 /// A value that cannot be provided.
@@ -108,6 +143,18 @@ pub enum Unreadable {
 }
 
 impl Wanted {
+    /// Nothing is to be hidden, whatever was said: who calls for help is to be found.
+    //= ROLE-005
+    pub fn nothing() -> Wanted {
+        Wanted {
+            set: PrivacySet::NONE,
+            said: PrivacySet::NONE,
+            unprovidable: SmallVec::new(),
+            leave_header: true,
+            anomalies: Anomalies::default(),
+        }
+    }
+
     /// Reads the wish of the originator of `draft`.
     ///
     /// `peer`: whose aliases apply. `remembered`: what this party gave when it entered the dialog; empty outside one.
@@ -124,9 +171,16 @@ impl Wanted {
             set: PrivacySet::EMPTY,
             unprovidable: SmallVec::new(),
             malformed: false,
+            anomalies: Anomalies::default(),
         };
         if draft.has(Name::Privacy) {
             let header = PrivacyHeader::read(draft.rows(Name::Privacy));
+            if header.comma_used {
+                said.anomalies.add(Anomalies::COMMA);
+            }
+            if header.rows > 1 {
+                said.anomalies.add(Anomalies::REPEATED);
+            }
             header
                 .elements()
                 .iter()
@@ -134,6 +188,10 @@ impl Wanted {
             if header.overflow {
                 said.overflow(policy, &header);
             }
+        }
+        //= LI-010
+        if !policy.privacy.on_behalf.is_empty() && !said.set.has(PrivacySet::NONE) {
+            said.set = said.set.union(on_behalf::values(policy, draft));
         }
         said.settle(policy, remembered)
     }
@@ -143,6 +201,7 @@ struct Said {
     set: PrivacySet,
     unprovidable: SmallVec<[Unprovidable; 2]>,
     malformed: bool,
+    anomalies: Anomalies,
 }
 
 impl Said {
@@ -153,17 +212,25 @@ impl Said {
         //= PRIV-011
         if element.value == PrivacyValue::Malformed {
             self.malformed = true;
+            self.anomalies.add(Anomalies::MALFORMED);
             return self.unknown(None);
         }
         match alias(policy, peer, element.bytes) {
-            Some(meaning) => self.mean(policy, meaning),
-            None => self.unknown(Some(element.bytes)),
+            Some(meaning) => {
+                self.anomalies.add(Anomalies::ALIAS);
+                self.mean(policy, meaning);
+            }
+            None => {
+                self.anomalies.add(Anomalies::UNKNOWN);
+                self.unknown(Some(element.bytes));
+            }
         }
     }
 
     /// More elements than are kept: those that are known still count, and something unknown is among the rest.
     fn overflow(&mut self, policy: &Policy, header: &PrivacyHeader<'_>) {
         self.malformed = true;
+        self.anomalies.add(Anomalies::MALFORMED);
         self.unknown(None);
         let known = [
             (header.none, TokenMeaning::None),
@@ -193,9 +260,15 @@ impl Said {
                 PrivacySet::USER,
                 (!provides(Provided::User)).then_some(Unprovidable::User),
             ),
-            TokenMeaning::Header => (PrivacySet::HEADER, Some(Unprovidable::Header)),
+            TokenMeaning::Header => (
+                PrivacySet::HEADER,
+                (!provides(Provided::Header)).then_some(Unprovidable::Header),
+            ),
             TokenMeaning::Session => (PrivacySet::SESSION, Some(Unprovidable::Session)),
-            TokenMeaning::History => (PrivacySet::HISTORY, Some(Unprovidable::History)),
+            TokenMeaning::History => (
+                PrivacySet::HISTORY,
+                (!provides(Provided::History)).then_some(Unprovidable::History),
+            ),
         };
         self.set = self.set.union(value);
         if let Some(lacking) = lacking
@@ -226,6 +299,7 @@ impl Said {
         //= PRIV-008
         if self.set.has(PrivacySet::NONE) && self.set != PrivacySet::NONE {
             leave_header = true;
+            self.anomalies.add(Anomalies::NONE_WITH_OTHERS);
             match handling.conflict_none.value {
                 ConflictNone::PrivacyWins => self.set = self.set.without(PrivacySet::NONE),
                 ConflictNone::NoneWins => {
@@ -238,6 +312,7 @@ impl Said {
         //= PRIV-009
         if self.set.has(PrivacySet::CRITICAL) && !self.set.has_levels() {
             leave_header = true;
+            self.anomalies.add(Anomalies::CRITICAL_ALONE);
         }
         let set = together(self.set, remembered, policy.privacy.dialog_downgrade.value);
         if set.has_levels() || !set.has(PrivacySet::NONE) {
@@ -246,6 +321,7 @@ impl Said {
                 said: self.set,
                 unprovidable: self.unprovidable,
                 leave_header,
+                anomalies: self.anomalies,
             });
         }
         Ok(Wanted {
@@ -253,6 +329,7 @@ impl Said {
             said: self.set,
             unprovidable: SmallVec::new(),
             leave_header,
+            anomalies: self.anomalies,
         })
     }
 }

@@ -5,6 +5,7 @@
 pub mod breadth;
 pub mod check;
 pub mod forward;
+pub mod overload;
 pub mod redirect;
 pub mod responses;
 pub mod routes;

@@ -6,7 +6,7 @@ use crate::policy::proxy::OptionsAnswer;
 use crate::policy::route::Fork;
 use crate::policy::{Listener, ListenerId, PeersAre, Policy};
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::Uri;
+use crate::sip::uri::{Uri, is_emergency};
 use crate::sip::{Draft, Method, Name, Transport};
 use crate::trust::{OwnAddresses, Standing};
 
@@ -47,6 +47,8 @@ pub enum NoTarget {
     NotARelay,
     #[error("no [[route]] leads to this user of our own domain")]
     NotFound,
+    #[error("a call for help, and no [[route]] with `emergency = true` takes it")]
+    NoHelp,
     #[error("the place to go has no usable address")]
     Unusable,
     /// An OPTIONS for this node itself: nothing is forwarded, and it says what it can.
@@ -133,8 +135,10 @@ fn chosen(
     }
     // Read only where a route asks for its host, or none matches.
     let leads_to = |domain: &str| uri().is_ok_and(|uri| is_host(&uri, domain));
+    let is_emergency = is_emergency(draft.request_uri());
     if let Some((place, route)) = policy.routes.iter().enumerate().find(|(_, route)| {
         route.from.value == arrival.listener
+            && route.emergency.value == is_emergency
             && (route.method.is_empty()
                 || route
                     .method
@@ -152,6 +156,10 @@ fn chosen(
                 insists_on_udp: hops.insists_on_udp,
             }),
         };
+    }
+    //= ROLE-005
+    if is_emergency {
+        return Err(NoTarget::NoHelp);
     }
     let uri = uri()?;
     let is_ours = own.is_host(uri.host()) || own.named(uri.host(), uri.port()).is_some();

@@ -11,7 +11,7 @@ use super::scan::{find_from, param_mark, uri_end, uri_mark};
 
 mod equal;
 
-pub use equal::{equal, same_text};
+pub use equal::{equal, key, same_text, unescaped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -288,6 +288,14 @@ impl fmt::Debug for UriParams<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("UriParams").finish_non_exhaustive()
     }
+}
+
+/// Whether the text calls for help: `urn:service:sos` or what is below it.
+//= ROLE-005
+pub fn is_emergency(text: &[u8]) -> bool {
+    let scheme = text.get(..4);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"urn:"))
+        && Uri::parse(text).is_ok_and(|uri| uri.is_emergency())
 }
 
 /// Whether the text is no URI of any scheme.

@@ -18,7 +18,17 @@ pub struct Hidden(Draft);
 pub struct Hiding {
     pub via: bool,
     pub record_route: bool,
-    pub contact: bool,
+    pub contact: Contacts,
+}
+
+/// Which Contacts to hide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Contacts {
+    #[default]
+    None,
+    /// Those that could name someone.
+    Naming,
+    All,
 }
 
 /// What was taken out of a request, for its responses and for the other party's later requests.
@@ -61,8 +71,8 @@ impl Hidden {
             concealed.record_route = Some(record_route(&draft));
             draft.remove(Name::RecordRoute);
         }
-        if what.contact && carries_target(&draft) {
-            contacts(&mut draft, own, keys, nonce)?;
+        if what.contact != Contacts::None && carries_target(&draft) {
+            contacts(&mut draft, what.contact, own, keys, nonce)?;
         }
         Ok((Hidden(draft), concealed))
     }
@@ -92,7 +102,7 @@ fn carries_target(draft: &Draft) -> bool {
     draft.exchange() != Some(Method::Register) && !redirects
 }
 
-fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
+fn contacts(draft: &mut Draft, which: Contacts, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
     let rows: SmallVec<[_; 2]> = draft
         .rows_at(Name::Contact)
         .map(|(row, value)| (row, value.to_vec()))
@@ -111,7 +121,7 @@ fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Resul
             if !out.is_empty() {
                 out.extend_from_slice(b", ");
             }
-            contact(&mut out, span.of(&value), own, keys, nonce)?;
+            contact(&mut out, span.of(&value), which, own, keys, nonce)?;
         }
         if out != value {
             draft.set(row, &[&out]);
@@ -120,12 +130,20 @@ fn contacts(draft: &mut Draft, own: &Own, keys: &Keys, nonce: [u8; 12]) -> Resul
     Ok(())
 }
 
-/// Writes one Contact value, hidden if it could name someone.
+/// Writes one Contact value, hidden unless it may be seen.
 //= PRIV-082
-fn contact(out: &mut Vec<u8>, value: &[u8], own: &Own, keys: &Keys, nonce: [u8; 12]) -> Result<(), TooLong> {
+fn contact(
+    out: &mut Vec<u8>,
+    value: &[u8],
+    which: Contacts,
+    own: &Own,
+    keys: &Keys,
+    nonce: [u8; 12],
+) -> Result<(), TooLong> {
     let parsed = NameAddr::parse(value).ok();
     let uri = parsed.as_ref().map_or(value, NameAddr::uri_bytes);
     if let Some(name_addr) = &parsed
+        && which == Contacts::Naming
         && !names_someone(name_addr)
     {
         out.extend_from_slice(value);

@@ -6,4 +6,4 @@
 pub mod hide;
 pub mod restore;
 
-pub use hide::{Concealed, Hidden, Hiding};
+pub use hide::{Concealed, Contacts, Hidden, Hiding};

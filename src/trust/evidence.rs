@@ -44,8 +44,8 @@ pub struct Destination {
     pub listener: ListenerId,
     pub transport: Transport,
     pub remote: SocketAddr,
-    /// An open connection to use; when it is gone, or `None` on a stream transport, the shell connects to `remote`
-    /// (or reuses a connection it opened to the same `remote` itself).
+    /// An open connection to use, and no other: when it is gone, sending fails. `None` on a stream transport: the shell connects
+    /// to `remote`, or takes a connection it opened there itself, or one whose other end proved to be who is to be there.
     pub connection: Option<ConnectionId>,
     /// The name that the peer's certificate must prove before a byte is written. `None` where there are no certificates, or
     /// where the open connection is enough.
@@ -142,18 +142,22 @@ impl Evidence {
 
     /// A bounded word for logs, metrics and explanations.
     pub fn reason(&self) -> &'static str {
+        self.why().as_str()
+    }
+
+    pub fn why(&self) -> Reason {
         match (self.member, self.secure) {
-            (Member::Served { .. }, _) => "served-ue",
-            (Member::UntrustedListener { .. }, _) => "untrusted-listener",
-            (Member::WrongDirection { .. }, _) => "wrong-direction",
-            (Member::Stranger { .. }, _) => "stranger-with-terms",
-            (Member::Contradiction { .. }, _) => "contradicting-evidence",
-            (Member::Nothing, _) => "no-member-evidence",
-            (_, Secure::Nothing) => "no-secure-evidence",
-            (_, Secure::AnotherWay { .. }) => "secured-another-way",
-            (Member::Listener { .. }, _) => "trusted-listener",
-            (Member::Prefix { .. }, _) => "peer-by-prefix",
-            (Member::Name { .. }, _) => "peer-by-name",
+            (Member::Served { .. }, _) => Reason::ServedUe,
+            (Member::UntrustedListener { .. }, _) => Reason::UntrustedListener,
+            (Member::WrongDirection { .. }, _) => Reason::WrongDirection,
+            (Member::Stranger { .. }, _) => Reason::StrangerWithTerms,
+            (Member::Contradiction { .. }, _) => Reason::ContradictingEvidence,
+            (Member::Nothing, _) => Reason::NoMemberEvidence,
+            (_, Secure::Nothing) => Reason::NoSecureEvidence,
+            (_, Secure::AnotherWay { .. }) => Reason::SecuredAnotherWay,
+            (Member::Listener { .. }, _) => Reason::TrustedListener,
+            (Member::Prefix { .. }, _) => Reason::PeerByPrefix,
+            (Member::Name { .. }, _) => Reason::PeerByName,
         }
     }
 
@@ -172,6 +176,63 @@ impl Evidence {
                 Secure::Listener { line } | Secure::Certificate { line } | Secure::AnotherWay { line } => line,
                 Secure::Nothing => 0,
             },
+        }
+    }
+}
+
+/// What settled the class of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    TrustedListener,
+    PeerByPrefix,
+    PeerByName,
+    ServedUe,
+    UntrustedListener,
+    WrongDirection,
+    StrangerWithTerms,
+    ContradictingEvidence,
+    NoMemberEvidence,
+    NoSecureEvidence,
+    SecuredAnotherWay,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 11] = [
+        Reason::TrustedListener,
+        Reason::PeerByPrefix,
+        Reason::PeerByName,
+        Reason::ServedUe,
+        Reason::UntrustedListener,
+        Reason::WrongDirection,
+        Reason::StrangerWithTerms,
+        Reason::ContradictingEvidence,
+        Reason::NoMemberEvidence,
+        Reason::NoSecureEvidence,
+        Reason::SecuredAnotherWay,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::TrustedListener => "trusted-listener",
+            Reason::PeerByPrefix => "peer-by-prefix",
+            Reason::PeerByName => "peer-by-name",
+            Reason::ServedUe => "served-ue",
+            Reason::UntrustedListener => "untrusted-listener",
+            Reason::WrongDirection => "wrong-direction",
+            Reason::StrangerWithTerms => "stranger-with-terms",
+            Reason::ContradictingEvidence => "contradicting-evidence",
+            Reason::NoMemberEvidence => "no-member-evidence",
+            Reason::NoSecureEvidence => "no-secure-evidence",
+            Reason::SecuredAnotherWay => "secured-another-way",
+        }
+    }
+
+    /// The class it leads to.
+    pub fn class(self) -> &'static str {
+        match self {
+            Reason::TrustedListener | Reason::PeerByPrefix | Reason::PeerByName => "trusted",
+            Reason::ServedUe => "served",
+            _ => "untrusted",
         }
     }
 }

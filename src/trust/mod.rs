@@ -11,7 +11,7 @@ pub mod origin;
 pub mod own;
 pub mod recent;
 
-pub use evidence::{ConnectionId, Destination, Evidence, Flow, Member, Secure};
+pub use evidence::{ConnectionId, Destination, Evidence, Flow, Member, Reason, Secure};
 pub use hop::{Hop, TrustedHop, UntrustedHop, UntrustedKind};
 pub use origin::{Origin, Standing};
 pub use own::{Bound, Own, OwnAddresses};

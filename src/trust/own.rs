@@ -13,6 +13,21 @@ pub struct Bound {
     pub address: SocketAddr,
 }
 
+impl Bound {
+    /// Every address as the policy writes it, for an engine without sockets.
+    pub fn as_written(policy: &Policy) -> Vec<Bound> {
+        let listeners = policy.listeners.iter().enumerate();
+        let all = listeners.flat_map(|(id, listener)| {
+            listener.bind.iter().map(move |bind| Bound {
+                listener: ListenerId(id as u16),
+                transport: bind.value.transport,
+                address: bind.value.address,
+            })
+        });
+        all.collect()
+    }
+}
+
 /// One address of ours, with the text it is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {

@@ -22,12 +22,17 @@ pub struct Node {
 impl Node {
     /// Writes the policy into `folder`, starts the proxy on it, and waits until it listens.
     pub fn start(folder: &Path, policy: &str) -> Node {
+        Node::start_telling(folder, policy, "trace")
+    }
+
+    /// The same with another `RUST_LOG`.
+    pub fn start_telling(folder: &Path, policy: &str, log_level: &str) -> Node {
         let file = folder.join("policy.toml");
         std::fs::write(&file, policy).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_sipveil"))
             .arg("--config")
             .arg(&file)
-            .env("RUST_LOG", "trace")
+            .env("RUST_LOG", log_level)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -66,6 +71,20 @@ impl Node {
         address.unwrap().parse().unwrap()
     }
 
+    /// What it holds in memory and the most it ever held, in kilobytes, as the kernel counts.
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kilobytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|rest| rest.split_whitespace().next());
+            number.and_then(|number| number.parse().ok()).unwrap()
+        };
+        Memory {
+            now: kilobytes("VmRSS:"),
+            peak: kilobytes("VmHWM:"),
+        }
+    }
+
     /// Sends `TERM` or `HUP`.
     pub fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
@@ -101,6 +120,12 @@ impl Node {
         assert!(status.success(), "{status}: {}", self.logged);
         std::mem::take(&mut self.logged)
     }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    pub now: u64,
+    pub peak: u64,
 }
 
 impl Drop for Node {

@@ -5,13 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tempfile::TempDir;
 
 use super::authority::{Authority, Identity, Wish, connect, dns};
 use super::node::{Node, PATIENCE};
 use super::phone::Phone;
-use super::{Dialog, call};
+use super::{Dialog, call, ok};
 use crate::world::{Sent, respond};
 
 const FRIEND: &str = "ibcf.home2.example";
@@ -50,8 +52,7 @@ impl Border {
 
     /// A telephone outside that shows this, connected.
     fn outside(&self, shows: Option<&Identity>) -> Phone {
-        let stream = TcpStream::connect(self.edge()).unwrap();
-        Phone::secured(connect(stream, shows).unwrap())
+        connected(self.edge(), shows)
     }
 
     /// What reaches the core of a MESSAGE from outside that asserts an identity.
@@ -78,6 +79,11 @@ impl Border {
         );
         !matches!(outside.read(&mut [0; 100]), Ok(length) if length > 0)
     }
+}
+
+fn connected(edge: SocketAddr, shows: Option<&Identity>) -> Phone {
+    let stream = TcpStream::connect(edge).unwrap();
+    Phone::secured(connect(stream, shows).unwrap())
 }
 
 const CLIENTS: &str = r#"client_ca = "ca.pem", ca = "ca.pem""#;
@@ -322,6 +328,27 @@ fn who_we_call_is_trusted_by_the_name_in_its_certificate() {
     border.node.stop();
 }
 
+//= TPT-007 type=test
+#[test]
+fn who_was_called_comes_back_by_the_connection_we_opened() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+    let shown = border.authority.issue(&dns(&["localhost"]));
+    let mut caller = from_core(&border);
+    caller.send(&message(&caller, "out"));
+    let mut called = Phone::accepts(&callee.listener, shown.server(Some(&border.authority))).unwrap();
+    let seen = called.receive_only("MESSAGE");
+    called.send(&respond(&seen, "200 OK", "b", ""));
+    caller.receive_only("SIP/2.0 200");
+    called.send(&message(&called, "back"));
+    let seen = border.core.receive_only("MESSAGE");
+    assert!(is_believed(&seen), "it proved its name to us: {}", seen.text());
+    border.core.send(&respond(&seen, "200 OK", "b", ""));
+    called.receive_only("SIP/2.0 200");
+    border.node.stop();
+}
+
 //= TRUST-029 type=test
 //= TPT-007 type=test
 #[test]
@@ -375,6 +402,67 @@ fn who_cannot_prove_its_name_gets_nothing() {
         );
     }
     border.node.stop();
+}
+
+/// A node that shows this connects, sends a request with this in its Via, and has the answer.
+fn says(border: &mut Border, shows: &Identity, sent_by: &str) -> Phone {
+    let mut outside = border.outside(Some(shows));
+    let text = message(&outside, "alias");
+    outside.send(&text.replacen(&outside.address.to_string(), sent_by, 1));
+    let seen = border.core.receive_only("MESSAGE");
+    border.core.send(&respond(&seen, "200 OK", "b", ""));
+    outside.receive_only("SIP/2.0 200");
+    outside
+}
+
+//= TPT-007 type=test
+#[test]
+fn a_node_that_proved_its_name_gets_requests_on_the_connection_it_opened() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+    let friend = border.authority.issue(&dns(&["localhost"]));
+    let sent_by = format!("127.0.0.1:{};alias", callee.port);
+    let mut outside = says(&mut border, &friend, &sent_by);
+    let mut caller = from_core(&border);
+    for number in 0..4 {
+        // Whichever worker has the call.
+        caller.send(&message(&caller, &format!("back-{number}")));
+        let seen = outside.receive_only("MESSAGE");
+        assert!(is_believed(&seen), "the same member of T: {}", seen.text());
+        outside.send(&respond(&seen, "200 OK", "b", ""));
+        caller.receive_only("SIP/2.0 200");
+    }
+    border.node.stop();
+}
+
+//= TPT-007 type=test
+#[test]
+fn who_says_alias_without_the_name_gets_nothing_by_it() {
+    let callee = Callee::new();
+    let next_hop = format!("sip:localhost:{};transport=tls", callee.port);
+    let port = callee.port;
+    for (names, sent_by) in [
+        // Of another name; without a word; for another place.
+        (&["other.example"][..], format!("127.0.0.1:{port};alias")),
+        (&["stranger.example"], format!("127.0.0.1:{port};alias")),
+        (&["localhost"], format!("127.0.0.1:{port}")),
+        (&["localhost"], "127.0.0.1:9;alias".to_owned()),
+    ] {
+        let mut border = Border::with("127.0.0.1:0", &next_hop, CLIENTS);
+        let shows = border.authority.issue(&dns(names));
+        let _outside = says(&mut border, &shows, &sent_by);
+        let shown = border.authority.issue(&dns(&["localhost"]));
+        let mut caller = from_core(&border);
+        caller.send(&message(&caller, "out"));
+        let mut called = Phone::accepts(&callee.listener, shown.server(None)).unwrap();
+        let seen = called.receive_only("MESSAGE");
+        let via = seen.row("Via").unwrap();
+        assert!(via.starts_with("SIP/2.0/TLS ") && via.ends_with(";alias"), "{via}");
+        called.send(&respond(&seen, "200 OK", "b", ""));
+        caller.receive_only("SIP/2.0 200");
+        border.node.stop();
+    }
 }
 
 /// Nodes of one cluster share a certificate: without `ca`, our own is believed, and nobody else's.
@@ -506,4 +594,153 @@ fn exchanging_certificates_under_load_loses_no_call() {
         }
     }
     border.node.stop();
+}
+
+/// How many telephones call at once, and how often the certificate is another meanwhile.
+const CALLERS: usize = 4;
+const EXCHANGES: usize = 5;
+
+/// Four telephones call without a pause, each with a call that lasts over every exchange, over old connections and fresh
+/// ones: nobody waits for the exchange, and it waits for nobody.
+//= TPT-008 type=test
+#[test]
+fn exchanging_certificates_while_calls_run_side_by_side_loses_none() {
+    let Border {
+        folder,
+        authority,
+        mut node,
+        core,
+    } = Border::new();
+    let edge = node.address("edge", "tls");
+    let friend = authority.issue(&dns(&[FRIEND]));
+    let (end, core_address) = (AtomicBool::new(false), core.address);
+    std::thread::scope(|threads| {
+        threads.spawn(|| answers_everything(core));
+        let mut calls = Vec::new();
+        for name in 0..CALLERS {
+            let (done, ended) = channel();
+            let (friend, end) = (&friend, &end);
+            threads.spawn(move || calls_until(end, edge, friend, name, &done));
+            calls.push(ended);
+        }
+        // However this ends, the threads do too.
+        let calls = Calls {
+            ended: calls,
+            end: &end,
+            core_address,
+        };
+        for round in 0..EXCHANGES {
+            calls.one_more_of_each();
+            let name = format!("round-{round}.example");
+            authority
+                .issue(&dns(&["edge.example", &name]))
+                .put(folder.path(), "edge");
+            node.signal("HUP");
+            node.waits_for("the new policy is in force");
+            let shown = connected(edge, Some(&friend)).server_certificate().unwrap();
+            assert!(String::from_utf8_lossy(&shown).contains(&name), "round {round}");
+        }
+        calls.one_more_of_each();
+    });
+    node.stop();
+}
+
+/// What the callers tell. Dropped, it lets them finish their calls, and then the core.
+struct Calls<'a> {
+    /// A word for each call, of each caller.
+    ended: Vec<Receiver<()>>,
+    end: &'a AtomicBool,
+    core_address: SocketAddr,
+}
+
+impl Calls<'_> {
+    /// Waits for a call of every caller that ends later than now.
+    fn one_more_of_each(&self) {
+        for ended in &self.ended {
+            ended.try_iter().for_each(drop);
+            ended.recv_timeout(PATIENCE).expect("a caller that still calls");
+        }
+    }
+}
+
+impl Drop for Calls<'_> {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        for ended in &self.ended {
+            while ended.recv_timeout(PATIENCE).is_ok() {}
+        }
+        Phone::on_udp()
+            .calls(self.core_address)
+            .send("STOP sip:x SIP/2.0\r\n\r\n");
+    }
+}
+
+/// Short calls over an old connection and fresh ones in turn, during a long one; a word after each.
+fn calls_until(end: &AtomicBool, edge: SocketAddr, friend: &Identity, name: usize, done: &Sender<()>) {
+    let mut old = connected(edge, Some(friend));
+    let long_id = format!("long-{name}");
+    let long = Dialog {
+        call_id: &long_id,
+        privacy: "",
+    };
+    let up = picked_up(&long, &mut old);
+    let mut number = 0;
+    while !end.load(Ordering::Relaxed) {
+        number += 1;
+        let short_id = format!("short-{name}-{number}");
+        let short = Dialog {
+            call_id: &short_id,
+            privacy: "",
+        };
+        let mut fresh = None;
+        let phone = match number % 2 {
+            0 => &mut old,
+            _ => fresh.insert(connected(edge, Some(friend))),
+        };
+        let answer = picked_up(&short, phone);
+        hung_up(&short, phone, &answer);
+        let _ = done.send(());
+    }
+    hung_up(&long, &mut old, &up);
+}
+
+/// INVITE, 200, ACK. Gives the 200.
+fn picked_up(dialog: &Dialog, caller: &mut Phone) -> Sent {
+    caller.send(&dialog.invite(caller));
+    let answer = answer(dialog, caller, "1 INVITE");
+    caller.send(&dialog.later(caller, "ACK", 1, &answer));
+    answer
+}
+
+/// BYE, 200.
+fn hung_up(dialog: &Dialog, caller: &mut Phone, picked_up: &Sent) {
+    caller.send(&dialog.later(caller, "BYE", 2, picked_up));
+    answer(dialog, caller, "2 BYE");
+}
+
+/// The 200 to this request; an answer to another one can only be a repetition, for the core speaks UDP.
+fn answer(dialog: &Dialog, caller: &mut Phone, request: &str) -> Sent {
+    loop {
+        let answer = caller.receive();
+        if answer.row("Call-ID") == Some(dialog.call_id) && answer.row("CSeq") == Some(request) {
+            assert!(answer.start().starts_with("SIP/2.0 200"), "{}", answer.text());
+            return answer;
+        }
+    }
+}
+
+/// Picks up every call and confirms every end, until it is told to stop.
+fn answers_everything(mut core: Phone) {
+    loop {
+        let request = core.receive();
+        match request.start().split(' ').next() {
+            Some("INVITE") => {
+                assert!(is_believed(&request), "{}", request.text());
+                core.send(&ok(&request, &core));
+            }
+            Some("BYE") => core.send(&respond(&request, "200 OK", "b", "")),
+            Some("STOP") => return,
+            _ => {}
+        }
+    }
 }

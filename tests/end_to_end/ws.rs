@@ -107,6 +107,10 @@ fn request(protocol: Option<&'static str>) -> tokio_tungstenite::tungstenite::ha
 }
 
 fn start(bind: &str, tls: &str) -> (TempDir, Node, Phone) {
+    start_for("ue", bind, tls)
+}
+
+fn start_for(peers: &str, bind: &str, tls: &str) -> (TempDir, Node, Phone) {
     let (folder, core) = (TempDir::new().unwrap(), Phone::on_udp());
     Authority::new()
         .issue(&dns(&["edge.example"]))
@@ -117,7 +121,7 @@ schema = 1
 domain = {{ id = "T-test", admin_domains = ["home1.example"] }}
 listener = [
     {{ name = "core", bind = ["udp://127.0.0.1:0"], peers = "trusted", secured_by = "physical" }},
-    {{ name = "access", bind = ["{bind}"], peers = "ue", {tls} }},
+    {{ name = "access", bind = ["{bind}"], peers = "{peers}", {tls} }},
 ]
 route = [{{ from = "access", next_hop = ["sip:{}"], via = "core" }}]
 [spec_t]
@@ -267,6 +271,33 @@ fn calls_and_is_called(browser: &mut Browser, core: &mut Phone) {
             assert!(core.receive_only("SIP/2.0 200").row("CSeq") == Some("2 BYE"));
         }
     }
+}
+
+/// Nobody registers: it is a stranger that calls.
+//= TPT-010 type=test
+#[test]
+fn a_browser_that_is_not_served_is_reached_by_its_connection_as_long_as_that_lives() {
+    let (_folder, node, mut core) = start_for("untrusted", "ws://127.0.0.1:0", "");
+    let mut browser = Browser::open(node.address("access", "ws"));
+    browser.send(&browser.request("INVITE", "sip:bob@home1.example", 1, "call", ""));
+    let invite = core.receive_only("INVITE");
+    let contact = format!("Contact: <sip:bob@{}>\r\n", core.address);
+    core.send(&respond(&invite, "200 OK", "b", &contact));
+    assert!(browser.receive().start().starts_with("SIP/2.0 200"));
+    core.send(&from_core(&core, "INFO", &invite, 1));
+    let info = browser.receive();
+    assert!(
+        info.start().starts_with("INFO sip:alice@df7jal23ls0d.invalid"),
+        "{}",
+        info.text()
+    );
+    browser.send(&respond(&info, "200 OK", "a", ""));
+    core.receive_only("SIP/2.0 200");
+    browser.socket.close(None).unwrap();
+    while browser.socket.read().is_ok() {}
+    core.send(&from_core(&core, "BYE", &invite, 2));
+    assert_eq!(core.receive().start(), "SIP/2.0 430 Flow Failed");
+    node.stop();
 }
 
 //= TPT-010 type=test

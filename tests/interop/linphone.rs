@@ -6,25 +6,21 @@ use std::process::Command;
 use super::baresip::Baresip;
 use super::edge::{Ground, own_place};
 use super::phone_process::PhoneProcess;
-use super::softphone::{self, Answers, Caller, Pair, Softphone};
+use super::softphone::{self, Answers, Pair, Softphone};
 use super::table::Cell;
 use super::{Carrier, Scenario};
 
 /// As caller and as callee; over TLS as caller alone.
 pub fn show(carrier: Carrier, scenario: Scenario) -> Cell {
-    let (tls, transfer) = (carrier == Carrier::Tls, scenario == Scenario::Transfer);
+    let tls = carrier == Carrier::Tls;
     match scenario {
         Scenario::Privacy if tls => {
             return Cell::Impossible("linphone takes no TLS connection, and as caller it asserts nothing");
         }
         _ if !tls => return softphone::show::<Linphone>(carrier, scenario),
-        _ => Pair::<Linphone, Baresip>::plays(carrier, scenario, Caller::OnlyCalls),
+        _ => Pair::<Linphone, Baresip>::plays(carrier, scenario),
     }
-    Cell::ShownWith(if transfer {
-        "linphone calls and transfers, baresip is called: linphone takes no TLS connection, so no NOTIFY reaches it"
-    } else {
-        "linphone calls baresip: linphone takes no TLS connection"
-    })
+    Cell::ShownWith("linphone calls baresip: linphone takes no TLS connection")
 }
 
 pub struct Linphone {
@@ -89,7 +85,7 @@ impl Softphone for Linphone {
     }
 }
 
-/// Without `enable_nat_helper=0` its Contact would name the port of a connection it opened, where nobody listens.
+/// Its Contact names the port of a connection it opened, where nobody listens: it is reached by that connection.
 /// Of a certificate it verifies the chain, not the name: it finds no IP address in one.
 fn config(at: SocketAddr, aor: &str, proxy: SocketAddr, ground: &Ground) -> String {
     let (ip, carrier) = (at.ip(), ground.carrier);
@@ -100,7 +96,7 @@ fn config(at: SocketAddr, aor: &str, proxy: SocketAddr, ground: &Ground) -> Stri
          [proxy_0]\nreg_proxy=<sip:{proxy};transport={carrier}>\nreg_route=<sip:{proxy};transport={carrier};lr>\n\
          reg_identity=<{aor}>\nreg_expires=0\nreg_sendregister=0\npublish=0\n\
          [rtp]\naudio_rtp_port=-1\nbind_address={ip}\n[video]\nenabled=0\ncapture=0\ndisplay=0\n\
-         [net]\nenable_nat_helper=0\n[misc]\nauto_net_state_mon=0\n",
+         [misc]\nauto_net_state_mon=0\n",
         udp = port(Carrier::Udp),
         tcp = port(Carrier::Tcp),
         tls = port(Carrier::Tls),

@@ -53,16 +53,9 @@ const ALICE: &str = "sip:alice@home1.example";
 pub fn show<P: Softphone>(carrier: Carrier, scenario: Scenario) -> Cell {
     match scenario {
         Scenario::Privacy => return privacy::<P>(&Ground::new(carrier)),
-        _ => Pair::<P, P>::plays(carrier, scenario, Caller::CanBeCalled),
+        _ => Pair::<P, P>::plays(carrier, scenario),
     }
     Cell::Shown
-}
-
-/// Whether requests reach the caller, too.
-#[derive(Clone, Copy)]
-pub enum Caller {
-    CanBeCalled,
-    OnlyCalls,
 }
 
 /// Alice inside, Bob outside, and the proxy between them. A third one, Carol, is inside too.
@@ -76,12 +69,12 @@ pub struct Pair<A, B> {
 
 impl<A: Softphone, B: Softphone> Pair<A, B> {
     /// Plays a scenario without privacy.
-    pub fn plays(carrier: Carrier, scenario: Scenario, caller: Caller) {
+    pub fn plays(carrier: Carrier, scenario: Scenario) {
         let pair = |answers| Pair::<A, B>::new(Ground::new(carrier), answers);
         match scenario {
             Scenario::Call => pair(Answers::AtOnce).call(),
             Scenario::Hold => pair(Answers::AtOnce).hold(),
-            Scenario::Transfer => pair(Answers::AtOnce).transfer(caller),
+            Scenario::Transfer => pair(Answers::AtOnce).transfer(),
             Scenario::Cancel => pair(Answers::Never).cancel(),
             Scenario::Message => pair(Answers::Never).message(),
             Scenario::Privacy => panic!("nobody here asserts an identity"),
@@ -131,7 +124,7 @@ impl<A: Softphone, B: Softphone> Pair<A, B> {
     }
 
     /// Bob calls Carol because Alice says so, and tells Alice that it worked.
-    fn transfer(mut self, caller: Caller) {
+    fn transfer(mut self) {
         self.set_up();
         let mut carol = B::start(
             "carol",
@@ -146,9 +139,7 @@ impl<A: Softphone, B: Softphone> Pair<A, B> {
             .sees(&["REFER sip:", "SIP/2.0 202", "INVITE sip:carol@", "ACK sip:"]);
         carol.sees(&["INVITE sip:carol@", "ACK sip:"]);
         self.alice.sees(&["REFER sip:", "SIP/2.0 202"]);
-        if let Caller::CanBeCalled = caller {
-            self.alice.sees(&["NOTIFY sip:", "terminated", "SIP/2.0 200"]);
-        }
+        self.alice.sees(&["NOTIFY sip:", "terminated", "SIP/2.0 200"]);
         self.edge.node.stop();
     }
 

@@ -7,6 +7,7 @@ pub mod reading;
 pub mod rows;
 mod seeds;
 mod storm;
+mod values;
 
 use std::path::Path;
 
@@ -41,4 +42,25 @@ fn damaged_messages_break_nothing_and_leave_nothing_behind() {
         tally.cleared > MESSAGES / 10 && tally.parsed > MESSAGES / 4,
         "{tally:?}"
     );
+}
+
+/// Every value of every known message, and every beginning of it, as a value of every kind.
+//= MSG-010 type=test
+//= SEC-001 type=test
+#[test]
+fn a_value_printed_means_what_was_read() {
+    let mut checked = 0;
+    for seed in seeds::all(Path::new(env!("CARGO_MANIFEST_DIR")), None) {
+        values::check(
+            rows::start_line(&seed)
+                .split(|byte| *byte == b' ')
+                .nth(1)
+                .unwrap_or_default(),
+        );
+        for row in rows::rows(&seed).iter().filter(|row| row.value.len() <= 300) {
+            (0..=row.value.len()).for_each(|end| values::check(&row.value[..end]));
+            checked += 1;
+        }
+    }
+    assert!(checked > 1000, "only {checked} values");
 }

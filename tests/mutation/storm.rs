@@ -650,17 +650,10 @@ fn setup(text: &str, seed: u64) -> Setup {
         Ok((policy, _)) => policy,
         Err(diagnostics) => panic!("{diagnostics:?}"),
     };
-    let bound = policy.listeners.iter().enumerate().flat_map(|(id, listener)| {
-        listener.bind.iter().map(move |bind| Bound {
-            listener: ListenerId(id as u16),
-            transport: bind.value.transport,
-            address: bind.value.address,
-        })
-    });
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     Setup {
-        bound: bound.collect(),
+        bound: Bound::as_written(&policy),
         policy: Arc::new(policy),
         seed: bytes,
         keys: Arc::new(Keys::new(&[(1, [42; 32])], "T-home1", 7).expect("one secret is enough")),

@@ -138,16 +138,8 @@ pub struct Node {
 impl Node {
     pub fn new(policies: &Policies, place: usize, between: Between) -> Node {
         let policy = Arc::clone(&policies.0[usize::from(between == Between::Streams)][place]);
-        let listeners = policy.listeners.iter().enumerate();
-        let bound = listeners.flat_map(|(id, listener)| {
-            listener.bind.iter().map(move |bind| Bound {
-                listener: ListenerId(id as u16),
-                transport: bind.value.transport,
-                address: bind.value.address,
-            })
-        });
         Node {
-            bound: bound.collect(),
+            bound: Bound::as_written(&policy),
             policy,
             engine: None,
             life: 0,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::policy::{Bind, CertifiedName, Listener, ListenerId, Peer, PeersAre, Policy, Security, Stated, StatedBy};
 use crate::sip::Transport;
-use crate::trust::{Bound, Destination, Flow};
+use crate::trust::{Destination, Flow};
 
 /// Somebody at the other end of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,20 +118,6 @@ impl Place {
             certified: self.certified,
         }
     }
-}
-
-/// The addresses of the policy as they would be bound.
-pub(super) fn bound(policy: &Policy) -> Vec<Bound> {
-    let listeners = policy.listeners.iter().enumerate();
-    listeners
-        .flat_map(|(id, listener)| {
-            listener.bind.iter().map(move |bind| Bound {
-                listener: ListenerId(id as u16),
-                transport: bind.value.transport,
-                address: bind.value.address,
-            })
-        })
-        .collect()
 }
 
 fn by_name<'a>(policy: &'a Policy, name: &str) -> Option<(ListenerId, &'a Listener)> {

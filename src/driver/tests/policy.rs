@@ -6,6 +6,8 @@ use crate::{
     policy::{
         Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy,
         SpecT, Stated, StatedBy, Tls, Undetermined,
+        lawful::LawfulInterception,
+        on_behalf::Agreements,
         privacy::{DialogDowngrade, RemotePartyId, Unprovidable},
         proxy::OptionsAnswer,
         spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
@@ -39,6 +41,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         },
         routes: Vec::new(),
         privacy: privacy(),
+        lawful_interception: LawfulInterception::default(),
         limits: Limits::default(),
         dns: Dns::default(),
         limits_stated: Vec::new(),
@@ -113,6 +116,7 @@ fn spec_t() -> SpecT {
 fn privacy() -> Privacy {
     Privacy {
         values: stated(Vec::new()),
+        on_behalf: Agreements::default(),
         anonymous_host: stated("anonymous.invalid".to_owned()),
         dialog_sticky: stated(true),
         dialog_downgrade: stated(DialogDowngrade::Ignore),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::{
     driver::{Running, StartError, decides::Decides, start_with},
-    engine::{Input, Now, Output, SendId},
+    engine::{Input, Now, Output, SendId, counts::Counts},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
     policy::{CertifiedName, ListenerId, Policy},
@@ -207,6 +207,12 @@ impl Toy {
 impl Decides for Toy {
     type Message = Message;
 
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.totals.requests = 1;
+        counts
+    }
+
     fn handle(&mut self, now: Now, input: Input) {
         let worker = self.worker;
         let heard = match input {
@@ -229,6 +235,7 @@ impl Decides for Toy {
                     _ => 0,
                 },
             },
+            Input::Load(_) => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
                 return self.answer(&flow, 0);

@@ -28,18 +28,55 @@ impl<D: Decides> Worker<D> {
         }
         let destination = *message.destination();
         match destination.connection {
-            None => match self.connection_to(&destination) {
-                Some(connection) => self.send_on(Some(connection), sending, message),
-                None => self.fail(sending),
+            None => match self.alias_elsewhere(&destination) {
+                Some(owner) => self.send_by(owner, sending, message),
+                None => self.send_stream(sending, message),
             },
             Some(connection) => {
                 let owner = Flows::<D::Message>::owner(connection);
                 if owner == self.index {
                     self.send_on(Some(connection), sending, message);
-                } else if self.hand_over(owner, Event::Send { sending, message }).is_err() {
-                    self.fail(sending);
+                } else {
+                    self.send_by(owner, sending, message);
                 }
             }
+        }
+    }
+
+    fn send_by(&mut self, owner: usize, sending: Sending, message: D::Message) {
+        if self.hand_over(owner, Event::Send { sending, message }).is_err() {
+            self.fail(sending);
+        }
+    }
+
+    /// The other worker whose connection leads there, when none of this one does.
+    //= TPT-007
+    fn alias_elsewhere(&self, destination: &Destination) -> Option<usize> {
+        // Only a name that is to be proved can be stood for.
+        destination.certified?;
+        let way = Way::from(destination);
+        if self.flows.ours(&way).is_some() {
+            return None;
+        }
+        let owner = Flows::<D::Message>::owner(self.flows.aliased(&way)?);
+        (owner != self.index).then_some(owner)
+    }
+
+    /// By a connection of this worker, a new one if there is none.
+    pub(super) fn send_stream(&mut self, sending: Sending, message: D::Message) {
+        match self.connection_to(message.destination()) {
+            Some(connection) => self.send_on(Some(connection), sending, message),
+            None => self.fail(sending),
+        }
+    }
+
+    /// Tells the worker of a connection what it stands for. When its inbox is full, the next request says so again.
+    pub(super) fn alias(&mut self, connection: ConnectionId, of: Destination) {
+        let owner = Flows::<D::Message>::owner(connection);
+        if owner == self.index {
+            self.flows.alias(connection, Way::from(&of));
+        } else if self.hand_over(owner, Event::Alias { connection, of }).is_err() {
+            self.counters.handover_dropped.add(1);
         }
     }
 
@@ -75,11 +112,15 @@ impl<D: Decides> Worker<D> {
         }
     }
 
-    /// The connection we opened there, or a new one.
+    /// The connection we opened there, one of the peer that stands for it, or a new one.
     //= TPT-007
     fn connection_to(&mut self, destination: &Destination) -> Option<ConnectionId> {
         let way = Way::from(destination);
         if let Some(connection) = self.flows.ours(&way) {
+            return Some(connection);
+        }
+        let own = |connection: &ConnectionId| Flows::<D::Message>::owner(*connection) == self.index;
+        if let Some(connection) = self.flows.aliased(&way).filter(own) {
             return Some(connection);
         }
         let from = self.streams.iter().find(|bound| {

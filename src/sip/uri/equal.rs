@@ -27,7 +27,31 @@ pub fn equal(a: &Uri<'_>, b: &Uri<'_>) -> bool {
 
 /// Whether two texts are the same after unescaping, in any case.
 pub fn same_text(a: &[u8], b: &[u8]) -> bool {
-    unescaped(a).map(lower).eq(unescaped(b).map(lower))
+    marked(a).map(lower).eq(marked(b).map(lower))
+}
+
+/// The bytes a text stands for.
+pub fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
+    marked(text).map(|byte| byte as u8)
+}
+
+/// The same for any two equal URIs, so that one can be looked up among many. Others may share it.
+pub fn key(uri: &Uri<'_>) -> Vec<u8> {
+    let lower = |text| unescaped(text).map(|byte| byte.to_ascii_lowercase());
+    if let Some(telephone) = Telephone::of(uri) {
+        let is_digit = |byte: &u8| !matches!(byte, b'-' | b'.' | b'(' | b')');
+        return lower(telephone.number).filter(is_digit).collect();
+    }
+    if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+        return lower(uri.opaque()).collect();
+    }
+    let mut key: Vec<u8> = unescaped(uri.user().unwrap_or_default()).collect();
+    key.push(b'@');
+    match uri.host_ip() {
+        Some(ip) => key.extend_from_slice(ip.to_string().as_bytes()),
+        None => key.extend(uri.host().to_ascii_lowercase()),
+    }
+    key
 }
 
 fn equal_sip(a: &Uri<'_>, b: &Uri<'_>) -> bool {
@@ -47,7 +71,7 @@ fn equal_sip(a: &Uri<'_>, b: &Uri<'_>) -> bool {
 /// Present in both or neither, same bytes after unescaping.
 fn same_exactly(a: Option<&[u8]>, b: Option<&[u8]>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => unescaped(a).eq(unescaped(b)),
+        (Some(a), Some(b)) => marked(a).eq(marked(b)),
         (None, None) => true,
         _ => false,
     }
@@ -164,7 +188,7 @@ fn name_and_value(param: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// Without the visual separators; a leading `+` counts, so a global number never equals a local one.
 fn same_digits(a: &[u8], b: &[u8]) -> bool {
     let digits = |text| {
-        unescaped(text)
+        marked(text)
             .filter(|byte: &u16| !matches!(byte, 0x2d | 0x2e | 0x28 | 0x29)) // - . ( )
             .map(lower)
     };
@@ -174,7 +198,7 @@ fn same_digits(a: &[u8], b: &[u8]) -> bool {
 
 /// Bytes after unescaping. An escaped reserved character stays apart from a plain one (RFC 3261 section 19.1.4): its high
 /// byte is 1. What follows a `%` and is no pair of hex digits stands for itself.
-fn unescaped(text: &[u8]) -> impl Iterator<Item = u16> {
+fn marked(text: &[u8]) -> impl Iterator<Item = u16> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let (first, after) = rest.split_first()?;

@@ -27,7 +27,7 @@ pub(super) struct Stand {
 impl Stand {
     pub fn new(policy: &Policy) -> Stand {
         let mut policy = policy.clone();
-        let binds = binds(&policy);
+        let binds = Bound::as_written(&policy);
         let mut add = |peers, way| {
             policy.listeners.push(imagined(peers, way));
             ListenerId((policy.listeners.len() - 1) as u16)
@@ -117,19 +117,6 @@ impl Stand {
         };
         exact.or_else(opened).map(|bind| bind.listener)
     }
-}
-
-fn binds(policy: &Policy) -> Vec<Bound> {
-    let listeners = policy.listeners.iter().enumerate();
-    listeners
-        .flat_map(|(id, listener)| {
-            listener.bind.iter().map(move |bind| Bound {
-                listener: ListenerId(id as u16),
-                transport: bind.value.transport,
-                address: bind.value.address,
-            })
-        })
-        .collect()
 }
 
 fn imagined(peers: PeersAre, way: Security) -> Listener {
