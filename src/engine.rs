@@ -57,6 +57,7 @@ use crate::policy::{CertifiedName, Policy};
 use crate::privacy::{Notes, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::proxy::overload::{self, Asks};
+use crate::proxy::routes::Routes;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
@@ -67,11 +68,15 @@ use crate::transaction::{
     TimerSettings, invite_server, server,
 };
 pub use crate::trust::Bound;
-use crate::trust::{Flow, Hop, Origin, OwnAddresses, Standing};
+use crate::trust::{Flow, Hop, Origin, OwnAddresses, Recent, Standing};
 
 /// One worker's half of the proxy that decides.
 pub struct Engine {
     policy: Arc<Policy>,
+    /// Who was met last, by the same policy.
+    recent: Recent,
+    /// Where its routes lead.
+    routes: Routes,
     keys: Arc<Keys>,
     bound: Vec<Bound>,
     own: OwnAddresses,
@@ -133,6 +138,8 @@ impl Engine {
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
         Engine {
+            recent: Recent::new(Arc::clone(&policy)),
+            routes: Routes::of(Arc::clone(&policy)),
             own: OwnAddresses::new(&policy, &bound),
             limits: parse_limits(&policy),
             transactions: Transactions::new(keyed.clone()),
@@ -243,6 +250,8 @@ impl Engine {
     //= TRUST-032
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, policy: Arc<Policy>) {
+        self.recent = Recent::new(Arc::clone(&policy));
+        self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
@@ -290,7 +299,7 @@ impl Engine {
             };
         }
         // Admit.
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         self.counts.origin(origin.evidence().why());
         let mut draft = Draft::from(message);
         forward::mark_via(&mut draft, &essentials.via, flow.remote);
@@ -328,8 +337,8 @@ impl Engine {
         match self.decide(now, &origin, draft, essentials) {
             Ok((work, kept, responder)) => {
                 if let Some(server) = self.transactions.server(id) {
-                    server.work = Some(Box::new(work));
-                    server.kept = kept.map(Box::new);
+                    server.work = Some(work);
+                    server.kept = kept;
                     server.responder = responder;
                 }
                 self.go_on(now, id, &mut notes);
@@ -374,7 +383,7 @@ impl Engine {
             self.cancel_answered(now, client, message.status());
             return self.drop(what, Drop::HopByHop);
         }
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         self.counts.origin(origin.evidence().why());
         self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
@@ -524,7 +533,7 @@ impl Engine {
 
     /// Where the responses to a request go: its connection, or its source as its Via says.
     //= LOC-006
-    fn back_to(&self, origin: &Origin, via: &TopVia) -> Hop {
+    fn back_to(&mut self, origin: &Origin, via: &TopVia) -> Hop {
         let flow = origin.flow();
         let mut remote = flow.remote;
         if flow.connection.is_none() && via.rport == Rport::Absent {
@@ -537,7 +546,7 @@ impl Engine {
             connection: flow.connection,
             certified: flow.certified,
         };
-        Hop::back(&self.policy, origin, destination)
+        Hop::judge_recent(&mut self.recent, destination).for_responses_to(origin)
     }
 
     /// Whether there is room for a request, in the tables and within what its source may ask. `place`: where that is counted,

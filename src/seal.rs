@@ -132,7 +132,7 @@ impl Keys {
 
     /// Seals `plain`, bound to `binding`: it opens only with the same. `None` when it is too long for a token.
     //= PRIV-141
-    pub fn seal(&self, purpose: Purpose, binding: &[u8], nonce: [u8; NONCE_LEN], plain: &[u8]) -> Option<Vec<u8>> {
+    pub fn seal(&self, purpose: Purpose, binding: &[&[u8]], nonce: [u8; NONCE_LEN], plain: &[u8]) -> Option<Vec<u8>> {
         let generation = self.generations.first()?;
         let padded = (plain.len() / STEP + 1) * STEP;
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + padded + TAG);
@@ -155,7 +155,7 @@ impl Keys {
 
     /// Opens a token sealed with any held generation for this purpose and binding.
     //= PRIV-141
-    pub fn open(&self, purpose: Purpose, binding: &[u8], token: &[u8]) -> Result<Vec<u8>, NotOurs> {
+    pub fn open(&self, purpose: Purpose, binding: &[&[u8]], token: &[u8]) -> Result<Vec<u8>, NotOurs> {
         if token.len() > TOKEN_TEXT_MAX {
             return Err(NotOurs);
         }
@@ -181,9 +181,14 @@ impl Keys {
         Ok(sealed)
     }
 
-    /// What a token of this purpose is bound to in all: the purpose and the domain, each with its length, and `binding`.
-    fn bound(&self, purpose: Purpose, binding: &[u8]) -> Vec<u8> {
-        [&self.prefixes[purpose as usize], binding].concat()
+    /// What a token of this purpose is bound to in all: the purpose and the domain, each with its length, and the parts of
+    /// `binding` one behind the other.
+    fn bound(&self, purpose: Purpose, binding: &[&[u8]]) -> Vec<u8> {
+        let prefix = &self.prefixes[purpose as usize];
+        let mut bound = Vec::with_capacity(prefix.len() + binding.iter().map(|part| part.len()).sum::<usize>());
+        bound.extend_from_slice(prefix);
+        binding.iter().for_each(|part| bound.extend_from_slice(part));
+        bound
     }
 }
 
@@ -208,16 +213,18 @@ mod tests {
     #[test]
     fn a_token_opens_only_as_it_was_sealed() {
         let keys_one = keys(&[1]);
-        let token = keys_one.seal(Purpose::Dialog, b"call", [3; 12], b"sip:al@x").unwrap();
-        assert_eq!(keys_one.open(Purpose::Dialog, b"call", &token).unwrap(), b"sip:al@x");
-        assert_eq!(keys_one.open(Purpose::Contact, b"call", &token), Err(NotOurs));
-        assert_eq!(keys_one.open(Purpose::Dialog, b"other", &token), Err(NotOurs));
-        assert_eq!(keys(&[2]).open(Purpose::Dialog, b"call", &token), Err(NotOurs));
+        let token = keys_one
+            .seal(Purpose::Dialog, &[b"call"], [3; 12], b"sip:al@x")
+            .unwrap();
+        assert_eq!(keys_one.open(Purpose::Dialog, &[b"call"], &token).unwrap(), b"sip:al@x");
+        assert_eq!(keys_one.open(Purpose::Contact, &[b"call"], &token), Err(NotOurs));
+        assert_eq!(keys_one.open(Purpose::Dialog, &[b"other"], &token), Err(NotOurs));
+        assert_eq!(keys(&[2]).open(Purpose::Dialog, &[b"call"], &token), Err(NotOurs));
         for at in 0..token.len() {
             let mut flipped = token.clone();
             flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
             assert_eq!(
-                keys_one.open(Purpose::Dialog, b"call", &flipped),
+                keys_one.open(Purpose::Dialog, &[b"call"], &flipped),
                 Err(NotOurs),
                 "byte {at}"
             );
@@ -228,7 +235,7 @@ mod tests {
     #[test]
     fn a_token_is_legal_in_a_user_part_and_tells_nothing_of_its_length() {
         let keys = keys(&[1]);
-        let token = |plain: &[u8]| keys.seal(Purpose::Contact, b"", [9; 12], plain).unwrap();
+        let token = |plain: &[u8]| keys.seal(Purpose::Contact, &[b""], [9; 12], plain).unwrap();
         assert!(
             token(b"sip:al@x")
                 .iter()
@@ -237,16 +244,16 @@ mod tests {
         assert_eq!(token(b"").len(), token(&[b'a'; 31]).len());
         assert!(token(&[b'a'; 32]).len() > token(&[b'a'; 31]).len());
         assert_eq!(
-            keys.open(Purpose::Contact, b"", &token(&[0x80; 40])).unwrap(),
+            keys.open(Purpose::Contact, &[b""], &token(&[0x80; 40])).unwrap(),
             [0x80; 40]
         );
     }
 
     #[test]
     fn an_older_generation_still_opens() {
-        let token = keys(&[1]).seal(Purpose::Dialog, b"", [3; 12], b"x").unwrap();
-        assert_eq!(keys(&[2, 1]).open(Purpose::Dialog, b"", &token).unwrap(), b"x");
-        assert_eq!(keys(&[2]).open(Purpose::Dialog, b"", &token), Err(NotOurs));
+        let token = keys(&[1]).seal(Purpose::Dialog, &[b""], [3; 12], b"x").unwrap();
+        assert_eq!(keys(&[2, 1]).open(Purpose::Dialog, &[b""], &token).unwrap(), b"x");
+        assert_eq!(keys(&[2]).open(Purpose::Dialog, &[b""], &token), Err(NotOurs));
     }
 
     #[test]
@@ -261,8 +268,8 @@ mod tests {
             KeyError::SameId
         );
         let keys = keys(&[1]);
-        assert!(keys.seal(Purpose::Dialog, b"", [3; 12], &[0; 3000]).is_some());
-        assert!(keys.seal(Purpose::Dialog, b"", [3; 12], &[0; 3100]).is_none());
-        assert_eq!(keys.open(Purpose::Dialog, b"", &[b'A'; 10_000]), Err(NotOurs));
+        assert!(keys.seal(Purpose::Dialog, &[b""], [3; 12], &[0; 3000]).is_some());
+        assert!(keys.seal(Purpose::Dialog, &[b""], [3; 12], &[0; 3100]).is_none());
+        assert_eq!(keys.open(Purpose::Dialog, &[b""], &[b'A'; 10_000]), Err(NotOurs));
     }
 }

@@ -4,6 +4,7 @@
 //! it is shown, towards anybody else not when its owner asks so.
 
 mod certificates;
+mod recent;
 
 use sipveil::engine::event::{Drop, Event, Judged, What};
 use sipveil::policy::{PeerId, Policy};

@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use crate::{
-    engine::{Engine, Input, LocateId, Now, Output, SendId, counts::Counts},
-    locate::Question,
+    engine::{Engine, Input, Now, Output, counts::Counts},
     net::Cleared,
-    pcscf::Learned,
     policy::CertifiedName,
     privacy::Outgoing,
-    trust::{ConnectionId, Destination, Flow},
 };
 
 pub(super) trait Decides: 'static {
     type Message: Cleared;
 
     fn handle(&mut self, now: Now, input: Input);
-    fn poll_output(&mut self) -> Option<Asked<Self::Message>>;
+    fn poll_output(&mut self) -> Option<Output<Self::Message>>;
     fn next_deadline(&self) -> Option<Duration>;
     fn transactions(&self) -> usize;
 
@@ -27,14 +24,6 @@ pub(super) trait Decides: 'static {
     fn host(&self, certified: CertifiedName) -> Option<String>;
 }
 
-/// [`Output`], for any message.
-pub(super) enum Asked<M> {
-    Send { id: SendId, message: M },
-    Locate { id: LocateId, question: Question },
-    Learned { flow: Flow, learned: Learned },
-    Alias { connection: ConnectionId, of: Destination },
-}
-
 impl Decides for Engine {
     type Message = Outgoing;
 
@@ -42,13 +31,8 @@ impl Decides for Engine {
         Engine::handle(self, now, input);
     }
 
-    fn poll_output(&mut self) -> Option<Asked<Outgoing>> {
-        Engine::poll_output(self).map(|output| match output {
-            Output::Send { id, message } => Asked::Send { id, message },
-            Output::Learned { flow, learned } => Asked::Learned { flow, learned },
-            Output::Alias { connection, of } => Asked::Alias { connection, of },
-            Output::Locate { id, question } => Asked::Locate { id, question },
-        })
+    fn poll_output(&mut self) -> Option<Output> {
+        Engine::poll_output(self)
     }
 
     fn next_deadline(&self) -> Option<Duration> {

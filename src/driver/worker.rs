@@ -26,15 +26,11 @@ use tokio::{
 use clock::{Alarm, Clock};
 use pressure::Pressure;
 
-use super::{
-    Orders, Stop, TASK_EVENTS_MAX, all_quiet,
-    counters::Counters,
-    decides::{Asked, Decides},
-};
+use super::{Orders, Stop, TASK_EVENTS_MAX, all_quiet, counters::Counters, decides::Decides};
 use crate::{
     dns::Dns,
     engine::{
-        Bound, Input, LocateId, Now, SendId,
+        Bound, Input, LocateId, Now, Output, SendId,
         counts::Counts,
         rate::{Place, Rate},
     },
@@ -370,12 +366,12 @@ impl<D: Decides> Worker<D> {
     /// One input, then every output it caused.
     fn feed(&mut self, now: Now, input: Input) {
         self.engine.handle(now, input);
-        while let Some(asked) = self.engine.poll_output() {
-            match asked {
-                Asked::Send { id, message } => self.send(id, message),
-                Asked::Locate { id, question } => self.locate(id, &question),
-                Asked::Learned { flow, learned } => self.share(flow, &learned),
-                Asked::Alias { connection, of } => self.alias(connection, of),
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Send { id, message } => self.send(id, message),
+                Output::Locate { id, question } => self.locate(id, &question),
+                Output::Learned { flow, learned } => self.share(flow, &learned),
+                Output::Alias { connection, of } => self.alias(connection, of),
             }
         }
     }

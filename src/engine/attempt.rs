@@ -14,13 +14,12 @@ use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id,
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
+use crate::policy::Policy;
 use crate::policy::route::Fork;
-use crate::policy::{Policy, Stated};
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::Uri;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
@@ -90,7 +89,7 @@ impl Engine {
             // What was left for the end: of all targets where one stands for another, of this one where each is its own.
             if (target.is_none() || is_serial) && !row.later.is_empty() {
                 row.tries_all = true;
-                row.addresses = std::mem::take(&mut row.later);
+                row.addresses = std::mem::take(&mut row.later).into();
                 row.addresses.reverse();
                 self.put_back(id, work);
                 continue;
@@ -178,7 +177,10 @@ impl Engine {
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
-        let hop = Hop::judge(&policy, destination);
+        let hop = match Arc::ptr_eq(&policy, &self.policy) {
+            true => Hop::judge_recent(&mut self.recent, destination),
+            false => Hop::judge(&policy, destination),
+        };
         if self.spares(now, &hop, work) {
             return Err(Reject::Overloaded);
         }
@@ -258,7 +260,7 @@ impl Engine {
             || bytes <= policy.limits.datagram_request_bytes_max as usize
             || work.branches.lines.get(line).and_then(|line| line.large) == Some(datagram)
             || matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served)
-            || insists_on_udp(policy, work.chosen_by)
+            || work.insists_on_udp
         {
             return None;
         }
@@ -286,8 +288,7 @@ impl Engine {
     ) -> Result<(Outgoing, crate::topology::Concealed), Reject> {
         let destination = *hop.destination();
         let own = self.own_towards(&destination).ok_or(Reject::Unreachable)?;
-        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
-        branch.write(&mut text);
+        let text = branch.text();
         let arrived = origin.flow();
         let dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
@@ -415,7 +416,7 @@ impl Engine {
             ..
         } = ack;
         let policy = Arc::clone(&self.policy);
-        let hop = Hop::judge(&policy, destination);
+        let hop = Hop::judge_recent(&mut self.recent, destination);
         //= PRIV-130
         // Every INVITE is record-routed, so the ACK of its 2xx brings our token. One without is the late ACK of a failure, or
         // belongs to no dialog of ours: what it may show outside T is not known.
@@ -427,8 +428,7 @@ impl Engine {
             nonce: self.random.next_u64(),
             loop_part: self.random.next_u64(),
         };
-        let mut text = Vec::with_capacity(ClientBranch::LENGTH);
-        branch.write(&mut text);
+        let text = branch.text();
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
         let Some(own) = self.own_towards(&destination) else {
@@ -569,18 +569,6 @@ enum Attempt {
     TooLarge {
         over_tcp: Destination,
     },
-}
-
-fn insists_on_udp(policy: &Policy, chosen_by: ChosenBy) -> bool {
-    let ChosenBy::Policy(place) = chosen_by else {
-        return false;
-    };
-    let says_udp = |hop: &Stated<String>| {
-        let uri = Uri::parse(hop.value.as_bytes()).ok();
-        uri.and_then(|uri| uri.transport().map(|name| name.eq_ignore_ascii_case(b"udp"))) == Some(true)
-    };
-    let route = policy.routes.get(place);
-    route.is_some_and(|route| route.next_hop.iter().any(says_udp))
 }
 
 /// Whom a request is for, as far as the answer of a served UE depends on it.

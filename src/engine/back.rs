@@ -572,7 +572,7 @@ impl Engine {
         };
         let top = TopVia::of(&top);
         let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
-        let origin = Origin::judge(&self.policy, flow);
+        let origin = Origin::judge_recent(&mut self.recent, flow);
         if !self.answers(now, &origin, reject) {
             return self.drop(what, Drop::TooOften);
         }

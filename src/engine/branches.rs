@@ -38,7 +38,7 @@ pub struct Line {
     /// Where the branch under way was sent.
     pub trying: Option<Destination>,
     /// Peers that failed of late, left for the end.
-    pub later: SmallVec<[Destination; 1]>,
+    pub later: Vec<Destination>,
     /// The end has come: they are tried, too.
     pub tries_all: bool,
     /// Where it goes as a datagram, however large, when TCP does not reach it there.
@@ -81,7 +81,7 @@ pub type Challenge = (Name, Vec<u8>);
 
 /// The branches of a request and what they came to.
 pub struct Branches {
-    pub lines: SmallVec<[Line; 1]>,
+    pub lines: Vec<Line>,
     pub fork: Fork,
     /// A 6xx came: nothing new is begun.
     closed: bool,
@@ -106,7 +106,7 @@ impl Branches {
             return Err(Unfit::NoBreadth);
         }
         let mut branches = Branches {
-            lines: SmallVec::new(),
+            lines: Vec::with_capacity(count),
             fork,
             closed: false,
             held: None,
@@ -224,7 +224,7 @@ impl Line {
             next_target: 0,
             addresses: SmallVec::new(),
             trying: None,
-            later: SmallVec::new(),
+            later: Vec::new(),
             tries_all: false,
             large: None,
             failure: Failure::Nothing,
@@ -400,7 +400,7 @@ impl Engine {
                 if lines.len() == room {
                     break;
                 }
-                if !again && let Ok(found) = targets::targets(&policy, &self.own, &there, arrival) {
+                if !again && let Ok(found) = targets::targets(&policy, &self.own, &self.routes, &there, arrival) {
                     lines.push((place.q, (found.list, Some(place.uri.clone()))));
                     tried.push(place);
                 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::branches::Branches;
 use super::counts::TokenOf;
 use super::reject::Reject;
@@ -20,6 +18,7 @@ use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
+use crate::sip::scan::find;
 use crate::sip::uri::{Uri, is_emergency};
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::restore;
@@ -29,6 +28,9 @@ use crate::trust::{Destination, Origin, Standing, assert};
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
 
+/// The work of forwarding a request, what its responses get back, and what the party that answers is remembered to want.
+pub(super) type Decided = (Box<Work>, Option<Box<Kept>>, PrivacySet);
+
 /// What becomes of a request.
 pub(super) struct Plan {
     pub wanted: Wanted,
@@ -37,7 +39,10 @@ pub(super) struct Plan {
     pub targets: Targets,
     /// What the party that answers gave when it entered the dialog.
     pub responder: PrivacySet,
+    /// Nothing of meaning for an ACK.
     pub loop_part: u64,
+    /// Over how many branches it may spread.
+    pub breadth: u32,
 }
 
 /// What was found in our own Route values.
@@ -50,15 +55,14 @@ struct Opened {
 }
 
 impl Engine {
-    /// What becomes of a request. Gives the work of forwarding it, what its responses get back, and what the party that
-    /// answers is remembered to want.
+    /// What becomes of a request.
     pub(super) fn decide(
         &mut self,
         now: Now,
         origin: &Origin,
         mut draft: Draft,
         essentials: Essentials,
-    ) -> Result<(Work, Option<Kept>, PrivacySet), Box<Refused>> {
+    ) -> Result<Decided, Box<Refused>> {
         let mut kept = Kept::default();
         match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
             Ok(Plan {
@@ -67,8 +71,8 @@ impl Engine {
                 targets,
                 responder,
                 loop_part,
+                breadth,
             }) => {
-                let breadth = breadth::allowed(&draft);
                 let branches = match Branches::of(targets.list, targets.fork, breadth) {
                     Ok(branches) => branches,
                     Err(unfit) => return Err(Box::new((draft, kept.to, unfit.into()))),
@@ -76,18 +80,19 @@ impl Engine {
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
-                let work = Work {
+                let work = Box::new(Work {
                     asked,
                     draft,
                     essentials,
                     wanted,
                     dialog,
                     chosen_by: targets.by,
+                    insists_on_udp: targets.insists_on_udp,
                     loop_part,
                     branches,
                     cancelled: None,
-                };
-                Ok((work, has_kept.then_some(kept), responder))
+                });
+                Ok((work, has_kept.then(|| Box::new(kept)), responder))
             }
             Err(reject) => Err(Box::new((draft, kept.to, reject))),
         }
@@ -103,8 +108,13 @@ impl Engine {
     ) -> Result<Plan, Reject> {
         let policy = Arc::clone(&self.policy);
         check::check(draft)?;
-        let loop_part = self.loop_part(draft, essentials, origin);
-        if self.came_back(draft, loop_part) {
+        // The ACK of a 2xx gets a branch of its own each time: it is compared, but not written.
+        let may_be_back = draft.rows(Name::Via).any(ClientBranch::stands_in);
+        let loop_part = match may_be_back || draft.method() != Some(Method::Ack) {
+            true => self.loop_part(draft, essentials, origin),
+            false => 0,
+        };
+        if may_be_back && self.came_back(draft, loop_part) {
             return Err(Reject::Loop);
         }
         let understands_privacy = !policy.privacy.values.value.is_empty();
@@ -140,13 +150,14 @@ impl Engine {
                 list: vec![Target::of_flow(&flow)],
                 by: ChosenBy::Message,
                 fork: Fork::Failover,
+                insists_on_udp: false,
             },
             None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
-        let allowed = breadth::allowed(draft);
-        breadth::share(draft, allowed);
+        let breadth = breadth::allowed(draft);
+        breadth::share(draft, breadth);
         forward::strict_next_hop(draft);
         Ok(Plan {
             wanted,
@@ -154,6 +165,7 @@ impl Engine {
             targets,
             responder,
             loop_part,
+            breadth,
         })
     }
 
@@ -163,7 +175,7 @@ impl Engine {
         use std::hash::Hasher;
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.keys.instance(), 0);
         // In one piece: each write has its price. The lengths keep apart what stands side by side.
-        let mut text: SmallVec<[u8; 256]> = SmallVec::new();
+        let mut text = Vec::with_capacity(512);
         let cseq_and_standing = u64::from(essentials.cseq) << 8 | origin.standing() as u64;
         text.extend_from_slice(&cseq_and_standing.to_le_bytes());
         let parts = [draft.request_uri(), essentials.call_id(), essentials.from_tag()];
@@ -214,10 +226,10 @@ impl Engine {
                 if opened.dialog.is_some() {
                     break;
                 }
-                match self.open_token(now, essentials, &token) {
+                match self.open_token(now, essentials, token) {
                     Ok(dialog) => opened.dialog = Some(dialog),
                     Err(Reject::ForeignToken) => {
-                        let Ok(flow) = path::open(&self.keys, &token) else {
+                        let Ok(flow) = path::open(&self.keys, token) else {
                             self.counters.token_failures += 1;
                             self.counts.token(TokenOf::Route);
                             return Err(Reject::ForeignToken);
@@ -258,12 +270,12 @@ impl Engine {
         };
         let route_back = draft.request_uri().to_vec();
         draft.set_request_uri(target.uri_bytes());
-        if last.start == 0 {
+        if last.start() == 0 {
             draft.remove_row(row);
         } else {
             draft.set(
                 row,
-                &[value[..last.start]
+                &[value[..last.start()]
                     .trim_ascii_end()
                     .strip_suffix(b",")
                     .unwrap_or_default()],
@@ -273,24 +285,40 @@ impl Engine {
         draft.insert_top(Name::Route, &[b"<", &route_back, b">"]);
     }
 
-    fn own_route(&self, draft: &Draft) -> Option<OwnRoute> {
-        let (route, _) = NameAddr::parse_first(draft.first(Name::Route)?).ok()?;
+    fn own_route<'a>(&self, draft: &'a Draft) -> Option<OwnRoute<'a>> {
+        let row = draft.first(Name::Route)?;
+        if let Some(written) = self.own_route_as_written(row) {
+            return Some(written);
+        }
+        let (route, _) = NameAddr::parse_first(row).ok()?;
         let uri = route.uri().ok()?;
         let own = self.own.named(uri.host(), uri.port())?;
         let transport = uri
             .transport()
             .and_then(crate::sip::Transport::from_name)
             .unwrap_or(crate::sip::Transport::Udp);
-        let token = uri
-            .user()
-            .filter(|user| restore::looks_sealed(user))
-            .map(<[u8]>::to_vec);
+        let token = uri.user().filter(|user| restore::looks_sealed(user));
         Some(OwnRoute {
             side: Side {
                 listener: own.bound.listener,
                 transport,
             },
             token,
+        })
+    }
+
+    /// A row that is nothing but a value of ours as we write it for UDP, which most are: told without reading all of a URI.
+    fn own_route_as_written<'a>(&self, row: &'a [u8]) -> Option<OwnRoute<'a>> {
+        let value = row.strip_prefix(b"<sip:")?.strip_suffix(b";lr>")?;
+        let token_end = find(b'@', value)?;
+        let own = self.own.written(&value[token_end + 1..])?;
+        let token = Some(&value[..token_end]).filter(|token| restore::looks_sealed(token))?;
+        Some(OwnRoute {
+            side: Side {
+                listener: own.bound.listener,
+                transport: crate::sip::Transport::Udp,
+            },
+            token: Some(token),
         })
     }
 
@@ -486,9 +514,9 @@ impl Engine {
     }
 }
 
-struct OwnRoute {
+struct OwnRoute<'a> {
     side: Side,
-    token: Option<Vec<u8>>,
+    token: Option<&'a [u8]>,
 }
 
 /// Digest of a remote target and of the route set in front of it. It travels sealed, so nobody can aim at it.

@@ -146,8 +146,7 @@ impl Judge<'_> {
         breadth::share(&mut draft, allowed);
         let hop = judgement.hop;
         let own = self.own_towards(hop.destination()).ok_or(Reject::Unreachable)?;
-        let mut branch = Vec::with_capacity(ClientBranch::LENGTH);
-        BRANCH.write(&mut branch);
+        let branch = BRANCH.text();
         let request = Request {
             draft,
             hop,

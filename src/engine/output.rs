@@ -7,11 +7,11 @@ use crate::{
     trust::{ConnectionId, Destination, Flow},
 };
 
-/// One thing for the shell to do, in order.
+/// One thing for the shell to do, in order. `M` is what it puts on the wire.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<M = Outgoing> {
     /// Put these bytes on the wire. Failures come back as [`super::Input::SendFailed`] with the id.
-    Send { id: SendId, message: Outgoing },
+    Send { id: SendId, message: M },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
     /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.

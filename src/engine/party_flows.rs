@@ -62,7 +62,7 @@ impl Engine {
         arrival: Arrival,
         dialog: Option<&(DialogMemory, Party)>,
     ) -> Result<Targets, Reject> {
-        let located = || targets(policy, &self.own, draft, arrival).map_err(Reject::from);
+        let located = || targets(policy, &self.own, &self.routes, draft, arrival).map_err(Reject::from);
         let Some((memory, flow)) = dialog.and_then(|(memory, sender)| Some((memory, flow_to(memory, sender.other())?)))
         else {
             return located();
@@ -93,6 +93,7 @@ impl Engine {
             list,
             by: ChosenBy::Message,
             fork: Fork::Failover,
+            insists_on_udp: false,
         })
     }
 }

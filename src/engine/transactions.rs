@@ -131,6 +131,8 @@ pub struct Work {
     /// The dialog it opens or belongs to, when it is to be record-routed.
     pub dialog: Option<(DialogMemory, Party)>,
     pub chosen_by: ChosenBy,
+    /// However large it is, it goes as a datagram.
+    pub insists_on_udp: bool,
     /// Tells a request that comes back unchanged.
     pub loop_part: u64,
     /// Where it was sent and where it can still be sent.

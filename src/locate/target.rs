@@ -63,14 +63,23 @@ impl Target {
             Scheme::Sips => true,
             _ => return None,
         };
-        let place = match uri.maddr() {
+        // In one pass: this is asked for every request.
+        let (mut maddr, mut written) = (None, None);
+        for param in uri.params() {
+            if maddr.is_none() && param.is(b"maddr") {
+                maddr = Some(param.value);
+            } else if written.is_none() && param.is(b"transport") {
+                written = Some(param.value);
+            }
+        }
+        let place = match maddr.flatten() {
             Some(maddr) => Place::of_host(maddr)?,
             None => match uri.host_ip() {
                 Some(address) => Place::Address(address),
                 None => Place::Name(HostName::parse(uri.host())?),
             },
         };
-        let written = uri.transport().map(|name| Transport::from_name(name).ok_or(()));
+        let written = written.flatten().map(|name| Transport::from_name(name).ok_or(()));
         let is_settled = matches!(place, Place::Address(_)) || uri.port().is_some();
         let transport = match written.transpose().ok()? {
             Some(written) => Some(written),

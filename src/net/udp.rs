@@ -17,7 +17,7 @@ use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg},
 };
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::Cleared;
 use crate::engine::{Bound, SendId};
@@ -25,7 +25,8 @@ use crate::engine::{Bound, SendId};
 /// Datagrams a system call.
 pub(crate) const BATCH: usize = 64;
 
-/// Datagrams a system call while there are few: each slot of a call costs, filled or not.
+/// Datagrams a system call while there are fewer: each slot of a call costs, filled or not.
+const SOME: usize = 16;
 const FEW: usize = 4;
 
 /// Datagrams waiting for room in one socket; beyond: the oldest is dropped.
@@ -101,11 +102,14 @@ impl Sender {
 /// One bound socket and what waits to leave by it.
 pub(crate) struct Socket<M> {
     pub bound: Bound,
-    udp: UdpSocket,
+    /// Asked only what can be read: each datagram that left would wake the worker once more to say that there is room.
+    udp: AsyncFd<net::UdpSocket>,
+    /// The same socket, asked for room, while it is full.
+    room: Option<AsyncFd<net::UdpSocket>>,
     headers: Headers,
     queue: VecDeque<(SendId, M)>,
-    /// More arrived at once than a small call takes.
-    busy: bool,
+    /// How many datagrams the next call asks for: [`FEW`], [`SOME`] or a [`BATCH`].
+    asks_for: usize,
     /// Where the last datagrams went that somebody may hear a failure of, newest last.
     gone: VecDeque<(SendId, SocketAddr)>,
     /// The kernel said it has no room; it will tell when it has.
@@ -117,10 +121,11 @@ impl<M: Cleared> Socket<M> {
     pub fn new(bound: Bound, socket: net::UdpSocket) -> io::Result<Self> {
         Ok(Socket {
             bound,
-            udp: UdpSocket::from_std(socket)?,
+            udp: watch(socket, Interest::READABLE)?,
+            room: None,
             headers: Headers::preallocate(BATCH, None),
             queue: VecDeque::with_capacity(BATCH),
-            busy: false,
+            asks_for: FEW,
             gone: VecDeque::new(),
             full: false,
         })
@@ -138,17 +143,22 @@ impl<M: Cleared> Socket<M> {
         let before = datagrams.len();
         loop {
             // An error here says that the runtime is shutting down.
-            if ready!(self.udp.poll_recv_ready(cx)).is_err() {
+            let Ok(mut ready) = ready!(self.udp.poll_read_ready(cx)) else {
                 return Poll::Pending;
-            }
+            };
             let headers = &mut self.headers;
-            let asked = if self.busy { BATCH } else { FEW };
-            let result = self.udp.try_io(Interest::READABLE, || {
+            let asked = self.asks_for;
+            let result = ready.try_io(|udp| {
                 let received = match asked {
-                    BATCH => receive::<BATCH>(&self.udp, headers, index, landing, datagrams),
-                    _ => receive::<FEW>(&self.udp, headers, index, landing, datagrams),
+                    FEW => receive::<FEW>(udp, headers, index, landing, datagrams),
+                    SOME => receive::<SOME>(udp, headers, index, landing, datagrams),
+                    _ => receive::<BATCH>(udp, headers, index, landing, datagrams),
                 };
-                self.busy = matches!(received, Ok(received) if received >= FEW);
+                self.asks_for = match received {
+                    Ok(received) if received >= SOME => BATCH,
+                    Ok(received) if received >= FEW => SOME,
+                    _ => FEW,
+                };
                 match received {
                     Ok(received) if received == asked => Ok(()),
                     Err(Errno::EINTR) => Ok(()),
@@ -158,7 +168,7 @@ impl<M: Cleared> Socket<M> {
                 }
             });
             // What an ICMP message left behind says nothing of the datagrams still to be read.
-            if result.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            if let Ok(Err(_)) = result {
                 *errors += 1;
             }
             if datagrams.len() > before {
@@ -178,7 +188,7 @@ impl<M: Cleared> Socket<M> {
 
     /// Sends what is no message of ours but the answer to a keep-alive; when the kernel has no room, it is lost.
     pub fn answer(&self, remote: SocketAddr, bytes: &[u8]) {
-        let _ = self.udp.try_send_to(bytes, remote);
+        let _ = self.udp.get_ref().send_to(bytes, remote);
     }
 
     /// Whether a whole batch waits and the kernel may have room for it.
@@ -195,8 +205,15 @@ impl<M: Cleared> Socket<M> {
         if !self.full {
             return Poll::Pending;
         }
-        let _ = ready!(self.udp.poll_send_ready(cx));
-        self.full = false;
+        if self.room.is_none() {
+            let again = self.udp.get_ref().try_clone();
+            self.room = again.and_then(|socket| watch(socket, Interest::WRITABLE)).ok();
+        }
+        // Without a second way to ask (no file descriptor is left), the next flush finds out.
+        if let Some(room) = &self.room {
+            let _ = ready!(room.poll_write_ready(cx));
+        }
+        (self.room, self.full) = (None, false);
         Poll::Ready(())
     }
 
@@ -204,19 +221,19 @@ impl<M: Cleared> Socket<M> {
     pub fn flush(&mut self, sender: &mut Sender, failed: &mut Vec<SendId>) {
         let mut refusals = 0;
         while !self.full && !self.queue.is_empty() {
-            let sent = self.udp.try_io(Interest::WRITABLE, || {
-                Ok(match self.queue.len() {
-                    ..=FEW => send::<M, FEW>(&self.udp, sender, &self.queue)?,
-                    _ => send::<M, BATCH>(&self.udp, sender, &self.queue)?,
-                })
-            });
+            let udp = self.udp.get_ref();
+            let sent = match self.queue.len() {
+                few if few <= FEW => send::<M, FEW>(udp, sender, &self.queue),
+                some if some <= SOME => send::<M, SOME>(udp, sender, &self.queue),
+                _ => send::<M, BATCH>(udp, sender, &self.queue),
+            };
             match sent {
                 Ok(sent) => {
                     refusals = 0;
                     self.note_gone(sent);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EAGAIN) => self.full = true,
+                Err(Errno::EINTR) => {}
                 // It may speak of a datagram sent earlier, once (see `unreachable`).
                 Err(_) if refusals < REFUSALS_MAX => refusals += 1,
                 // The kernel stops at the first datagram it will not take: that one failed, the rest is tried again.
@@ -249,9 +266,17 @@ impl<M: Cleared> Socket<M> {
     }
 }
 
+fn watch(socket: net::UdpSocket, interest: Interest) -> io::Result<AsyncFd<net::UdpSocket>> {
+    #[allow(
+        deprecated,
+        reason = "the one in its place is unsafe; a UdpSocket keeps its descriptor until it is dropped"
+    )]
+    AsyncFd::with_interest(socket, interest)
+}
+
 /// One `recvmmsg` of at most `N` datagrams.
 fn receive<const N: usize>(
-    socket: &UdpSocket,
+    socket: &impl AsRawFd,
     headers: &mut Headers,
     index: usize,
     landing: &mut Landing,
@@ -286,7 +311,7 @@ fn receive<const N: usize>(
 
 /// One `sendmmsg` of at most `N` from the front of the queue; how many went out.
 fn send<M: Cleared, const N: usize>(
-    socket: &UdpSocket,
+    socket: &impl AsRawFd,
     sender: &mut Sender,
     queue: &VecDeque<(SendId, M)>,
 ) -> nix::Result<usize> {
@@ -318,6 +343,8 @@ pub(super) fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
     use crate::{policy::ListenerId, sip::Transport, trust::evidence::Destination};
 
@@ -355,8 +382,11 @@ mod tests {
         }
         let (mut sender, mut failed) = (Sender::new().unwrap(), Vec::new());
         while !socket.is_idle() {
-            socket.udp.writable().await.unwrap();
-            socket.full = false;
+            poll_fn(|cx| match socket.full {
+                true => socket.poll_room(cx),
+                false => Poll::Ready(()),
+            })
+            .await;
             socket.flush(&mut sender, &mut failed);
         }
         let bad: Vec<SendId> = (1..=2 * BATCH as u64).filter(|id| id % 3 == 0).map(SendId).collect();
@@ -378,7 +408,6 @@ mod tests {
             let mut headers = Headers::preallocate(BATCH, None);
             let (mut landing, mut datagrams) = (Landing::new(), Vec::new());
             for _ in 0..2 {
-                let own = UdpSocket::from_std(own.try_clone().unwrap()).unwrap();
                 assert_eq!(
                     receive::<BATCH>(&own, &mut headers, 7, &mut landing, &mut datagrams),
                     Ok(BATCH)

@@ -50,7 +50,7 @@ const TRANSPORTS: [Transport; 5] = [
 //= PCSCF-001
 //= SEC-004
 pub fn seal(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
-    keys.seal(Purpose::Flow, b"", nonce, &encode(flow, keys.instance()))
+    keys.seal(Purpose::Flow, &[b""], nonce, &encode(flow, keys.instance()))
 }
 
 /// Opens a token that `seal` made with any held key generation. Who presents it is not known by it: see
@@ -58,7 +58,7 @@ pub fn seal(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
 //= PCSCF-022
 //= SEC-004
 pub fn open(keys: &Keys, token: &[u8]) -> Result<SealedFlow, NotOurs> {
-    decode(&keys.open(Purpose::Flow, b"", token)?).ok_or(NotOurs)
+    decode(&keys.open(Purpose::Flow, &[b""], token)?).ok_or(NotOurs)
 }
 
 /// The Path value: `<sip:token@host:port;transport=tcp;lr>`. `own` is our address towards the network.
@@ -218,7 +218,7 @@ mod tests {
         }
         assert_eq!(open(&keys, b""), Err(NotOurs));
         let plain = encode(&flow(Transport::Udp, "192.0.2.7:5062", None), 9);
-        let dialog = keys.seal(Purpose::Dialog, b"", [1; 12], &plain).unwrap();
+        let dialog = keys.seal(Purpose::Dialog, &[b""], [1; 12], &plain).unwrap();
         assert_eq!(open(&keys, &dialog), Err(NotOurs));
     }
 

@@ -230,7 +230,9 @@ fn address_of_record(draft: &Draft) -> Option<Vec<u8>> {
     let to = NameAddr::parse(draft.first(Name::To)?).ok()?.uri().ok()?;
     match to.scheme() {
         Scheme::Tel => Some(to.as_bytes().to_vec()),
-        Scheme::Sip | Scheme::Sips if to.password().is_none() => Some(to.as_bytes()[..to.params_span().start].to_vec()),
+        Scheme::Sip | Scheme::Sips if to.password().is_none() => {
+            Some(to.as_bytes()[..to.params_span().start()].to_vec())
+        }
         _ => None,
     }
 }

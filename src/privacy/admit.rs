@@ -9,6 +9,8 @@ use crate::policy::privacy::RemotePartyId;
 use crate::policy::{Policy, StatedBy};
 use crate::rule::Rule;
 use crate::sip::headers::identity::{self, Verdict};
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Name};
 use crate::trust::{Origin, Standing};
 
@@ -80,10 +82,30 @@ fn from_node(policy: &Policy, draft: &mut Draft, notes: &mut Notes) {
     }
 }
 
+/// Whether there is at most one sip URI and one tel URI, told by what they begin with and by nothing else. What cannot be read
+/// is no surplus either.
+fn at_most_one_of_each(draft: &Draft) -> bool {
+    let (mut sips, mut tels) = (0, 0);
+    for row in draft.rows(Name::PAssertedIdentity) {
+        for span in list::values(row) {
+            match NameAddr::parse(span.of(row)).map(|name_addr| name_addr.uri_bytes()) {
+                Ok([b's', b'i', b'p', b':', ..]) => sips += 1,
+                Ok([b't', b'e', b'l', b':', ..]) => tels += 1,
+                Ok(_) => return false,
+                Err(_) => {}
+            }
+        }
+    }
+    sips <= 1 && tels <= 1
+}
+
 /// Takes out identities beyond one sip or sips and one tel. A value that cannot be read stays on inner legs.
 //= PAI-008
 //= MSG-013
 fn surplus_identities(draft: &mut Draft, notes: &mut Notes) {
+    if at_most_one_of_each(draft) {
+        return;
+    }
     let surplus = |verdict| matches!(verdict, Verdict::Second | Verdict::ForeignScheme);
     if !identity::judged(draft.rows(Name::PAssertedIdentity)).any(|(_, verdict)| surplus(verdict)) {
         return;

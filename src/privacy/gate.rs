@@ -19,6 +19,7 @@ use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
+use crate::sip::scan::find;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
 use crate::topology::{Concealed, Contacts, Hidden, Hiding};
@@ -319,7 +320,9 @@ impl Gate<'_> {
     pub fn answer(&self, request: &Draft, hop: Hop, answer: &Answer<'_>) -> Outgoing {
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(b"SIP/2.0 ");
-        out.extend_from_slice(answer.status.to_string().as_bytes());
+        // Three digits, without the machinery of formatting: a 100 answers every INVITE.
+        let digit = |unit: u16| b'0' + (answer.status / unit % 10) as u8;
+        out.extend_from_slice(&[digit(100), digit(10), digit(1)]);
         out.push(b' ');
         out.extend_from_slice(answer.reason.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -331,8 +334,8 @@ impl Gate<'_> {
             .take(1)
             .for_each(|value| row(&mut out, Name::From, value));
         if let Some(to) = answer.received_to.or_else(|| request.first(Name::To)) {
-            let tagged = NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
-            match answer.to_tag.filter(|_| !tagged) {
+            let tagged = || NameAddr::tag_of(to).is_ok_and(|tag| tag.is_some());
+            match answer.to_tag.filter(|_| !tagged()) {
                 Some(tag) => row(&mut out, Name::To, &[to, b";tag=", tag].concat()),
                 None => row(&mut out, Name::To, to),
             }
@@ -681,7 +684,7 @@ fn row(out: &mut Vec<u8>, name: Name, value: &[u8]) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     let mut rest = value;
-    while let Some(at) = memchr::memchr(b'\n', rest) {
+    while let Some(at) = find(b'\n', rest) {
         out.extend_from_slice(rest[..at].strip_suffix(b"\r").unwrap_or(&rest[..at]));
         out.extend_from_slice(b"\r\n");
         rest = &rest[at + 1..];

@@ -69,10 +69,10 @@ fn shown(entry: &[u8], by_message: bool, policy: &Policy) -> Option<Vec<u8>> {
         return as_it_is();
     }
     let span = name_addr.uri_span();
-    let question = span.end - uri.headers().map_or(0, |headers| headers.len() + 1);
+    let question = span.end() - uri.headers().map_or(0, |headers| headers.len() + 1);
     let mut out = entry[..question].to_vec();
     append(&mut out, headers(&uri).filter(|header| !is_privacy(header)));
-    out.extend_from_slice(&entry[span.end..]);
+    out.extend_from_slice(&entry[span.end()..]);
     Some(out)
 }
 

@@ -86,7 +86,8 @@ impl DialogMemory {
     //= PRIV-143
     //= SEC-004
     pub fn seal(&self, keys: &Keys, call_id: &[u8], tag: &[u8], nonce: [u8; 12], max: u32) -> Option<Vec<u8>> {
-        let token = keys.seal(Purpose::Dialog, &binding(call_id, tag), nonce, &self.encode())?;
+        let length = length_of(call_id);
+        let token = keys.seal(Purpose::Dialog, &[&length, call_id, tag], nonce, &self.encode())?;
         (token.len() <= max as usize).then_some(token)
     }
 
@@ -108,7 +109,8 @@ impl DialogMemory {
         to_tag: &[u8],
         token: &[u8],
     ) -> Result<(DialogMemory, Party), NotOurs> {
-        let try_tag = |tag| keys.open(Purpose::Dialog, &binding(call_id, tag), token);
+        let length = length_of(call_id);
+        let try_tag = |tag: &[u8]| keys.open(Purpose::Dialog, &[&length, call_id, tag], token);
         let (plain, party) = match try_tag(from_tag) {
             Ok(plain) => (plain, Party::Creator),
             Err(NotOurs) => (try_tag(to_tag)?, Party::Other),
@@ -220,9 +222,9 @@ fn flows(plain: &mut &[u8]) -> Option<[Option<PartyFlow>; 2]> {
     Some(flows)
 }
 
-/// Call-ID and tag, each with its length, so that no other pair reads the same.
-fn binding(call_id: &[u8], tag: &[u8]) -> Vec<u8> {
-    [&(call_id.len() as u32).to_be_bytes(), call_id, tag].concat()
+/// Stands in front of the Call-ID in what a token is bound to, so that no other Call-ID and tag read the same.
+fn length_of(call_id: &[u8]) -> [u8; 4] {
+    (call_id.len() as u32).to_be_bytes()
 }
 
 impl std::fmt::Debug for DialogMemory {

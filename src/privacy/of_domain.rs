@@ -38,7 +38,7 @@ pub(super) fn strip(draft: &mut Draft, notes: &mut Notes) {
                     continue;
                 };
                 let place = name_addr.uri_span();
-                draft.splice(row, span.start + place.start..span.start + place.end, &[&uri]);
+                draft.splice(row, span.start() + place.start()..span.start() + place.end(), &[&uri]);
                 notes.note(name, Action::Rewritten, Rule::PRIV_106, StatedBy::Default);
             }
         }
@@ -55,9 +55,9 @@ fn without(uri: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(uri.len());
     let mut at = 0;
     // Of a tel URI the number is the user part, and its parameters are those of the URI.
-    for (start, param) in pieces(user.of(uri), user.start).chain(parsed.params().map(|param| {
+    for (start, param) in pieces(user.of(uri), user.start()).chain(parsed.params().map(|param| {
         let text = param.span.of(uri);
-        (param.span.start, text)
+        (param.span.start(), text)
     })) {
         if is_bound(param) {
             out.extend_from_slice(&uri[at..start]);

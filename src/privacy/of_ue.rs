@@ -31,7 +31,7 @@ fn without_source(value: &[u8]) -> Option<Vec<u8>> {
         return Some(value.to_vec());
     }
     let span = NameAddr::parse(value).ok()?.params().find(b"loc-src")?.span;
-    let rest = [&value[..span.start], &value[span.end..]].concat();
+    let rest = [&value[..span.start()], &value[span.end()..]].concat();
     (!mentions(&rest, b"loc-src")).then_some(rest)
 }
 

@@ -19,6 +19,9 @@ const SESSION_KEYS: &[&[u8]] = &[b"ck", b"ik"];
 /// whole.
 //= TRUST-040
 pub fn strip(draft: &mut Draft, notes: &mut Notes) {
+    if draft.names() & (Name::Authorization.bit() | Name::WwwAuthenticate.bit()) == 0 {
+        return;
+    }
     parameters(draft, Name::Authorization, &[CLAIM], notes);
     parameters(draft, Name::WwwAuthenticate, SESSION_KEYS, notes);
 }

@@ -1,7 +1,7 @@
 //! Is a request fit to be forwarded: RFC 3261 section 16.3.
 
 use crate::sip::headers::{max_forwards, tokens};
-use crate::sip::uri::{Scheme, Uri};
+use crate::sip::uri::Scheme;
 use crate::sip::{Draft, Method, Name};
 use crate::trust::Standing;
 
@@ -26,7 +26,7 @@ pub enum Unfit {
 //= PROXY-001
 pub fn check(draft: &Draft) -> Result<(), Unfit> {
     //= MSG-011
-    match Uri::parse(draft.request_uri()) {
+    match draft.read_request_uri() {
         Ok(uri) => {
             let served = match uri.scheme() {
                 Scheme::Sip | Scheme::Sips => true,

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::sip::draft::Piece;
 use crate::sip::essentials::TopVia;
 use crate::sip::headers::via::Rport;
-use crate::sip::headers::{Span, list, max_forwards};
+use crate::sip::headers::{Span, grammar, list, max_forwards};
+use crate::sip::scan::find;
 use crate::sip::{Draft, Name};
 
 /// Max-Forwards one lower; 70 when there is none or it cannot be read.
@@ -31,25 +32,26 @@ pub fn mark_via(draft: &mut Draft, via: &TopVia, source: SocketAddr) {
         Rport::Absent | Rport::Filled(_) => None,
     };
     let address = source.ip().to_canonical();
-    let needs_received = asks.is_some() || via.host_ip.map(|ip| ip.to_canonical()) != Some(address);
-    if !needs_received && via.received.is_none() {
-        return;
-    }
     let Some((row, value)) = draft.first_at(Name::Via) else {
         return;
     };
+    let sent_by = || grammar::ip(via.host.of(value)).map(|ip| ip.to_canonical());
+    let needs_received = asks.is_some() || sent_by() != Some(address);
+    if !needs_received && via.received.is_none() {
+        return;
+    }
     // Whatever the sender wrote as `received` itself goes.
     let stale = via.received.unwrap_or(Span::new(via.end, via.end));
     let insert_at = asks.unwrap_or(via.end);
     let length = value.len();
     let kept = |from: usize, to: usize| {
-        let before = Piece::Kept(from..stale.start.clamp(from, to));
-        let behind = Piece::Kept(stale.end.clamp(from, to)..to);
+        let before = Piece::Kept(from..stale.start().clamp(from, to));
+        let behind = Piece::Kept(stale.end().clamp(from, to)..to);
         (before, behind)
     };
     let (mut port, mut received) = (Text::new(), Text::new());
     if asks.is_some() {
-        port.push(b'=');
+        port.extend(b"=");
         port.number(u32::from(source.port()));
     }
     if needs_received {
@@ -82,36 +84,42 @@ impl Text {
         }
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.length) {
-            *slot = byte;
-            self.length += 1;
-        }
-    }
-
+    /// What finds no room is left out.
     fn extend(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.push(*byte));
+        let room = self.bytes.get_mut(self.length..self.length + bytes.len());
+        if let Some(room) = room {
+            room.copy_from_slice(bytes);
+            self.length += bytes.len();
+        }
     }
 
     fn dotted(&mut self, octets: [u8; 4]) {
-        for (place, octet) in octets.into_iter().enumerate() {
-            if place > 0 {
-                self.push(b'.');
+        let (mut text, mut length) = ([0; 16], 0);
+        for octet in octets {
+            // Hundreds, tens, units and a dot; what begins with zeros begins further on.
+            let digits = [octet / 100 + b'0', octet / 10 % 10 + b'0', octet % 10 + b'0', b'.'];
+            let skipped = usize::from(octet < 100) + usize::from(octet < 10);
+            for (place, digit) in text[length..].iter_mut().zip(&digits[skipped..]) {
+                *place = *digit;
             }
-            self.number(u32::from(octet));
+            length += digits.len() - skipped;
         }
+        self.extend(&text[..length - 1]);
     }
 
     /// A decimal number without the machinery of formatting: this is written into every request.
     fn number(&mut self, number: u32) {
-        let mut power = 1;
-        while number / power >= 10 {
-            power *= 10;
+        let mut digits = [0; 10];
+        let (mut begin, mut left) = (digits.len(), number);
+        loop {
+            begin -= 1;
+            digits[begin] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 || begin == 0 {
+                break;
+            }
         }
-        while power > 0 {
-            self.push(b'0' + (number / power % 10) as u8);
-            power /= 10;
-        }
+        self.extend(&digits[begin..]);
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -133,11 +141,12 @@ pub fn pop_first(draft: &mut Draft, name: Name) {
         return;
     };
     let mut values = list::values(value);
-    let _first = values.next();
     let length = value.len();
-    match values.next() {
+    // Most rows hold one value, and no comma tells it at once.
+    let second = find(b',', value).and_then(|_| values.nth(1));
+    match second {
         None => draft.remove_row(row),
-        Some(second) => draft.rewrite(row, &[Piece::Kept(second.start..length)]),
+        Some(second) => draft.rewrite(row, &[Piece::Kept(second.start()..length)]),
     }
 }
 

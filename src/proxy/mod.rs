@@ -8,4 +8,5 @@ pub mod forward;
 pub mod overload;
 pub mod redirect;
 pub mod responses;
+pub mod routes;
 pub mod targets;

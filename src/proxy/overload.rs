@@ -67,7 +67,7 @@ pub fn take(draft: &mut Draft) -> Asks {
     let asks = params().find(b"oc").is_some() && params().find(b"oc-algo").as_ref().is_none_or(understood);
     let gone: SmallVec<[Span; 4]> = params().filter(is_ours).map(|param| param.span).collect();
     for span in gone.into_iter().rev() {
-        draft.splice(row, span.start..span.end, &[]);
+        draft.splice(row, span.start()..span.end(), &[]);
     }
     if asks { Asks::Load } else { Asks::Nothing }
 }
@@ -85,7 +85,7 @@ pub fn tell(draft: &mut Draft, loss: u8, sequence: Sequence) {
         return;
     };
     let Ok((via, _)) = Via::parse(value) else { return };
-    let end = via.span().end;
+    let end = via.span().end();
     let Sequence { seconds, fraction } = sequence;
     let validity = VALIDITY.as_millis();
     let text = format!(";oc={loss};oc-algo=\"loss\";oc-validity={validity};oc-seq={seconds}.{fraction:05}");

@@ -1,5 +1,6 @@
 //! Where a request goes: RFC 3261 sections 16.4 and 16.5, after our own Route values are gone.
 
+use super::routes::Routes;
 use crate::locate::Target;
 use crate::policy::proxy::OptionsAnswer;
 use crate::policy::route::Fork;
@@ -27,6 +28,8 @@ pub struct Targets {
     pub by: ChosenBy,
     /// How those after the first are used.
     pub fork: Fork,
+    /// However large the request is, it goes as a datagram.
+    pub insists_on_udp: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,19 +66,25 @@ pub enum NoTarget {
 /// the Request-URI itself, which only a node of T may use so.
 //= PROXY-010
 //= PROXY-011
-pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+pub fn targets(
+    policy: &Policy,
+    own: &OwnAddresses,
+    routes: &Routes,
+    draft: &Draft,
+    arrival: Arrival,
+) -> Result<Targets, NoTarget> {
     if asks_ourselves(own, draft) {
         return Err(answer_to_asking(policy, arrival.standing));
     }
-    let Targets { list, by, fork } = chosen(policy, own, draft, arrival)?;
+    let mut targets = chosen(policy, own, routes, draft, arrival)?;
     if !is_secure(draft) {
-        return Ok(Targets { list, by, fork });
+        return Ok(targets);
     }
     //= PROXY-017
-    let list: Vec<Target> = list.into_iter().filter_map(Target::secured).collect();
-    match list.is_empty() {
+    targets.list = targets.list.into_iter().filter_map(Target::secured).collect();
+    match targets.list.is_empty() {
         true => Err(NoTarget::NoSecureWay),
-        false => Ok(Targets { list, by, fork }),
+        false => Ok(targets),
     }
 }
 
@@ -83,7 +92,8 @@ pub fn targets(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arri
 fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
     draft.method() == Some(Method::Options)
         && !draft.has(Name::Route)
-        && Uri::parse(draft.request_uri())
+        && draft
+            .read_request_uri()
             .is_ok_and(|uri| uri.user().is_none() && own.named(uri.host(), uri.port()).is_some())
 }
 
@@ -98,11 +108,19 @@ fn answer_to_asking(policy: &Policy, standing: Standing) -> NoTarget {
 
 /// Whether the Request-URI asks for TLS on every hop.
 pub fn is_secure(draft: &Draft) -> bool {
-    let scheme = draft.request_uri().get(..5);
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+    match draft.request_uri() {
+        [_, _, _, _, b':', ..] => draft.request_uri()[..4].eq_ignore_ascii_case(b"sips"),
+        _ => false,
+    }
 }
 
-fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) -> Result<Targets, NoTarget> {
+fn chosen(
+    policy: &Policy,
+    own: &OwnAddresses,
+    routes: &Routes,
+    draft: &Draft,
+    arrival: Arrival,
+) -> Result<Targets, NoTarget> {
     if let Some(route) = draft.first(Name::Route) {
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
@@ -111,7 +129,7 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
         }
         return Err(NoTarget::NotARelay);
     }
-    let uri = || Uri::parse(draft.request_uri()).map_err(|_| NoTarget::Unusable);
+    let uri = || draft.read_request_uri().map_err(|_| NoTarget::Unusable);
     if arrival.in_dialog {
         return by_message(policy, &uri()?, arrival);
     }
@@ -128,21 +146,15 @@ fn chosen(policy: &Policy, own: &OwnAddresses, draft: &Draft, arrival: Arrival) 
                     .any(|method| method.value.as_bytes() == draft.method_name()))
             && (route.domain.is_empty() || route.domain.iter().any(|domain| leads_to(&domain.value)))
     }) {
-        let hops = route
-            .next_hop
-            .iter()
-            .filter_map(|hop| Uri::parse(hop.value.as_bytes()).ok());
-        let list: Vec<Target> = hops
-            .filter_map(|hop| Target::of_uri(&hop, route.via.value, None))
-            .collect();
-        return if list.is_empty() {
-            Err(NoTarget::Unusable)
-        } else {
-            Ok(Targets {
-                list,
+        let hops = routes.next_hops(policy, place).ok_or(NoTarget::Unusable)?;
+        return match hops.targets.is_empty() {
+            true => Err(NoTarget::Unusable),
+            false => Ok(Targets {
+                list: hops.targets,
                 by: ChosenBy::Policy(place),
                 fork: route.fork.value,
-            })
+                insists_on_udp: hops.insists_on_udp,
+            }),
         };
     }
     //= ROLE-005
@@ -212,6 +224,7 @@ fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Target
         list: vec![target],
         by: ChosenBy::Message,
         fork: Fork::Failover,
+        insists_on_udp: false,
     })
 }
 

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
 use super::scan::find;
-use super::{Method, Name};
+use super::uri::Uri;
+use super::{Malformed, Method, Name};
 
 /// A message being edited. Rows nobody edits leave byte for byte, in their place.
 //= MSG-009
@@ -37,7 +38,7 @@ pub enum Piece<'a> {
 impl Clone for Draft {
     /// A clone is made to be edited: it comes with room for text, so that the first edits move nothing.
     fn clone(&self) -> Draft {
-        let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES);
+        let mut made = Vec::with_capacity(self.made.len() + MADE_BYTES / 2);
         made.extend_from_slice(&self.made);
         let message = self.message.clone();
         Draft {
@@ -53,7 +54,7 @@ impl From<Message> for Draft {
     fn from(message: Message) -> Draft {
         Draft {
             message,
-            made: Vec::with_capacity(MADE_BYTES),
+            made: Vec::new(),
             start: None,
             uri: Span::default(),
         }
@@ -92,6 +93,17 @@ impl Draft {
             Some(_) => self.uri.of(&self.made),
             None => self.message.request_uri(),
         }
+    }
+
+    /// The Request-URI, read; asked for more than once, it is read once.
+    pub fn read_request_uri(&self) -> Result<Uri<'_>, Malformed> {
+        let text = self.request_uri();
+        if let Some(places) = self.message.index.request_uri.get() {
+            return Ok(Uri::again(text, places));
+        }
+        let uri = Uri::parse(text)?;
+        self.message.index.request_uri.set(Some(uri.places()));
+        Ok(uri)
     }
 
     /// Values of the rows of this name, in order.
@@ -174,7 +186,7 @@ impl Draft {
         let Some(&line) = self.message.index.lines.get(row.0) else {
             return;
         };
-        let start = self.made.len();
+        let start = self.begin();
         self.copy(
             &line,
             line.start as usize..line.start as usize + usize::from(line.name_bytes),
@@ -206,7 +218,7 @@ impl Draft {
         }) {
             return;
         }
-        let start = self.made.len();
+        let start = self.begin();
         self.copy(
             &line,
             line.start as usize..line.start as usize + usize::from(line.name_bytes),
@@ -229,6 +241,14 @@ impl Draft {
             end: self.made.len() as u32,
             ..line
         };
+    }
+
+    /// Where the next text made begins. The first one makes room for all: most responses make none.
+    fn begin(&mut self) -> usize {
+        if self.made.capacity() == 0 {
+            self.made.reserve(MADE_BYTES);
+        }
+        self.made.len()
     }
 
     /// Copies a range of a row's source behind what was made.
@@ -266,7 +286,7 @@ impl Draft {
     }
 
     fn insert(&mut self, at: usize, name: Name, parts: &[&[u8]]) {
-        let start = self.made.len();
+        let start = self.begin();
         self.made.extend_from_slice(name.as_str().as_bytes());
         let line = finish(&mut self.made, name, start, parts);
         self.note_fold(line.value);
@@ -280,7 +300,8 @@ impl Draft {
             return;
         };
         let uri = uri.to_vec();
-        let start = self.made.len();
+        self.message.index.request_uri.set(None);
+        let start = self.begin();
         self.made.extend_from_slice(name.of(&self.message.bytes));
         self.made.push(b' ');
         self.uri = Span::new(self.made.len(), self.made.len() + uri.len());
@@ -463,6 +484,22 @@ mod tests {
     }
 
     const TEXT: &str = "MESSAGE sip:b@x SIP/2.0\r\nv : SIP/2.0/UDP h;branch=z9hG4bK1\r\nX-Odd:\tkept \r\nsubject: one\r\n two\r\nTo: <sip:b@x>\r\n\r\nbody";
+
+    #[test]
+    fn a_request_uri_is_read_anew_once_it_was_replaced() {
+        let mut draft = draft(TEXT);
+        for _ in 0..2 {
+            let uri = draft.read_request_uri().unwrap();
+            assert_eq!((uri.as_bytes(), uri.user()), (&b"sip:b@x"[..], Some(&b"b"[..])));
+        }
+        draft.set_request_uri(b"sip:other@example.com;lr");
+        for draft in [&draft, &draft.clone()] {
+            let uri = draft.read_request_uri().unwrap();
+            assert_eq!((uri.host(), uri.lr()), (&b"example.com"[..], true));
+        }
+        draft.set_request_uri(b"none");
+        assert!(draft.read_request_uri().is_err() && draft.read_request_uri().is_err());
+    }
 
     //= MSG-009 type=test
     #[test]

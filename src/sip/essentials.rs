@@ -1,7 +1,5 @@
 //! The fields without which a message is none, read once.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 
 use super::headers::Span;
@@ -10,7 +8,7 @@ use super::headers::name_addr::NameAddr;
 use super::headers::via::{Rport, Via};
 use super::message::Span as MessageSpan;
 use super::scan::has_blank;
-use super::{Malformed, Message, Method, Name};
+use super::{Message, Method, Name};
 
 /// What every step needs of a message: who, which dialog, which transaction. Shares the received bytes.
 #[derive(Clone)]
@@ -32,8 +30,8 @@ pub struct Essentials {
 /// The parts of the top Via that whoever received it fills in.
 #[derive(Debug, Clone, Copy)]
 pub struct TopVia {
-    /// The address sent-by is, when it is one and somebody may need it: not when `rport` asks to be told the source.
-    pub host_ip: Option<IpAddr>,
+    /// Where the host of sent-by stands.
+    pub host: Span,
     pub port: Option<u16>,
     pub rport: Rport,
     /// A `received` that was there already, with its `;`.
@@ -45,15 +43,11 @@ pub struct TopVia {
 impl TopVia {
     pub fn of(via: &Via<'_>) -> TopVia {
         TopVia {
-            host_ip: if matches!(via.rport(), Rport::Requested { .. }) {
-                None
-            } else {
-                via.host_ip()
-            },
+            host: via.host_span(),
             port: via.port(),
             rport: via.rport(),
             received: via.received_span(),
-            end: via.span().end,
+            end: via.span().end(),
         }
     }
 }
@@ -78,17 +72,19 @@ impl Essentials {
     //= MSG-004
     //= MSG-007
     pub fn read(message: &Message) -> Result<Essentials, Fault> {
-        let (via_row, via_at) = first(message, Name::Via)?;
+        let fields = Fields::of(message);
+        let (via_row, via_at) = fields.via.value(message, Name::Via)?;
         let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
-        let (from, from_at) = only(message, Name::From)?;
-        let from_tag = tag_of(from).map_err(|_| Fault::Malformed(Name::From))?;
-        let (to, to_at) = only(message, Name::To)?;
-        let to_tag = tag_of(to).map_err(|_| Fault::Malformed(Name::To))?;
-        let (call_id, call_id_at) = only(message, Name::CallId)?;
+        let (from, from_at) = fields.from.only(message, Name::From)?;
+        let from_tag = NameAddr::tag_of(from).map_err(|_| Fault::Malformed(Name::From))?;
+        let (to, to_at) = fields.to.only(message, Name::To)?;
+        let to_tag = NameAddr::tag_of(to).map_err(|_| Fault::Malformed(Name::To))?;
+        let (call_id, call_id_at) = fields.call_id.only(message, Name::CallId)?;
         if call_id.is_empty() || has_blank(call_id) && call_id.iter().any(u8::is_ascii_whitespace) {
             return Err(Fault::Malformed(Name::CallId));
         }
-        let cseq = CSeq::parse(only(message, Name::CSeq)?.0).map_err(|_| Fault::Malformed(Name::CSeq))?;
+        let (cseq, _) = fields.cseq.only(message, Name::CSeq)?;
+        let cseq = CSeq::parse(cseq).map_err(|_| Fault::Malformed(Name::CSeq))?;
         if is_twice(message, Name::MaxForwards) {
             return Err(Fault::Twice(Name::MaxForwards));
         }
@@ -135,11 +131,7 @@ impl Essentials {
 
 /// A place in the message, given as one in a value that begins at `at`.
 fn within(at: u32, span: Span) -> MessageSpan {
-    MessageSpan::new(at as usize + span.start, at as usize + span.end)
-}
-
-fn tag_of(value: &[u8]) -> Result<Option<Span>, Malformed> {
-    NameAddr::parse(value).map(|name_addr| name_addr.tag_span())
+    MessageSpan::new(at as usize + span.start(), at as usize + span.end())
 }
 
 impl std::fmt::Debug for Essentials {
@@ -151,19 +143,53 @@ impl std::fmt::Debug for Essentials {
     }
 }
 
-/// The first row of this name: its value, and where in the message that begins.
-fn first(message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
-    let line = message.lines_for(name).iter().find(|line| line.name == name);
-    let value = line.ok_or(Fault::Missing(name))?.value;
-    Ok((value.of(&message.bytes), value.start))
+/// The first row of each field that every message has, found in one walk.
+#[derive(Default)]
+struct Fields {
+    via: Field,
+    from: Field,
+    to: Field,
+    call_id: Field,
+    cseq: Field,
 }
 
-/// The same for a field there must be one of.
-fn only(message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
-    if is_twice(message, name) {
-        return Err(Fault::Twice(name));
+/// Where the value of a row stands in the message; `None` when there is none.
+#[derive(Clone, Copy, Default)]
+struct Field(Option<MessageSpan>);
+
+impl Fields {
+    fn of(message: &Message) -> Fields {
+        let mut fields = Fields::default();
+        // From the last to the first, so that the first one stays.
+        for line in message.index.lines.iter().rev() {
+            let value = Field(Some(line.value));
+            match line.name {
+                Name::Via => fields.via = value,
+                Name::From => fields.from = value,
+                Name::To => fields.to = value,
+                Name::CallId => fields.call_id = value,
+                Name::CSeq => fields.cseq = value,
+                _ => {}
+            }
+        }
+        fields
     }
-    first(message, name)
+}
+
+impl Field {
+    /// The value, and where in the message it begins.
+    fn value(self, message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
+        let value = self.0.ok_or(Fault::Missing(name))?;
+        Ok((value.of(&message.bytes), value.start))
+    }
+
+    /// The same for a field there must be one of.
+    fn only(self, message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
+        if is_twice(message, name) {
+            return Err(Fault::Twice(name));
+        }
+        self.value(message, name)
+    }
 }
 
 fn is_twice(message: &Message, name: Name) -> bool {

@@ -1,8 +1,11 @@
 //! Received bytes and an index of their lines.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::uri::Places;
 use super::{Method, Name};
 
 /// A message as received: its bytes, and where everything is. Clones share the bytes.
@@ -14,7 +17,6 @@ pub struct Message {
 }
 
 /// Where everything is in a message.
-#[derive(Clone)]
 pub(super) struct Index {
     pub(super) start: StartLine,
     pub(super) lines: Lines,
@@ -22,6 +24,8 @@ pub(super) struct Index {
     pub(super) names: u128,
     /// Those of them that were received in more than one row.
     pub(super) repeated: u128,
+    /// What was found out about the Request-URI when it was read last.
+    pub(super) request_uri: Cell<Option<Places>>,
     /// Some line of the head may end in a bare LF.
     pub(super) bare_feed: bool,
     /// Where the blank line begins that ends the header block.
@@ -33,7 +37,23 @@ pub(super) struct Index {
 /// The rows of most messages, with what forwarding adds, need no memory beside the index.
 pub(super) type Lines = SmallVec<[Line; 32]>;
 
+impl Clone for Index {
+    fn clone(&self) -> Index {
+        Index {
+            // In one piece, which `clone` is not.
+            lines: Lines::from_slice(&self.lines),
+            request_uri: self.request_uri.clone(),
+            ..*self
+        }
+    }
+}
+
 impl Index {
+    /// The rows to look through for this name: none when it does not occur.
+    pub(super) fn lines_for(&self, name: Name) -> &[Line] {
+        if self.names & name.bit() == 0 { &[] } else { &self.lines }
+    }
+
     /// Counts every place from `less` bytes further on.
     pub(super) fn shift(&mut self, less: u32) {
         let back = |span: &mut Span| (span.start, span.end) = (span.start - less, span.end - less);
@@ -162,11 +182,7 @@ impl Message {
 
     /// The rows to look through for this name: none when it does not occur.
     pub(super) fn lines_for(&self, name: Name) -> &[Line] {
-        if self.index.names & name.bit() == 0 {
-            &[]
-        } else {
-            &self.index.lines
-        }
+        self.index.lines_for(name)
     }
 
     /// Values of the rows of this name, in order.

@@ -1,9 +1,11 @@
 //! Bytes to message: line ends, colons, the start line, and where the body ends. Values are read later, when asked for.
 
-use bytes::Bytes;
+use std::cell::Cell;
+
+use bytes::{Buf, Bytes};
 
 use super::message::{Index, Line, Lines, Message, Span, StartLine};
-use super::scan::{LineEnds, find, uri_end};
+use super::scan::{find, line_end, uri_end};
 use super::{Method, Name};
 
 /// Ceilings of what is read, bytes and rows.
@@ -75,7 +77,6 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
     let mut reader = Reader {
         bytes: &bytes,
         at: begin,
-        ends: LineEnds::new(&bytes, begin),
         bare_feed: false,
     };
     let start = match reader.start_line(limits) {
@@ -85,7 +86,8 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
             let message = start.and_then(|start| {
                 let (index, outcome) = reader.rows(start, limits);
                 outcome.ok()?;
-                Some(assemble(&bytes, begin, bytes.len(), index))
+                let end = bytes.len();
+                Some(assemble(bytes.clone(), begin, end, index))
             });
             return Err(Box::new(Refused { error, message }));
         }
@@ -94,14 +96,14 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
     if let Err(error) = outcome {
         let end = bytes.len();
         (index.blank, index.body) = (end as u32, end as u32);
-        let message = Some(assemble(&bytes, begin, end, index));
+        let message = Some(assemble(bytes, begin, end, index));
         return Err(Box::new(Refused { error, message }));
     }
     let (end, fault) = match body_end(&bytes, &index, carrier, limits) {
         Ok(end) => (end, None),
         Err(error) => (bytes.len(), Some(error)),
     };
-    let message = assemble(&bytes, begin, end, index);
+    let message = assemble(bytes, begin, end, index);
     match fault {
         None => Ok(message),
         Some(error) => Err(Box::new(Refused {
@@ -112,16 +114,15 @@ pub fn parse(bytes: Bytes, carrier: Carrier, limits: &ParseLimits) -> Result<Mes
 }
 
 /// Puts the message together; `begin` bytes of leading line ends are dropped from it.
-fn assemble(bytes: &Bytes, begin: usize, end: usize, mut index: Box<Index>) -> Message {
+fn assemble(mut bytes: Bytes, begin: usize, end: usize, mut index: Box<Index>) -> Message {
     if begin > 0 {
         index.shift(begin as u32);
     }
     let length = (end - begin) as u32;
     (index.blank, index.body) = (index.blank.min(length), index.body.min(length));
-    Message {
-        bytes: bytes.slice(begin..end),
-        index,
-    }
+    bytes.truncate(end);
+    bytes.advance(begin);
+    Message { bytes, index }
 }
 
 //= MSG-005
@@ -129,12 +130,17 @@ fn body_end(bytes: &[u8], index: &Index, carrier: Carrier, limits: &ParseLimits)
     let body = index.body as usize;
     let available = bytes.len() - body;
     let mut stated = None;
-    for line in index.lines.iter().filter(|line| line.name == Name::ContentLength) {
+    // It stands last more often than not.
+    let rows = index.lines_for(Name::ContentLength).iter().rev();
+    for line in rows.filter(|line| line.name == Name::ContentLength) {
         let length = decimal(line.value.of(bytes)).ok_or(ParseError::ContentLength)?;
         if stated.is_some_and(|before| before != length) {
             return Err(ParseError::ContentLength);
         }
         stated = Some(length);
+        if index.repeated & Name::ContentLength.bit() == 0 {
+            break;
+        }
     }
     let length = match (stated, carrier) {
         (None, Carrier::Stream) => return Err(ParseError::ContentLength),
@@ -163,7 +169,6 @@ fn decimal(text: &[u8]) -> Option<u64> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    ends: LineEnds<'a>,
     /// A line ended in a bare LF.
     bare_feed: bool,
 }
@@ -173,11 +178,11 @@ impl Reader<'_> {
     /// line end, or some reader takes it for one.
     #[inline]
     fn line_end(&mut self, from: usize) -> Result<(usize, usize), ParseError> {
-        let text_end = self.ends.next(from).ok_or(ParseError::NoBlankLine)?;
+        let text_end = line_end(self.bytes, from);
         match self.bytes[text_end..] {
             [b'\r', b'\n', ..] => Ok((text_end, text_end + 2)),
             [b'\r', _, ..] => Err(ParseError::BareCarriageReturn),
-            [b'\r'] => Err(ParseError::NoBlankLine),
+            [b'\r'] | [] => Err(ParseError::NoBlankLine),
             _ => {
                 self.bare_feed = true;
                 Ok((text_end, text_end + 1))
@@ -198,7 +203,7 @@ impl Reader<'_> {
                 .ok();
             return Err((ParseError::StartLineTooLong, start));
         }
-        if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+        if line.starts_with(b"SIP/") || line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
             return self.status_line(from, text_end, end).map_err(|error| (error, None));
         }
         self.request_line(from, text_end, end)
@@ -262,7 +267,8 @@ impl Reader<'_> {
 
     fn status_line(&self, from: usize, text_end: usize, end: usize) -> Result<StartLine, ParseError> {
         let line = &self.bytes[from..text_end];
-        if line.len() < 8 || !line[..8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+        let is_ours = line.starts_with(b"SIP/2.0 ") || line.len() >= 8 && line[..8].eq_ignore_ascii_case(b"SIP/2.0 ");
+        if !is_ours {
             return Err(ParseError::Version);
         }
         let code = line.get(8..11).and_then(decimal).ok_or(ParseError::StatusLine)?;
@@ -285,59 +291,91 @@ impl Reader<'_> {
             lines: Lines::new(),
             names: 0,
             repeated: 0,
+            request_uri: Cell::new(None),
             bare_feed: false,
             blank: 0,
             body: 0,
         });
-        // Most messages are shorter than any limit of a row, and nothing needs to be counted.
+        // Most messages are shorter than any limit of a row and of their number, and nothing needs to be counted: a row takes
+        // three bytes at least.
         let long = self.bytes.len()
             > limits
                 .header_bytes_max
                 .min(limits.header_block_bytes_max)
+                .min(limits.header_rows_max.saturating_mul(3))
                 .min(u16::MAX.into());
+        let bytes = self.bytes;
+        let mut from = self.at;
+        let (mut names, mut repeated) = ([0u64; 2], [0u64; 2]);
         let outcome = loop {
-            let from = self.at;
-            if let [b'\r', b'\n', ..] | [b'\n', ..] = self.bytes[from..] {
-                let returned = self.bytes[from] == b'\r';
-                self.bare_feed |= !returned;
-                self.at += 1 + usize::from(returned);
+            if let Some(b'\r' | b'\n') = bytes.get(from)
+                && let Some(length) = line_end_length(&bytes[from..])
+            {
+                self.bare_feed |= length == 1;
                 index.blank = from as u32;
+                from += length;
                 break Ok(());
             }
-            let line = match self.row() {
-                Ok(line) => line,
+            let (name, end) = match self.row(from, &mut index.lines) {
+                Ok(row) => row,
                 Err(error) => break Err(error),
             };
-            if index.lines.len() >= limits.header_rows_max {
-                break Err(ParseError::HeaderBlockTooLarge);
-            }
-            if long && let Err(error) = check_length(&line, limits) {
+            from = end;
+            if long && let Err(error) = check_limits(&index.lines, limits) {
+                index.lines.pop();
                 break Err(error);
             }
-            let bit = line.name.bit();
-            if index.names & bit != 0 {
-                index.repeated |= bit;
-            }
-            index.names |= bit;
-            index.lines.push(line);
+            // In halves: a bit of 128 takes twice the work.
+            let (half, bit) = (usize::from(name as u8 >> 6) % 2, 1 << (name as u8 % 64));
+            repeated[half] |= names[half] & bit;
+            names[half] |= bit;
         };
-        index.body = self.at as u32;
+        let whole = |halves: [u64; 2]| u128::from(halves[1]) << 64 | u128::from(halves[0]);
+        (index.names, index.repeated) = (whole(names), whole(repeated));
+        index.body = from as u32;
         index.bare_feed = self.bare_feed;
         (index, outcome)
     }
 
-    /// Reads one row with its folds.
+    /// Reads the row at `from` with its folds, behind the rows before it. Gives its name, and where it ends.
     #[inline]
-    fn row(&mut self) -> Result<Line, ParseError> {
-        let (bytes, from) = (self.bytes, self.at);
+    fn row(&mut self, from: usize, lines: &mut Lines) -> Result<(Name, usize), ParseError> {
+        let bytes = self.bytes;
         let (name, name_bytes, colon) = row_name(&bytes[from..])?;
+        let behind_colon = from + colon + 1;
+        let text_end = line_end(bytes, behind_colon);
+        // As nearly every sender writes it: one blank in front of the value, none behind it, one line.
+        let (value, end) = match bytes[text_end..] {
+            [b'\r', b'\n', next, ..]
+                if !matches!(next, b' ' | b'\t')
+                    && text_end > behind_colon + 1
+                    && bytes[behind_colon] == b' '
+                    && bytes[behind_colon + 1] > b' '
+                    && bytes[text_end - 1] > b' ' =>
+            {
+                (Span::new(behind_colon + 1, text_end), text_end + 2)
+            }
+            _ => self.folded(behind_colon)?,
+        };
+        lines.push(Line {
+            name,
+            made: false,
+            name_bytes: name_bytes as u16,
+            start: from as u32,
+            value,
+            end: end as u32,
+        });
+        Ok((name, end))
+    }
+
+    /// The value of a row behind its colon, without the white space around it, folds too; and where the row ends.
+    #[cold]
+    fn folded(&mut self, from: usize) -> Result<(Span, usize), ParseError> {
         let (mut value_end, mut end) = self.line_end(from)?;
-        while let Some(b' ' | b'\t') = bytes.get(end) {
+        while let Some(b' ' | b'\t') = self.bytes.get(end) {
             (value_end, end) = self.line_end(end)?;
         }
-        self.at = end;
-        // White space around the value: folds too.
-        let mut value = bytes.get(from + colon + 1..value_end).unwrap_or_default();
+        let mut value = self.bytes.get(from..value_end).unwrap_or_default();
         while let [byte, rest @ ..] = value
             && is_blank(*byte)
         {
@@ -349,18 +387,25 @@ impl Reader<'_> {
         {
             value = rest;
         }
-        Ok(Line {
-            name,
-            made: false,
-            name_bytes: name_bytes as u16,
-            start: from as u32,
-            value: Span::new(start, start + value.len()),
-            end: end as u32,
-        })
+        Ok((Span::new(start, start + value.len()), end))
     }
 }
 
-fn check_length(line: &Line, limits: &ParseLimits) -> Result<(), ParseError> {
+/// How long the line end is that a text begins with; `None` when it begins with another.
+fn line_end_length(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
+}
+
+/// Whether the last row is within the limits, and all of them together.
+fn check_limits(lines: &Lines, limits: &ParseLimits) -> Result<(), ParseError> {
+    let Some(line) = lines.last() else { return Ok(()) };
+    if lines.len() > limits.header_rows_max {
+        return Err(ParseError::HeaderBlockTooLarge);
+    }
     let (start, end) = (line.start as usize, line.end as usize);
     let value_start = line.value.start as usize;
     if end - start > limits.header_bytes_max || value_start - start > usize::from(u16::MAX) {

@@ -14,6 +14,23 @@ pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
     (at < text.len()).then_some(at)
 }
 
+/// Where the byte stands first at or after `at`; the end of the text when it does not.
+#[inline]
+pub fn find_from(byte: u8, text: &[u8], at: usize) -> usize {
+    end_of(text, at, |lanes| equal(lanes, byte), |other| other != byte)
+}
+
+/// The first place at or after `at` of what ends the name of a URI parameter: its `=`, or the next `;`.
+#[inline]
+pub fn param_mark(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b';') | equal(lanes, b'='),
+        |byte| !matches!(byte, b';' | b'='),
+    )
+}
+
 /// The first place at or after `at` whose byte cannot stand in a URI: white space, a control byte, a quote or an angle bracket.
 #[inline]
 pub fn uri_end(text: &[u8], at: usize) -> usize {
@@ -63,65 +80,34 @@ pub fn has_blank(text: &[u8]) -> bool {
     end_of(text, 0, up_to_blank, |byte| byte > b' ') < text.len()
 }
 
-/// The carriage returns and line feeds of a text, in order.
-pub struct LineEnds<'a> {
-    text: &'a [u8],
-    /// What was looked at ends here.
-    seen: usize,
-    /// Those among the last bytes looked at that were not given yet: the last byte is the highest bit.
-    left: u32,
+/// The first place at or after `at` of a quote or a backslash.
+#[inline]
+pub fn quote_or_escape(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b'"') | equal(lanes, b'\\'),
+        |byte| !matches!(byte, b'"' | b'\\'),
+    )
 }
 
-impl<'a> LineEnds<'a> {
-    /// Those at or after `at`.
-    #[inline]
-    pub fn new(text: &'a [u8], at: usize) -> LineEnds<'a> {
-        LineEnds {
-            text,
-            seen: at,
-            left: 0,
-        }
-    }
-
-    /// The next one at or after `at`, which never goes back. `None`: there is no more, however often it is asked.
-    #[inline]
-    pub fn next(&mut self, at: usize) -> Option<usize> {
-        loop {
-            while self.left == 0 {
-                if self.seen >= self.text.len() {
-                    return None;
-                }
-                self.look_on();
-            }
-            let place = self.seen - LANES + self.left.trailing_zeros() as usize;
-            self.left &= self.left - 1;
-            if place >= at {
-                return Some(place);
-            }
-        }
-    }
-
-    #[inline]
-    fn look_on(&mut self) {
-        let rest = &self.text[self.seen..];
-        let lanes = match rest.first_chunk::<LANES>() {
-            Some(chunk) => u8x16::new(*chunk),
-            None => {
-                let mut chunk = [0; LANES];
-                chunk[..rest.len()].copy_from_slice(rest);
-                u8x16::new(chunk)
-            }
-        };
-        self.left = (equal(lanes, b'\n') | equal(lanes, b'\r')).to_bitmask();
-        self.seen += LANES;
-    }
+/// The first place at or after `at` of a carriage return or a line feed.
+#[inline]
+pub fn line_end(text: &[u8], at: usize) -> usize {
+    end_of(
+        text,
+        at,
+        |lanes| equal(lanes, b'\n') | equal(lanes, b'\r'),
+        |byte| !matches!(byte, b'\n' | b'\r'),
+    )
 }
 
 /// The first place at or after `at` where the class ends, told for sixteen bytes by what is set of `ends`, for one by `class`.
 #[inline]
 fn end_of(text: &[u8], at: usize, ends: impl Fn(u8x16) -> u8x16, class: impl Fn(u8) -> bool) -> usize {
+    let Some(rest) = text.get(at..) else { return at };
+    let (chunks, rest) = rest.as_chunks::<LANES>();
     let mut at = at;
-    let (chunks, rest) = text.get(at..).unwrap_or_default().as_chunks::<LANES>();
     for chunk in chunks {
         let hits = ends(u8x16::new(*chunk)).to_bitmask();
         if hits != 0 {
@@ -188,6 +174,10 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
+            prop_assert_eq!(find_from(b'a', &text, at), end(&text, at, |byte| byte != b'a'));
+            prop_assert_eq!(param_mark(&text, at), end(&text, at, |byte| !b";=".contains(&byte)));
+            prop_assert_eq!(quote_or_escape(&text, at), end(&text, at, |byte| !b"\"\\".contains(&byte)));
+            prop_assert_eq!(line_end(&text, at), end(&text, at, |byte| !b"\r\n".contains(&byte)));
             prop_assert_eq!(has_blank(&text), text.iter().any(|byte| *byte <= b' '));
         }
 
@@ -201,22 +191,9 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, 0), end(&text, 0, is_host_byte));
             prop_assert_eq!(param_value_end(&text, 0), end(&text, 0, is_param_value_byte));
             prop_assert_eq!(separator(&text, 0), end(&text, 0, |byte| !b",\"<".contains(&byte)));
-        }
-
-        #[test]
-        fn every_line_end_is_told_but_those_passed_over(
-            text in proptest::collection::vec(prop_oneof![12 => Just(b'x'), 2 => Just(b'\r'), 2 => Just(b'\n')], 0..120),
-            from in 0usize..40,
-            step in 1usize..4,
-        ) {
-            let mut ends = LineEnds::new(&text, from);
-            let mut at = from;
-            while let Some(place) = (at..text.len()).find(|place| b"\r\n".contains(&text[*place])) {
-                prop_assert_eq!(ends.next(at), Some(place));
-                at = place + step;
-            }
-            prop_assert_eq!(ends.next(at), None);
-            prop_assert_eq!(ends.next(at), None);
+            prop_assert_eq!(param_mark(&text, 0), end(&text, 0, |byte| !b";=".contains(&byte)));
+            prop_assert_eq!(quote_or_escape(&text, 0), end(&text, 0, |byte| !b"\"\\".contains(&byte)));
+            prop_assert_eq!(line_end(&text, 0), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
         }
     }
 }

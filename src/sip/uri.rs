@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::Malformed;
 use super::headers::Span;
 use super::headers::grammar::{host_end, ip, is_lws, port};
-use super::scan::{find, uri_end, uri_mark};
+use super::scan::{find_from, param_mark, uri_end, uri_mark};
 
 mod equal;
 
@@ -29,8 +29,20 @@ pub enum Scheme {
 #[derive(Clone, Copy)]
 pub struct Uri<'a> {
     text: &'a [u8],
+    places: Places,
+}
+
+/// What was found out about the text of a URI, without the text.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
     scheme: Scheme,
-    scheme_end: usize,
+    scheme_end: u32,
+    parts: Parts,
+}
+
+/// Where what follows the scheme stands.
+#[derive(Clone, Copy)]
+struct Parts {
     user: Option<Span>,
     password: Option<Span>,
     host: Span,
@@ -47,75 +59,38 @@ impl<'a> Uri<'a> {
         if start == text.len() {
             return Err(malformed(start));
         }
-        let uri = Uri {
-            text,
-            scheme,
-            scheme_end,
-            user: None,
-            password: None,
-            host: Span::new(start, start),
-            port: None,
-            params: Span::new(text.len(), text.len()),
-            headers: None,
+        let parts = match scheme {
+            Scheme::Sip | Scheme::Sips => sip_parts(text, start),
+            Scheme::Tel => sound(text, start).and_then(|()| tel_parts(text, start)),
+            Scheme::Urn | Scheme::Other => sound(text, start).map(|()| Parts {
+                user: None,
+                password: None,
+                host: Span::new(start, start),
+                port: None,
+                params: Span::new(text.len(), text.len()),
+                headers: None,
+            }),
         };
-        match scheme {
-            Scheme::Sip | Scheme::Sips => uri.with_sip_parts(start),
-            Scheme::Tel => sound(text, start).and_then(|()| uri.with_tel_parts(start)),
-            Scheme::Urn | Scheme::Other => sound(text, start).map(|()| uri),
+        match parts {
+            Ok(parts) => Ok(Uri {
+                text,
+                places: Places {
+                    scheme,
+                    scheme_end: scheme_end as u32,
+                    parts,
+                },
+            }),
+            Err(offset) => Err(malformed(offset)),
         }
-        .map_err(malformed)
     }
 
-    #[inline]
-    fn with_sip_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
-        let (at_sign, question) = marks(self.text, start)?;
-        let mut host_start = start;
-        if let Some(at_sign) = at_sign {
-            let user_info = &self.text[start..at_sign];
-            let colon = find(b':', user_info).map(|length| start + length);
-            let user_end = colon.unwrap_or(at_sign);
-            if user_end == start {
-                return Err(start);
-            }
-            self.user = Some(Span::new(start, user_end));
-            self.password = colon.map(|colon| Span::new(colon + 1, at_sign));
-            host_start = at_sign + 1;
-        }
-        let mut at = host_end(self.text, host_start)?;
-        self.host = Span::new(host_start, at);
-        if self.text.get(at) == Some(&b':') {
-            let (number, end) = port(self.text, at + 1)?;
-            self.port = Some(number);
-            at = end;
-        }
-        let params_end = question.unwrap_or(self.text.len());
-        if params_end > at && self.text[at] != b';' {
-            return Err(at);
-        }
-        self.params = Span::new(at, params_end);
-        self.headers = question.map(|question| Span::new(question + 1, self.text.len()));
-        Ok(self)
+    /// What was found out about a text once, put together with the same text again.
+    pub(super) fn again(text: &'a [u8], places: Places) -> Uri<'a> {
+        Uri { text, places }
     }
 
-    fn with_tel_parts(mut self, start: usize) -> Result<Uri<'a>, usize> {
-        let number_end = find(b';', &self.text[start..]).map_or(self.text.len(), |length| start + length);
-        let mut digits = 0;
-        for (offset, byte) in self.text[start..number_end].iter().enumerate() {
-            match byte {
-                b'+' if offset == 0 => {}
-                b'-' | b'.' | b'(' | b')' => {}
-                b'*' | b'#' | b'%' => digits += 1,
-                _ if byte.is_ascii_hexdigit() => digits += 1,
-                _ => return Err(start + offset),
-            }
-        }
-        if digits == 0 {
-            return Err(start);
-        }
-        self.user = Some(Span::new(start, number_end));
-        self.host = Span::new(number_end, number_end);
-        self.params = Span::new(number_end, self.text.len());
-        Ok(self)
+    pub(super) fn places(&self) -> Places {
+        self.places
     }
 
     pub fn as_bytes(&self) -> &'a [u8] {
@@ -123,39 +98,39 @@ impl<'a> Uri<'a> {
     }
 
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.places.scheme
     }
 
     /// The scheme as written.
     pub fn scheme_bytes(&self) -> &'a [u8] {
-        &self.text[..self.scheme_end]
+        &self.text[..self.places.scheme_end as usize]
     }
 
     /// What follows the scheme and its colon.
     pub fn opaque(&self) -> &'a [u8] {
-        &self.text[self.scheme_end + 1..]
+        &self.text[self.places.scheme_end as usize + 1..]
     }
 
     /// The user part as written, with `;` parameters of a telephone number if it holds any; of a tel URI, the number.
     pub fn user(&self) -> Option<&'a [u8]> {
-        self.user.map(|span| span.of(self.text))
+        self.places.parts.user.map(|span| span.of(self.text))
     }
 
     pub fn user_span(&self) -> Option<Span> {
-        self.user
+        self.places.parts.user
     }
 
     pub fn password(&self) -> Option<&'a [u8]> {
-        self.password.map(|span| span.of(self.text))
+        self.places.parts.password.map(|span| span.of(self.text))
     }
 
     /// The host as written, an IPv6 address with its brackets. Empty for schemes other than sip and sips.
     pub fn host(&self) -> &'a [u8] {
-        self.host.of(self.text)
+        self.places.parts.host.of(self.text)
     }
 
     pub fn host_span(&self) -> Span {
-        self.host
+        self.places.parts.host
     }
 
     /// The address the host is, `None` for a name.
@@ -167,20 +142,20 @@ impl<'a> Uri<'a> {
     /// The port, if written; `:5060` is not the same as none.
     //= LOC-002
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.places.parts.port
     }
 
     /// The parameters of the URI, in order; none for schemes other than sip, sips and tel.
     pub fn params(&self) -> UriParams<'a> {
         UriParams {
-            text: &self.text[..self.params.end],
-            at: self.params.start,
+            text: &self.text[..self.places.parts.params.end()],
+            at: self.places.parts.params.start(),
         }
     }
 
     /// All parameters, from the first `;`.
     pub fn params_span(&self) -> Span {
-        self.params
+        self.places.parts.params
     }
 
     /// The first parameter of this name, in any case, escaped or not.
@@ -191,7 +166,7 @@ impl<'a> Uri<'a> {
     /// The headers part, without its `?`. What it asks for never applies to the message that carries the URI.
     //= PRIV-015
     pub fn headers(&self) -> Option<&'a [u8]> {
-        self.headers.map(|span| span.of(self.text))
+        self.places.parts.headers.map(|span| span.of(self.text))
     }
 
     /// The `transport` parameter as written.
@@ -219,7 +194,7 @@ impl<'a> Uri<'a> {
     /// Whether it is `urn:service:` and so on (RFC 5031).
     //= MSG-011
     pub fn is_service_urn(&self) -> bool {
-        self.scheme == Scheme::Urn
+        self.scheme() == Scheme::Urn
             && self
                 .opaque()
                 .get(..8)
@@ -240,7 +215,7 @@ impl<'a> Uri<'a> {
 impl fmt::Debug for Uri<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Uri")
-            .field("scheme", &self.scheme)
+            .field("scheme", &self.scheme())
             .finish_non_exhaustive()
     }
 }
@@ -262,7 +237,8 @@ impl UriParam<'_> {
         // An escaped name is longer.
         match self.name.len().cmp(&name.len()) {
             Ordering::Less => false,
-            Ordering::Equal => self.name.eq_ignore_ascii_case(name),
+            // As written first: letter by letter it is dearer.
+            Ordering::Equal => self.name == name || self.name.eq_ignore_ascii_case(name),
             Ordering::Greater => self.name.contains(&b'%') && same_text(self.name, name),
         }
     }
@@ -287,21 +263,22 @@ impl<'a> Iterator for UriParams<'a> {
     type Item = UriParam<'a>;
 
     fn next(&mut self) -> Option<UriParam<'a>> {
-        while self.at < self.text.len() {
-            let start = self.at;
-            let after = &self.text[start + 1..];
-            let length = find(b';', after).unwrap_or(after.len());
-            self.at = start + 1 + length;
-            let param = &after[..length];
-            if param.is_empty() {
-                continue;
+        let text = self.text;
+        while self.at < text.len() {
+            let (start, name_start) = (self.at, self.at + 1);
+            let name_end = param_mark(text, name_start);
+            let has_value = text.get(name_end) == Some(&b'=');
+            self.at = match has_value {
+                true => find_from(b';', text, name_end + 1),
+                false => name_end,
+            };
+            if self.at > name_start {
+                return Some(UriParam {
+                    name: &text[name_start..name_end],
+                    value: has_value.then(|| &text[name_end + 1..self.at]),
+                    span: Span::new(start, self.at),
+                });
             }
-            let equals = find(b'=', param);
-            return Some(UriParam {
-                name: &param[..equals.unwrap_or(length)],
-                value: equals.map(|equals| &param[equals + 1..]),
-                span: Span::new(start, self.at),
-            });
         }
         None
     }
@@ -336,6 +313,66 @@ pub fn is_enclosed(text: &[u8]) -> bool {
 //= MSG-011
 pub fn contains_lws(text: &[u8]) -> bool {
     text.iter().any(|byte| is_lws(*byte))
+}
+
+#[inline]
+fn sip_parts(text: &[u8], start: usize) -> Result<Parts, usize> {
+    let (at_sign, question) = marks(text, start)?;
+    let (mut user, mut password, mut host_start) = (None, None, start);
+    if let Some(at_sign) = at_sign {
+        let colon = Some(find_from(b':', &text[..at_sign], start)).filter(|colon| *colon < at_sign);
+        let user_end = colon.unwrap_or(at_sign);
+        if user_end == start {
+            return Err(start);
+        }
+        user = Some(Span::new(start, user_end));
+        password = colon.map(|colon| Span::new(colon + 1, at_sign));
+        host_start = at_sign + 1;
+    }
+    let mut at = host_end(text, host_start)?;
+    let host = Span::new(host_start, at);
+    let mut port_number = None;
+    if text.get(at) == Some(&b':') {
+        let (number, end) = port(text, at + 1)?;
+        (port_number, at) = (Some(number), end);
+    }
+    let params_end = question.unwrap_or(text.len());
+    if params_end > at && text[at] != b';' {
+        return Err(at);
+    }
+    Ok(Parts {
+        user,
+        password,
+        host,
+        port: port_number,
+        params: Span::new(at, params_end),
+        headers: question.map(|question| Span::new(question + 1, text.len())),
+    })
+}
+
+fn tel_parts(text: &[u8], start: usize) -> Result<Parts, usize> {
+    let number_end = find_from(b';', text, start);
+    let mut digits = 0;
+    for (offset, byte) in text[start..number_end].iter().enumerate() {
+        match byte {
+            b'+' if offset == 0 => {}
+            b'-' | b'.' | b'(' | b')' => {}
+            b'*' | b'#' | b'%' => digits += 1,
+            _ if byte.is_ascii_hexdigit() => digits += 1,
+            _ => return Err(start + offset),
+        }
+    }
+    if digits == 0 {
+        return Err(start);
+    }
+    Ok(Parts {
+        user: Some(Span::new(start, number_end)),
+        password: None,
+        host: Span::new(number_end, number_end),
+        port: None,
+        params: Span::new(number_end, text.len()),
+        headers: None,
+    })
 }
 
 /// Where the user part ends and where the headers begin: the only `@`, and the first `?` behind it.

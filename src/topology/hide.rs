@@ -149,7 +149,7 @@ fn contact(
         out.extend_from_slice(value);
         return Ok(());
     }
-    let token = keys.seal(Purpose::Contact, b"", nonce, uri).ok_or(TooLong)?;
+    let token = keys.seal(Purpose::Contact, &[b""], nonce, uri).ok_or(TooLong)?;
     out.extend_from_slice(b"<sip:");
     out.extend_from_slice(&token);
     out.push(b'@');

@@ -7,7 +7,7 @@ use crate::sip::{Draft, Name};
 /// The URI behind the user part of a Contact we made.
 //= PRIV-083
 pub fn contact(keys: &Keys, token: &[u8]) -> Result<Vec<u8>, NotOurs> {
-    keys.open(Purpose::Contact, b"", token)
+    keys.open(Purpose::Contact, &[b""], token)
 }
 
 /// Characters of the shortest token.

@@ -1,6 +1,7 @@
 //! How a response finds the request this node sent.
 
 use super::key::MAGIC_COOKIE;
+use crate::sip::scan::find_from;
 
 /// The branch of a request this node sends: it says where its client transaction is, so a response needs no search.
 ///
@@ -26,21 +27,35 @@ impl ClientBranch {
 
     /// Appends the branch as written in a Via.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(Self::LENGTH);
-        out.extend_from_slice(MAGIC_COOKIE);
-        write_base32::<{ Self::SLOT_DIGITS }>(self.slot.into(), out);
-        write_base32::<{ Self::WORD_DIGITS }>(self.nonce, out);
-        write_base32::<{ Self::WORD_DIGITS }>(self.loop_part, out);
+        out.extend_from_slice(&self.text());
+    }
+
+    /// The branch as written in a Via.
+    pub fn text(&self) -> [u8; Self::LENGTH] {
+        let mut text = [0; Self::LENGTH];
+        let (cookie, digits) = text.split_at_mut(MAGIC_COOKIE.len());
+        cookie.copy_from_slice(MAGIC_COOKIE);
+        let (slot, words) = digits.split_at_mut(Self::SLOT_DIGITS);
+        let (nonce, loop_part) = words.split_at_mut(Self::WORD_DIGITS);
+        write_base32(self.slot.into(), slot);
+        write_base32(self.nonce, nonce);
+        write_base32(self.loop_part, loop_part);
+        text
     }
 
     /// Whether a text holds something of the shape of a branch of ours; cheaper than reading every value in it.
     pub fn stands_in(text: &[u8]) -> bool {
-        memchr::memchr_iter(MAGIC_COOKIE[0], text)
-            .filter(|at| text[*at..].starts_with(MAGIC_COOKIE))
-            .any(|at| {
+        let mut at = find_from(MAGIC_COOKIE[0], text, 0);
+        while at < text.len() {
+            if text[at..].starts_with(MAGIC_COOKIE) {
                 let digits = text.get(at + MAGIC_COOKIE.len()..at + Self::LENGTH);
-                digits.is_some_and(|digits| digits.iter().all(|digit| matches!(digit, b'a'..=b'z' | b'2'..=b'7')))
-            })
+                if digits.is_some_and(|digits| digits.iter().all(|digit| DIGITS[usize::from(*digit)] < 32)) {
+                    return true;
+                }
+            }
+            at = find_from(MAGIC_COOKIE[0], text, at + 1);
+        }
+        false
     }
 
     /// Reads exactly what `write` writes, and nothing else.
@@ -62,27 +77,36 @@ impl ClientBranch {
 /// The alphabet of RFC 4648 section 6 in lower case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Most significant digit first, always so many digits.
-fn write_base32<const DIGITS: usize>(value: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; DIGITS];
+/// Most significant digit first; fills all of it.
+fn write_base32(value: u64, digits: &mut [u8]) {
     let mut left = value;
     for digit in digits.iter_mut().rev() {
         *digit = BASE32[(left % 32) as usize];
         left /= 32;
     }
-    out.extend_from_slice(&digits);
 }
+
+/// What each byte counts as a digit; no more than 31 where it is one.
+static DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value = 0;
+    while value < BASE32.len() {
+        digits[BASE32[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
 
 /// `None` for any other byte and for more than 64 bits.
 fn parse_base32(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0u64, |value, &digit| {
-        let low = match digit {
-            b'a'..=b'z' => digit - b'a',
-            b'2'..=b'7' => digit - b'2' + 26,
-            _ => return None,
-        };
-        Some(value.checked_mul(32)? | u64::from(low))
-    })
+    let (mut value, mut lost, mut all) = (0u64, 0, 0);
+    for digit in digits {
+        let low = DIGITS[usize::from(*digit)];
+        // Bits that are pushed out at the top, and those that no digit has: looked at once, behind the loop.
+        (lost, all) = (lost | value >> 59, all | low);
+        value = value << 5 | u64::from(low & 31);
+    }
+    (lost == 0 && all < 32).then_some(value)
 }
 
 #[cfg(test)]

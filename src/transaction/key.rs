@@ -1,6 +1,7 @@
 //! What makes two requests one transaction.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
 
@@ -14,7 +15,7 @@ pub(super) const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 /// With the magic cookie: branch, sent-by and method (RFC 3261 section 17.2.3). Without: the parts RFC 2543 compares,
 /// byte for byte, since a peer that sends a request again sends the same bytes. ACK counts as INVITE; a CANCEL has a key
 /// of its own. Requests with a flow never match requests without, or with another.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerKey {
     /// One byte of flags and then all parts in a fixed order, each of fixed length or after its length.
     bytes: SmallVec<[u8; 88]>,
@@ -110,9 +111,9 @@ impl ServerKey {
         let flags = flags
             .into_iter()
             .fold(u8::from(parts.flow.is_some()), |bits, flag| bits << 1 | u8::from(flag));
-        self.bytes.push(flags);
-        self.bytes.extend_from_slice(&parts.flow.unwrap_or(0).to_le_bytes());
-        self.bytes.push(method as u8);
+        let [a, b, c, d, e, f, g, h] = parts.flow.unwrap_or(0).to_le_bytes();
+        self.bytes
+            .extend_from_slice(&[flags, a, b, c, d, e, f, g, h, method as u8]);
         if method == Method::Other {
             self.push(parts.method);
         }
@@ -133,6 +134,13 @@ impl ServerKey {
     }
 }
 
+impl Hash for ServerKey {
+    /// In one piece, as each has its price: the bytes say themselves where each part ends.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.bytes);
+    }
+}
+
 /// A key holds what a peer wrote: hosts and Call-IDs.
 impl fmt::Debug for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +151,7 @@ impl fmt::Debug for ServerKey {
 /// The rest of a branch that begins with the magic cookie.
 fn after_cookie(branch: &[u8]) -> Option<&[u8]> {
     let (cookie, rest) = branch.split_at_checked(MAGIC_COOKIE.len())?;
-    cookie.eq_ignore_ascii_case(MAGIC_COOKIE).then_some(rest)
+    (cookie == MAGIC_COOKIE || cookie.eq_ignore_ascii_case(MAGIC_COOKIE)).then_some(rest)
 }
 
 #[cfg(test)]

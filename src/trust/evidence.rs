@@ -245,7 +245,7 @@ pub(super) enum Crossing {
 }
 
 /// What is known of the other end, before any header is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Facts {
     pub listener: ListenerId,
     pub remote: IpAddr,

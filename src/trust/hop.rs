@@ -2,6 +2,7 @@
 
 use super::evidence::{Crossing, Destination, Evidence, Facts, Member, collect};
 use super::origin::Origin;
+use super::recent::Recent;
 use crate::policy::{PeerId, Policy};
 
 /// A next hop inside T. Made only here.
@@ -46,10 +47,21 @@ impl Hop {
         Hop::of(destination, evidence)
     }
 
+    /// The same, of a peer that may have been judged before.
+    pub fn judge_recent(recent: &mut Recent, destination: Destination) -> Hop {
+        let evidence = recent.evidence(Facts::of_destination(&destination), Crossing::Out);
+        Hop::of(destination, evidence)
+    }
+
     /// Judges the next hop of a response: trusted only if the request's origin was, and the way back is too.
-    //= TRUST-030
     pub fn back(policy: &Policy, origin: &Origin, destination: Destination) -> Hop {
-        match Hop::judge(policy, destination) {
+        Hop::judge(policy, destination).for_responses_to(origin)
+    }
+
+    /// A hop as it counts for the responses to what came from `origin`.
+    //= TRUST-030
+    pub fn for_responses_to(self, origin: &Origin) -> Hop {
+        match self {
             Hop::Trusted(TrustedHop(peer)) if !origin.is_trusted() => Hop::Untrusted(UntrustedHop {
                 peer,
                 kind: UntrustedKind::Stranger,

@@ -9,8 +9,10 @@ pub mod evidence;
 pub mod hop;
 pub mod origin;
 pub mod own;
+pub mod recent;
 
 pub use evidence::{ConnectionId, Destination, Evidence, Flow, Member, Reason, Secure};
 pub use hop::{Hop, TrustedHop, UntrustedHop, UntrustedKind};
 pub use origin::{Origin, Standing};
 pub use own::{Bound, Own, OwnAddresses};
+pub use recent::Recent;

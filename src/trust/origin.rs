@@ -1,6 +1,7 @@
 //! Who sent this.
 
 use super::evidence::{Crossing, Evidence, Facts, Flow, Member, collect};
+use super::recent::Recent;
 use crate::policy::{PeerId, Policy};
 
 /// Where a message came from, judged once on receipt from transport facts alone.
@@ -27,7 +28,15 @@ impl Origin {
     /// Judges the sender of what arrived on `flow`.
     //= TRUST-010
     pub fn judge(policy: &Policy, flow: Flow) -> Origin {
-        let evidence = collect(policy, Facts::of_flow(&flow), Crossing::In);
+        Origin::of(flow, collect(policy, Facts::of_flow(&flow), Crossing::In))
+    }
+
+    /// The same, of a peer that may have been judged before.
+    pub fn judge_recent(recent: &mut Recent, flow: Flow) -> Origin {
+        Origin::of(flow, recent.evidence(Facts::of_flow(&flow), Crossing::In))
+    }
+
+    fn of(flow: Flow, evidence: Evidence) -> Origin {
         let standing = match evidence.member {
             Member::Served { .. } => Standing::Served,
             _ if evidence.is_trusted() => Standing::Trusted,

@@ -89,12 +89,20 @@ impl OwnAddresses {
     pub fn named(&self, host: &[u8], port: Option<u16>) -> Option<&Own> {
         let port = port.unwrap_or(5060);
         let same_host = |own: &Own| {
-            host.eq_ignore_ascii_case(own.host.as_bytes())
+            // As written first: letter by letter it is dearer.
+            host == own.host.as_bytes()
+                || host.eq_ignore_ascii_case(own.host.as_bytes())
                 || (own.bound.address.port() == port && is_address(host, own.bound.address.ip()))
         };
         self.all
             .iter()
             .find(|own| (own.port == port || own.bound.address.port() == port) && same_host(own))
+    }
+
+    /// What [`OwnAddresses::named`] says of a `host:port` that is written as we write it ourselves.
+    pub fn written(&self, host_port: &[u8]) -> Option<&Own> {
+        let own = self.all.iter().find(|own| own.host_port.as_bytes() == host_port)?;
+        self.named(own.host.as_bytes(), Some(own.port))
     }
 
     /// Whether a host names this node, whatever the port.
@@ -147,5 +155,44 @@ mod tests {
         assert_eq!(split("edge.example:5070", 5060), ("edge.example".to_owned(), 5070));
         assert_eq!(split("[2001:db8::1]:5070", 5060), ("[2001:db8::1]".to_owned(), 5070));
         assert_eq!(split("[2001:db8::1]", 5060), ("[2001:db8::1]".to_owned(), 5060));
+    }
+
+    #[test]
+    fn what_we_write_ourselves_is_known_as_any_other_way_of_writing_it() {
+        let own = |listener, host: &str, address: &str| {
+            let bound = Bound {
+                listener: ListenerId(listener),
+                transport: Transport::Udp,
+                address: address.parse().unwrap(),
+            };
+            Own {
+                bound,
+                host_port: format!("{host}:5060"),
+                via: String::new(),
+                host: host.to_owned(),
+                port: 5060,
+            }
+        };
+        let own = OwnAddresses {
+            all: vec![
+                own(0, "edge.example", "192.0.2.1:5060"),
+                own(1, "192.0.2.1", "192.0.2.1:5060"),
+                own(2, "[2001:db8::1]", "[2001:db8::1]:5060"),
+            ],
+        };
+        for host in ["edge.example", "192.0.2.1", "[2001:db8::1]"] {
+            let written = own.written(format!("{host}:5060").as_bytes());
+            assert!(written.is_some());
+            assert_eq!(written, own.named(host.as_bytes(), Some(5060)));
+        }
+        for other in [
+            "EDGE.example:5060",
+            "edge.example",
+            "edge.example:5061",
+            "edge.example:5060;x",
+            "",
+        ] {
+            assert_eq!(own.written(other.as_bytes()), None);
+        }
     }
 }

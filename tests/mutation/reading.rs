@@ -66,10 +66,10 @@ fn values(draft: &Draft) {
         let mut seen = 0;
         for span in list::values(value) {
             let one = span.of(value);
-            assert!(span.start >= seen && span.end > span.start, "list values overlap");
-            seen = span.end;
+            assert!(span.start() >= seen && span.end() > span.start(), "list values overlap");
+            seen = span.end();
             let removal = list::removal(value, span);
-            assert!(removal.start <= span.start && removal.end >= span.end && removal.end <= value.len());
+            assert!(removal.start() <= span.start() && removal.end() >= span.end() && removal.end() <= value.len());
             uris(one);
         }
         if let Ok((via, rest)) = Via::parse(value) {

@@ -80,10 +80,10 @@ fn name_addr(value: &[u8]) {
     ];
     within(value, parts.into_iter().flatten().chain([rest]));
     for span in [read.address_span(), read.uri_span(), read.params_span(), read.span()] {
-        assert!(span.end <= value.len());
+        assert!(span.end() <= value.len());
     }
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let alone = value[read.span().end..].iter().all(is_blank);
+    let alone = value[read.span().end()..].iter().all(is_blank);
     assert_eq!(NameAddr::parse(value).is_ok(), alone);
     let params: Vec<Param> = read.params().collect();
     let pairs = pairs(value, &params);
@@ -113,10 +113,10 @@ fn via(value: &[u8]) {
     within(value, parts.into_iter().flatten().chain([read.as_bytes(), rest]));
     let places = [read.branch_span(), read.received_span(), read.rport_span()];
     for span in places.into_iter().flatten() {
-        assert!(span.start >= read.span().start && span.end <= read.span().end);
+        assert!(span.start() >= read.span().start() && span.end() <= read.span().end());
     }
     if let Rport::Requested { insert_at } = read.rport() {
-        assert!(insert_at <= read.span().end);
+        assert!(insert_at <= read.span().end());
     }
     let params: Vec<Param> = read.params().collect();
     let pairs = pairs(value, &params);
@@ -167,7 +167,7 @@ fn values_of_a_list(value: &[u8]) {
     assert_eq!(texts(&all.join(&b", "[..])), all);
     for (number, span) in list::values(value).enumerate().take(40) {
         let gone = list::removal(value, span);
-        let left = [&value[..gone.start], &value[gone.end..]].concat();
+        let left = [&value[..gone.start()], &value[gone.end()..]].concat();
         assert_eq!(texts(&left), [&all[..number], &all[number + 1..]].concat());
     }
 }
@@ -179,7 +179,7 @@ fn texts(value: &[u8]) -> Vec<&[u8]> {
 fn identities(value: &[u8]) {
     for (one, _) in identity::judged([value]) {
         let uri = &value[one.uri_span.range()];
-        assert!(one.span.start <= one.uri_span.start && one.uri_span.end <= one.span.end);
+        assert!(one.span.start() <= one.uri_span.start() && one.uri_span.end() <= one.span.end());
         if let Some(parsed) = one.uri {
             assert_eq!(parsed.as_bytes(), uri);
         }
@@ -252,7 +252,7 @@ fn pairs<'a>(value: &[u8], params: &[Param<'a>]) -> Vec<Pair<'a>> {
     let pairs: Vec<Pair> = params.iter().map(|param| (param.name, param.value)).collect();
     within(value, pieces(&pairs));
     for param in params {
-        assert!(param.span.start < param.span.end && param.span.end <= value.len());
+        assert!(param.span.start() < param.span.end() && param.span.end() <= value.len());
         assert_eq!(&value[param.value_span.range()], param.value.unwrap_or_default());
     }
     pairs

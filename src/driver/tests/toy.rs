@@ -15,12 +15,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    driver::{
-        Running, StartError,
-        decides::{Asked, Decides},
-        start_with,
-    },
-    engine::{Input, Now, SendId, counts::Counts},
+    driver::{Running, StartError, decides::Decides, start_with},
+    engine::{Input, Now, Output, SendId, counts::Counts},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
     policy::{CertifiedName, ListenerId, Policy},
@@ -63,7 +59,7 @@ impl Cleared for Message {
 pub struct Toy {
     worker: usize,
     heard: Sender<Heard>,
-    asked: VecDeque<Asked<Message>>,
+    asked: VecDeque<Output<Message>>,
     later: Option<(Duration, Flow)>,
     transactions: usize,
     sent: u64,
@@ -106,7 +102,7 @@ impl Toy {
                 bytes: message.clone(),
                 destination,
             };
-            return self.asked.push_back(Asked::Send { id: SendId(0), message });
+            return self.asked.push_back(Output::Send { id: SendId(0), message });
         }
         let text = String::from_utf8_lossy(message);
         let words: Vec<&str> = text.lines().next().unwrap_or_default().split(' ').collect();
@@ -164,7 +160,7 @@ impl Toy {
                     name: HostName::parse(b"localhost").unwrap(),
                     kind: Kind::A,
                 };
-                self.asked.push_back(Asked::Locate { id, question });
+                self.asked.push_back(Output::Locate { id, question });
             }
             _ => {}
         }
@@ -201,7 +197,7 @@ impl Toy {
         };
         let bytes = Bytes::from(bytes);
         self.sent += 1;
-        self.asked.push_back(Asked::Send {
+        self.asked.push_back(Output::Send {
             id: SendId(self.sent),
             message: Message { bytes, destination },
         });
@@ -248,7 +244,7 @@ impl Decides for Toy {
         let _ = self.heard.send(heard);
     }
 
-    fn poll_output(&mut self) -> Option<Asked<Message>> {
+    fn poll_output(&mut self) -> Option<Output<Message>> {
         self.asked.pop_front()
     }
 

@@ -22,15 +22,17 @@ use crate::{
 
 impl<D: Decides> Worker<D> {
     pub(super) fn send(&mut self, id: SendId, message: D::Message) {
-        let destination = *message.destination();
         let sending = Sending { worker: self.index, id };
-        match (destination.transport, destination.connection) {
-            (Transport::Udp, _) => self.send_datagram(sending, message),
-            (_, None) => match self.alias_elsewhere(&destination) {
+        if message.destination().transport == Transport::Udp {
+            return self.send_datagram(sending, message);
+        }
+        let destination = *message.destination();
+        match destination.connection {
+            None => match self.alias_elsewhere(&destination) {
                 Some(owner) => self.send_by(owner, sending, message),
                 None => self.send_stream(sending, message),
             },
-            (_, Some(connection)) => {
+            Some(connection) => {
                 let owner = Flows::<D::Message>::owner(connection);
                 if owner == self.index {
                     self.send_on(Some(connection), sending, message);

@@ -13,7 +13,7 @@ pub fn read(value: &[u8]) -> Result<usize, Malformed> {
     if digits.is_empty() || sound < digits.len() {
         return Err(Malformed {
             what: "Content-Length",
-            offset: span.start + sound,
+            offset: span.start() + sound,
         });
     }
     Ok(digits.iter().fold(0usize, |number, digit| {

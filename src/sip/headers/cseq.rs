@@ -17,16 +17,15 @@ impl<'a> CSeq<'a> {
     pub fn parse(value: &'a [u8]) -> Result<CSeq<'a>, Malformed> {
         let start = skip_lws(value, 0);
         let mut end = start;
-        let mut number = 0u64;
-        while let Some(digit) = value.get(end).filter(|byte| byte.is_ascii_digit()) {
-            // Stays above the limit once it is, and far below the end of its type.
-            number = (number * 10 + u64::from(digit - b'0')).min(u64::from(u32::MAX));
+        let mut number = 0u32;
+        while let Some(digit @ b'0'..=b'9') = value.get(end) {
+            // Stays above the limit once it is.
+            number = number.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
             end += 1;
         }
-        if end == start || number > i32::MAX as u64 {
+        if end == start || number > i32::MAX as u32 {
             return Err(malformed(start));
         }
-        let number = number as u32;
         let name_start = skip_lws(value, end);
         let name_end = skip_while(value, name_start, is_token_byte);
         if name_start == end || name_end == name_start || !value[name_end..].iter().all(|byte| is_lws(*byte)) {

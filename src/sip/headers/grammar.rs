@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Span;
-use crate::sip::scan::host_name_end;
+use crate::sip::scan::{host_name_end, quote_or_escape};
 
 const TOKEN: u8 = 1;
 const HOST: u8 = 2;
@@ -109,11 +109,11 @@ pub fn skip_while(value: &[u8], at: usize, class: impl Fn(u8) -> bool) -> usize 
 
 /// The span without white space at either end.
 pub fn trim_span(value: &[u8], span: Span) -> Span {
-    let mut end = span.end;
-    while end > span.start && is_lws(value[end - 1]) {
+    let mut end = span.end();
+    while end > span.start() && is_lws(value[end - 1]) {
         end -= 1;
     }
-    let mut start = span.start;
+    let mut start = span.start();
     while start < end && is_lws(value[start]) {
         start += 1;
     }
@@ -128,14 +128,13 @@ pub fn trim(value: &[u8]) -> &[u8] {
 /// Where the quoted string that begins at `at` ends: the place after its closing quote. `None` if it is never closed.
 pub fn quoted_end(value: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 1;
-    while at < value.len() {
-        match value[at] {
+    loop {
+        at = quote_or_escape(value, at);
+        match value.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+            _ => at += 2,
         }
     }
-    None
 }
 
 /// Where the host that begins at `at` ends; `Err` is the place of the fault.
@@ -177,12 +176,36 @@ pub fn port(value: &[u8], at: usize) -> Result<(u16, usize), usize> {
 pub fn ip(host: &[u8]) -> Option<IpAddr> {
     match host {
         [b'[', inner @ .., b']'] => ipv6(inner),
-        [first, ..] if first.is_ascii_digit() && !host.contains(&b':') => {
-            std::str::from_utf8(host).ok()?.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
-        }
-        _ if host.contains(&b':') => ipv6(host),
-        _ => None,
+        _ => match ipv4(host) {
+            Some(address) => Some(IpAddr::V4(address)),
+            None if host.contains(&b':') => ipv6(host),
+            None => None,
+        },
     }
+}
+
+/// Four numbers up to 255 without leading zeros, as the standard library reads them; this is asked of every host.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut place) = ([0; 4], 0);
+    let (mut number, mut digits) = (0u32, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' if digits < 3 && (digits == 0 || number > 0) => {
+                number = number * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && place < 3 => {
+                octets[place] = u8::try_from(number).ok()?;
+                (place, number, digits) = (place + 1, 0, 0);
+            }
+            _ => return None,
+        }
+    }
+    if digits == 0 || place < 3 {
+        return None;
+    }
+    octets[3] = u8::try_from(number).ok()?;
+    Some(Ipv4Addr::from(octets))
 }
 
 fn ipv6(text: &[u8]) -> Option<IpAddr> {
@@ -194,7 +217,16 @@ fn ipv6(text: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_ipv4_address_is_what_the_standard_library_says(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}|[0-9.:a]{0,16}") {
+            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
+        }
+    }
 
     #[test]
     fn quotes_end_where_they_should() {

@@ -78,10 +78,10 @@ fn identity<'a>(row: usize, value: &'a [u8], span: Span) -> Identity<'a> {
     let (uri_span, uri) = match parsed {
         Ok((name_addr, uri)) => {
             let within = name_addr.uri_span();
-            let uri_span = Span::new(span.start + within.start, span.start + within.end);
+            let uri_span = Span::new(span.start() + within.start(), span.start() + within.end());
             (uri_span, Some(uri))
         }
-        Err(_) => (Span::new(span.start, span.start), None),
+        Err(_) => (Span::new(span.start(), span.start()), None),
     };
     Identity {
         row,

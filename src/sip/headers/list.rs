@@ -57,7 +57,7 @@ fn value_end(value: &[u8], mut at: usize) -> usize {
 
 /// What to take out of a row so that the value at `span` goes and the others stay a list: the value with one comma beside it.
 pub fn removal(value: &[u8], span: Span) -> Span {
-    let mut end = span.end;
+    let mut end = span.end();
     while end < value.len() && is_lws(value[end]) {
         end += 1;
     }
@@ -67,14 +67,14 @@ pub fn removal(value: &[u8], span: Span) -> Span {
         while end < value.len() && is_lws(value[end]) {
             end += 1;
         }
-        return Span::new(span.start, end);
+        return Span::new(span.start(), end);
     }
-    let mut start = span.start;
+    let mut start = span.start();
     while start > 0 && is_lws(value[start - 1]) {
         start -= 1;
     }
     if start > 0 && value[start - 1] == b',' {
-        return Span::new(start - 1, span.end);
+        return Span::new(start - 1, span.end());
     }
     span
 }
@@ -112,7 +112,7 @@ mod tests {
         let kept: Vec<Vec<u8>> = values(row)
             .map(|span| {
                 let gone = removal(row, span);
-                [&row[..gone.start], &row[gone.end..]].concat()
+                [&row[..gone.start()], &row[gone.end()..]].concat()
             })
             .collect();
         assert_eq!(
@@ -130,9 +130,9 @@ mod tests {
         fn values_come_in_order_and_hold_all_but_separators(row in proptest::collection::vec(any::<u8>(), 0..120)) {
             let mut at = 0;
             for span in values(&row) {
-                prop_assert!(span.start >= at && span.end > span.start && span.end <= row.len());
-                prop_assert!(row[at..span.start].iter().all(|byte| is_lws(*byte) || *byte == b','));
-                at = span.end;
+                prop_assert!(span.start() >= at && span.end() > span.start() && span.end() <= row.len());
+                prop_assert!(row[at..span.start()].iter().all(|byte| is_lws(*byte) || *byte == b','));
+                at = span.end();
             }
             prop_assert!(row[at..].iter().all(|byte| is_lws(*byte) || *byte == b','));
         }

@@ -14,6 +14,7 @@ pub mod max_forwards;
 pub mod name_addr;
 pub mod params;
 pub mod privacy;
+mod span;
 pub mod tokens;
 pub mod via;
 
@@ -22,35 +23,5 @@ pub use identity::{Identity, Verdict};
 pub use name_addr::NameAddr;
 pub use params::{Param, Params};
 pub use privacy::{Element, PrivacyHeader, PrivacyValue};
+pub use span::Span;
 pub use via::{Rport, Via};
-
-/// Part of a value: the bytes from `start` up to, not including, `end`, counted from the first byte of that value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
-    pub start: usize,
-    pub end: usize,
-}
-
-impl Span {
-    pub fn new(start: usize, end: usize) -> Span {
-        debug_assert!(start <= end);
-        Span { start, end }
-    }
-
-    /// The bytes of this span in the value it was made from; of a shorter one, nothing.
-    pub fn of(self, value: &[u8]) -> &[u8] {
-        value.get(self.start..self.end).unwrap_or_default()
-    }
-
-    pub fn range(self) -> std::ops::Range<usize> {
-        self.start..self.end
-    }
-
-    pub fn len(self) -> usize {
-        self.end - self.start
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-}

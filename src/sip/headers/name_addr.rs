@@ -36,26 +36,7 @@ impl<'a> NameAddr<'a> {
     /// Parses the first value of a list; the rest begins with the next value, and is empty after the last.
     pub fn parse_first(value: &'a [u8]) -> Result<(NameAddr<'a>, &'a [u8]), Malformed> {
         let address = parse_address(value).map_err(malformed)?;
-        let mut at = address.whole.end;
-        let mut tag = None;
-        // As nearly every sender writes it.
-        if value[at..].starts_with(b";tag=") {
-            let start = at + 5;
-            let end = param_value_end(value, start);
-            if end > start && matches!(value.get(end), None | Some(b';' | b',')) {
-                tag = Some(Span::new(start, end));
-                at = end;
-            }
-        }
-        while at < value.len()
-            && let Some(param) = next_param(value, at).map_err(malformed)?
-        {
-            at = param.span.end;
-            // Two tags, or one without a value, would be read differently by different readers.
-            if param.is(b"tag") && (param.value.is_none() || tag.replace(param.value_span).is_some()) {
-                return Err(malformed(param.span.start));
-            }
-        }
+        let (tag, at) = parse_params(value, address.whole.end()).map_err(malformed)?;
         let name_addr = NameAddr {
             value,
             address: address.whole,
@@ -65,6 +46,16 @@ impl<'a> NameAddr<'a> {
             end: at,
         };
         Ok((name_addr, behind_comma(value, at)))
+    }
+
+    /// The tag of a header that holds exactly one value: what [`NameAddr::parse`] says, without the rest.
+    pub fn tag_of(value: &'a [u8]) -> Result<Option<Span>, Malformed> {
+        let address = parse_address(value).map_err(malformed)?;
+        let (tag, end) = parse_params(value, address.whole.end()).map_err(malformed)?;
+        match skip_lws(value, end) {
+            after if after < value.len() => Err(malformed(after)),
+            _ => Ok(tag),
+        }
     }
 
     /// The URI as written, without brackets.
@@ -94,7 +85,7 @@ impl<'a> NameAddr<'a> {
 
     /// The header parameters, not those of the URI.
     pub fn params(&self) -> Params<'a> {
-        Params::at(self.value, self.address.end)
+        Params::at(self.value, self.address.end())
     }
 
     /// Whether the URI stands in angle brackets.
@@ -115,12 +106,12 @@ impl<'a> NameAddr<'a> {
 
     /// From the first `;` after the address to the end of the last parameter; empty without parameters.
     pub fn params_span(&self) -> Span {
-        trim_span(self.value, Span::new(self.address.end, self.end))
+        trim_span(self.value, Span::new(self.address.end(), self.end))
     }
 
     /// All of this value: address and parameters.
     pub fn span(&self) -> Span {
-        Span::new(self.address.start, self.end)
+        Span::new(self.address.start(), self.end)
     }
 
     /// All of this value, as written.
@@ -170,6 +161,31 @@ fn parse_address(value: &[u8]) -> Result<Address, usize> {
     }
 }
 
+/// The parameters that begin at `at`: the tag among them, and where they end.
+#[inline]
+fn parse_params(value: &[u8], at: usize) -> Result<(Option<Span>, usize), usize> {
+    let (mut tag, mut at) = (None, at);
+    // As nearly every sender writes it.
+    if value[at..].starts_with(b";tag=") {
+        let start = at + 5;
+        let end = param_value_end(value, start);
+        if end > start && matches!(value.get(end), None | Some(b';' | b',')) {
+            tag = Some(Span::new(start, end));
+            at = end;
+        }
+    }
+    while at < value.len()
+        && let Some(param) = next_param(value, at)?
+    {
+        at = param.span.end();
+        // Two tags, or one without a value, would be read differently by different readers.
+        if param.is(b"tag") && (param.value.is_none() || tag.replace(param.value_span).is_some()) {
+            return Err(param.span.start());
+        }
+    }
+    Ok((tag, at))
+}
+
 /// Wider than the `token LWS` of the RFC, so that a carelessly unquoted name does not cost a call.
 #[inline]
 fn is_display_byte(byte: u8) -> bool {
@@ -188,7 +204,7 @@ fn bracketed(value: &[u8], display: Span, open: usize) -> Result<Address, usize>
     let uri = Span::new(open + 1, close);
     check_scheme(value, uri)?;
     Ok(Address {
-        whole: Span::new(display.start, close + 1),
+        whole: Span::new(display.start(), close + 1),
         display,
         uri,
     })
@@ -218,7 +234,7 @@ fn check_scheme(value: &[u8], uri: Span) -> Result<(), usize> {
     if sound && colon + 1 < text.len() {
         Ok(())
     } else {
-        Err(uri.start + colon)
+        Err(uri.start() + colon)
     }
 }
 

@@ -53,34 +53,51 @@ impl<'a> Via<'a> {
     pub fn parse(row: &'a [u8]) -> Result<(Via<'a>, &'a [u8]), Malformed> {
         let mut via = parse_sent_by(row).map_err(malformed)?;
         let mut at = via.sent_by_end;
-        // As nearly every sender writes it.
-        if row[at..].starts_with(b";branch=") {
-            let start = at + 8;
-            let end = param_value_end(row, start);
-            if end > start && matches!(row.get(end), None | Some(b';' | b',')) {
-                via.branch = Some(Span::new(start, end));
+        while at < row.len() {
+            // As nearly every sender writes them.
+            if let Some(end) = via.note_usual(&row[at..], at) {
                 at = end;
+                continue;
             }
-        }
-        while at < row.len()
-            && let Some(param) = next_param(row, at).map_err(malformed)?
-        {
+            let Some(param) = next_param(row, at).map_err(malformed)? else {
+                break;
+            };
             via.note(&param).map_err(malformed)?;
-            at = param.span.end;
+            at = param.span.end();
         }
-        via.span.end = at;
+        via.span = Span::new(via.span.start(), at);
         Ok((via, behind_comma(row, at)))
+    }
+
+    /// Notes a branch or an empty `rport` that begins `rest`, at `at` of the row, in lower case and without white space, and
+    /// tells where it ends. `None` says nothing.
+    #[inline]
+    fn note_usual(&mut self, rest: &[u8], at: usize) -> Option<usize> {
+        let ends = |end: usize| matches!(rest.get(end), None | Some(b';' | b','));
+        if rest.starts_with(b";branch=") && self.branch.is_none() {
+            let end = param_value_end(rest, 8);
+            return (end > 8 && ends(end)).then(|| {
+                self.branch = Some(Span::new(at + 8, at + end));
+                at + end
+            });
+        }
+        let asks = rest.starts_with(b";rport") && ends(6) && self.rport == Rport::Absent;
+        asks.then(|| {
+            self.rport = Rport::Requested { insert_at: at + 6 };
+            self.rport_span = Span::new(at, at + 6);
+            at + 6
+        })
     }
 
     fn note(&mut self, param: &Param<'a>) -> Result<(), usize> {
         let twice = match param.name.len() {
-            0 => return Err(param.span.start),
+            0 => return Err(param.span.start()),
             5 if param.is(b"rport") => {
                 let before = self.rport != Rport::Absent;
                 self.rport_span = param.span;
                 self.rport = match param.value {
                     None => Rport::Requested {
-                        insert_at: param.span.end,
+                        insert_at: param.span.end(),
                     },
                     Some(digits) => match port(digits, 0) {
                         Ok((number, end)) if end == digits.len() => Rport::Filled(number),
@@ -101,7 +118,7 @@ impl<'a> Via<'a> {
                 .is_some(),
             _ => false,
         };
-        if twice { Err(param.span.start) } else { Ok(()) }
+        if twice { Err(param.span.start()) } else { Ok(()) }
     }
 
     /// The transport as written: `UDP`.
@@ -197,6 +214,7 @@ impl fmt::Debug for Via<'_> {
 }
 
 /// `SIP / 2.0 / UDP host : port`, without parameters yet.
+#[inline]
 fn parse_sent_by(row: &[u8]) -> Result<Via<'_>, usize> {
     let start = skip_lws(row, 0);
     let transport_start = if row[start..].starts_with(b"SIP/2.0/") {
@@ -207,7 +225,10 @@ fn parse_sent_by(row: &[u8]) -> Result<Via<'_>, usize> {
         let version_end = token_end(row, version_start)?;
         after_slash(row, version_end)?
     };
-    let transport_end = token_end(row, transport_start)?;
+    let transport_end = match row[transport_start..].first_chunk() {
+        Some(b"UDP " | b"TCP " | b"TLS ") => transport_start + 3,
+        _ => token_end(row, transport_start)?,
+    };
     let host_start = skip_lws(row, transport_end);
     if host_start == transport_end {
         return Err(host_start);
@@ -297,7 +318,7 @@ mod tests {
         let Rport::Requested { insert_at } = one(row).rport() else {
             panic!("rport is asked for")
         };
-        let end = one(row).span().end;
+        let end = one(row).span().end();
         let filled = [
             &row[..insert_at],
             b"=6000",
@@ -363,7 +384,7 @@ mod tests {
             if let Ok((via, rest)) = Via::parse(row.as_bytes()) {
                 prop_assert!(row.as_bytes().starts_with(via.as_bytes()));
                 prop_assert!(row.as_bytes().ends_with(rest));
-                let gap = &row.as_bytes()[via.span().end..row.len() - rest.len()];
+                let gap = &row.as_bytes()[via.span().end()..row.len() - rest.len()];
                 prop_assert!(gap.iter().all(|byte| matches!(byte, b' ' | b',')));
             }
         }
