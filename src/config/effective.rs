@@ -17,6 +17,7 @@ pub fn effective(policy: &Policy) -> String {
     let Policy {
         file,
         profile,
+        dedicated_untrusted,
         domain,
         spec_t,
         proxy,
@@ -36,6 +37,7 @@ pub fn effective(policy: &Policy) -> String {
         text: String::new(),
     };
     page.value("profile", &word(profile));
+    page.value("dedicated_untrusted", &plain(dedicated_untrusted));
     page.domain(domain);
     page.spec_t(spec_t, listeners, peers, evidence);
     page.proxy(proxy);

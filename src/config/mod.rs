@@ -35,7 +35,7 @@ pub use effective::effective;
 
 use crate::policy::Policy;
 use diagnostic::Source;
-use read::Reader;
+use read::{Reader, or_default};
 use table::Table;
 
 /// Bytes of a policy file.
@@ -90,6 +90,7 @@ pub fn load(path: &Path) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
 fn policy(top: &Table<'_>, file: &str) -> Policy {
     schema(top);
     let profile = node::profile(top);
+    let dedicated_untrusted = or_default(top.bool("dedicated_untrusted"), false);
     let domain = node::domain(top.table("domain"));
     let (spec_t, places) = spec_t::spec_t(top.table("spec_t"), profile.value);
     let proxy = node::proxy(top.table("proxy"));
@@ -101,12 +102,12 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
     let dns = dns::dns(top.table("dns"));
     let (limits, limits_stated) = node::limits(top.table("limits"));
-    later::unless(top, "dedicated_untrusted", "false");
     later::tables(top);
     top.close();
     Policy {
         file: file.to_owned(),
         profile,
+        dedicated_untrusted,
         domain,
         spec_t,
         proxy,

@@ -40,6 +40,8 @@ pub struct Policy {
     /// Name of the file it was read from, for diagnostics and explanations.
     pub file: String,
     pub profile: Stated<Profile>,
+    /// This node is for the Internet: nobody is in T but on a listener that is itself secured, towards the core.
+    pub dedicated_untrusted: Stated<bool>,
     pub domain: Domain,
     pub spec_t: SpecT,
     pub proxy: Proxy,

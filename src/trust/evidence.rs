@@ -312,6 +312,16 @@ pub(super) fn collect(policy: &Policy, facts: Facts, crossing: Crossing) -> Evid
             member: Member::Contradiction { line: named.line },
         };
     }
+    //= TRUST-024
+    if policy.dedicated_untrusted.value && secure == Secure::Nothing {
+        let member = match named.or(located) {
+            Some(Found { peer, line, .. }) => Member::Stranger { peer, line },
+            None => Member::UntrustedListener {
+                line: line_of(policy.dedicated_untrusted.by),
+            },
+        };
+        return Evidence { secure, member };
+    }
     match named.or(located) {
         Some(found) => of_peer(policy, listener, secure, found, crossing),
         None => {

@@ -65,6 +65,24 @@ fn a_proved_name_is_both_facts() {
     }
 }
 
+//= TRUST-024 type=test
+#[test]
+fn a_node_for_the_internet_believes_no_certificate_there() {
+    let dedicated = |secured: &str| {
+        let text = tls(MUTUAL, secured);
+        text.replacen("profile = \"ims\"", "profile = \"ims\"\ndedicated_untrusted = true", 1)
+    };
+    let (believed, evidence) = proved(&dedicated(""), BANK, Some(FRIEND));
+    assert!(!believed);
+    assert_eq!(evidence.reason(), "stranger-with-terms");
+    let (believed, evidence) = proved(&dedicated(""), BANK, None);
+    assert!(!believed);
+    assert_eq!(evidence.reason(), "untrusted-listener");
+    // What is secured towards the core is as it was.
+    let secured = dedicated("secured_by = \"physical\"\n");
+    assert!(proved(&secured, BANK, Some(FRIEND)).0 && super::believed(&secured, "net", ALLY));
+}
+
 //= TRUST-003 type=test
 //= TRUST-022 type=test
 #[test]

@@ -19,6 +19,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
     Policy {
         file: "test.toml".to_owned(),
         profile: stated(Profile::Ims),
+        dedicated_untrusted: stated(false),
         domain: Domain {
             id: stated("T-test".to_owned()),
             admin_domains: stated(Vec::new()),
