@@ -7,6 +7,7 @@ use crate::policy::StatedBy;
 use crate::rule::Rule;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::scan::{find, places};
 use crate::sip::uri::{Uri, same_text};
 use crate::sip::{Draft, Name};
 
@@ -21,7 +22,8 @@ pub(super) fn strip(draft: &mut Draft, notes: &mut Notes) {
     if let Some(uri) = without(draft.request_uri()) {
         draft.set_request_uri(&uri);
     }
-    for name in PLACES {
+    let names = draft.names();
+    for name in PLACES.into_iter().filter(|name| names & name.bit() != 0) {
         let rows: SmallVec<[_; 2]> = draft
             .rows_at(name)
             .filter(|(_, value)| may_hold(value))
@@ -73,9 +75,8 @@ fn without(uri: &[u8]) -> Option<Vec<u8>> {
 
 /// The parameters of a user part, each from its semicolon.
 fn pieces(user: &[u8], start: usize) -> impl Iterator<Item = (usize, &[u8])> {
-    let places = memchr::memchr_iter(b';', user);
-    places.map(move |at| {
-        let length = memchr::memchr(b';', &user[at + 1..]).map_or(user.len() - at, |length| length + 1);
+    places(b';', user).map(move |at| {
+        let length = find(b';', &user[at + 1..]).map_or(user.len() - at, |length| length + 1);
         (start + at, &user[at..at + length])
     })
 }
@@ -89,11 +90,8 @@ fn is_bound(param: &[u8]) -> bool {
 
 /// Told without reading the URI: most hold no parameter at all.
 fn may_hold(text: &[u8]) -> bool {
-    let Some(first) = memchr::memchr(b';', text) else {
-        return false;
-    };
-    memchr::memchr_iter(b';', &text[first..]).any(|at| {
-        let name = text[first + at + 1..].first().map(u8::to_ascii_lowercase);
+    places(b';', text).any(|at| {
+        let name = text[at + 1..].first().map(u8::to_ascii_lowercase);
         matches!(name, Some(b'c' | b'o' | b'i' | b'%' | b' ' | b'\t' | b'\r'))
     })
 }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::sip::headers::Span;
 use crate::sip::headers::params::Param;
 use crate::sip::headers::via::Via;
+use crate::sip::scan::places;
 use crate::sip::{Draft, Name};
 
 /// How long what a peer told holds when it does not say.
@@ -119,7 +120,7 @@ fn is_ours(param: &Param<'_>) -> bool {
 
 /// Whether there can be anything of it: few rows are read for it.
 fn may_hold(via: &[u8]) -> bool {
-    memchr::memchr_iter(b';', via).any(|at| {
+    places(b';', via).any(|at| {
         let param = via[at + 1..].trim_ascii_start();
         param.get(..2).is_some_and(|name| name.eq_ignore_ascii_case(b"oc"))
     })

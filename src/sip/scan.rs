@@ -20,6 +20,17 @@ pub fn find_from(byte: u8, text: &[u8], at: usize) -> usize {
     end_of(text, at, |lanes| equal(lanes, byte), |other| other != byte)
 }
 
+/// Every place of the byte, in order.
+#[inline]
+pub fn places(byte: u8, text: &[u8]) -> impl Iterator<Item = usize> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let place = find_from(byte, text, at);
+        at = place + 1;
+        (place < text.len()).then_some(place)
+    })
+}
+
 /// The first place at or after `at` of what ends the name of a URI parameter: its `=`, or the next `;`.
 #[inline]
 pub fn param_mark(text: &[u8], at: usize) -> usize {
@@ -174,6 +185,8 @@ mod tests {
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
+            let all = (0..text.len()).filter(|place| text[*place] == b'a');
+            prop_assert!(places(b'a', &text).eq(all));
             prop_assert_eq!(find_from(b'a', &text, at), end(&text, at, |byte| byte != b'a'));
             prop_assert_eq!(param_mark(&text, at), end(&text, at, |byte| !b";=".contains(&byte)));
             prop_assert_eq!(quote_or_escape(&text, at), end(&text, at, |byte| !b"\"\\".contains(&byte)));
