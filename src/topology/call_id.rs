@@ -7,7 +7,7 @@ use crate::seal::{Keys, Purpose};
 use crate::sip::{Draft, Name};
 
 /// Marks our tokens. Legal in a Call-ID, and told from a sealed text, which holds no dot.
-const MARK: &[u8] = b"svc.";
+pub(super) const MARK: &[u8] = b"svc.";
 
 /// Bytes of a Call-ID that is hidden at most. A longer one would make a small message too large for a datagram.
 pub const HIDDEN_BYTES_MAX: usize = 255;

@@ -5,6 +5,7 @@
 
 pub mod call_id;
 pub mod hide;
+pub mod quoted;
 pub mod restore;
 
 pub use hide::{Concealed, Contacts, Hidden, Hiding};
