@@ -315,8 +315,12 @@ mod tests {
             })
         };
         let (one, other) = (flow("192.0.2.7:40000"), flow("[2001:db8::7]:40001"));
-        for flows in [[one, None], [None, other], [one, other]] {
-            let memory = DialogMemory { flows, ..memory() };
+        for (flows, call_id) in [([one, None], None), ([None, other], Some(7)), ([one, other], None)] {
+            let memory = DialogMemory {
+                flows,
+                call_id,
+                ..memory()
+            };
             let token = memory.seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
             assert_eq!(token.len(), memory.token_bytes());
             let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;
