@@ -174,7 +174,7 @@ fn what_this_node_makes_itself_shows_each_side_its_own() {
     pass(&mut world, NET, CORE, &respond(&invite, "180 Ringing", "b", ""));
     let cancel = opening("CANCEL", "").replace("open-CANCEL", "open-INVITE");
     let sent = world.packet(CORE.listener, CORE.address, &cancel);
-    assert_eq!(reached(&sent, NET), [token.clone()]);
+    assert_eq!(reached(&sent, NET), std::slice::from_ref(&token));
     assert_eq!(reached(&sent, CORE), [HIDDEN]);
     // The ACK of the failure, and the failure itself.
     let sent = world.packet(
