@@ -52,7 +52,8 @@ const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
-    start_with(policy, move |policy, bound, now| {
+    let sealed = Some(Arc::clone(&keys));
+    start_with(policy, sealed, move |policy, bound, now| {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let (policy, bound, keys) = (Arc::clone(policy), bound.to_vec(), Arc::clone(&keys));
@@ -203,6 +204,7 @@ enum Stop {
 /// [`start`] for any decider.
 fn start_with<D: Decides>(
     policy: Arc<Policy>,
+    keys: Option<Arc<Keys>>,
     make: impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let workers = match policy.proxy.workers.value {
@@ -213,7 +215,7 @@ fn start_with<D: Decides>(
     let listening = listen(&policy, workers)?;
     let inbox_max = (policy.limits.handover_max as usize).max(1);
     let (inboxes, handed): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(inbox_max)).unzip();
-    let handover = Arc::new(Handover::new(inboxes));
+    let handover = Arc::new(Handover::new(inboxes, keys));
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();

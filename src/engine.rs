@@ -63,6 +63,7 @@ use crate::sip::essentials::{Fault, TopVia};
 use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
+use crate::topology::call_id;
 use crate::transaction::{
     Action, ClientBranch, InviteServer, Reliability, RequestParts, Rfc2543Parts, Server, ServerKey, Timer,
     TimerSettings, invite_server, server,
@@ -287,10 +288,11 @@ impl Engine {
         let what = what(&message);
         let method = message.method().unwrap_or(Method::Other);
         self.counts.method(method);
-        let essentials = match Essentials::read(&message) {
+        let mut essentials = match Essentials::read(&message) {
             Ok(essentials) => essentials,
             Err(fault) => return self.faulty(now, flow, message, method, fault),
         };
+        self.open_call_id(&mut essentials);
         let _span = event::span(essentials.call_id());
         if too_many_routes(&message, self.policy.limits.route_values_max as usize) {
             return match method {
@@ -359,9 +361,10 @@ impl Engine {
     /// A response, from its bytes to the hop back.
     fn response(&mut self, now: Now, flow: Flow, message: Message) {
         self.counters.responses += 1;
-        let Ok(essentials) = Essentials::read(&message) else {
+        let Ok(mut essentials) = Essentials::read(&message) else {
             return self.drop(what(&message), Drop::Unanswerable);
         };
+        self.open_call_id(&mut essentials);
         let _span = event::span(essentials.call_id());
         let what = What::Response {
             status: message.status(),
@@ -388,6 +391,14 @@ impl Engine {
         self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);
+    }
+
+    /// Everything here goes by the Call-ID that the party who opened a dialog gave it. The message still shows what came.
+    //= PRIV-142
+    fn open_call_id(&self, essentials: &mut Essentials) {
+        if let Some(call_id) = call_id::open(&self.keys, essentials.call_id()) {
+            essentials.set_call_id(&call_id);
+        }
     }
 
     fn faulty(&mut self, now: Now, flow: Flow, message: Message, method: Method, fault: Fault) {

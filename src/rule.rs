@@ -44,6 +44,8 @@ impl Rule {
         PRIV_083 = "PRIV-083", "RFC 3323 section 5.1";
         PRIV_084 = "PRIV-084", "RFC 3323 section 5.1";
         PRIV_085 = "PRIV-085", "RFC 3323 section 5.1";
+        PRIV_087 = "PRIV-087", "RFC 5379 section 5.1.1";
+        PRIV_088 = "PRIV-088", "RFC 5379 section 5.3.3";
         PRIV_089 = "PRIV-089", "RFC 3323 section 5.3";
         PRIV_090 = "PRIV-090", "RFC 5379 section 5.1.16";
         PRIV_091 = "PRIV-091", "RFC 5379 section 5.1.10";

@@ -5,6 +5,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
@@ -17,9 +18,11 @@ pub enum Purpose {
     Contact,
     /// The flow of a registered UE, in Path.
     Flow,
+    /// A Call-ID, where the other side of a dialog sees another.
+    CallId,
 }
 
-const PURPOSES: [Purpose; 3] = [Purpose::Dialog, Purpose::Contact, Purpose::Flow];
+const PURPOSES: [Purpose; 4] = [Purpose::Dialog, Purpose::Contact, Purpose::Flow, Purpose::CallId];
 
 impl Purpose {
     fn label(self) -> &'static [u8] {
@@ -27,6 +30,7 @@ impl Purpose {
             Purpose::Dialog => b"sipveil dialog token 1",
             Purpose::Contact => b"sipveil contact token 1",
             Purpose::Flow => b"sipveil flow token 1",
+            Purpose::CallId => b"sipveil call-id token 1",
         }
     }
 }
@@ -50,8 +54,12 @@ pub struct Keys {
 
 struct Generation {
     id: u8,
-    keys: [LessSafeKey; 3],
+    keys: [LessSafeKey; PURPOSES.len()],
+    /// Makes the nonces of tokens that are the same for the same text.
+    nonces: hmac::Key,
 }
+
+const NONCES: &[u8] = b"sipveil nonces 1";
 
 /// A token did not open: another key, another binding, or bytes that nobody sealed. One error for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -100,16 +108,28 @@ impl Keys {
                 return Err(KeyError::SameId);
             }
             let secret = Salt::new(HKDF_SHA256, b"sipveil").extract(secret);
-            let derive = |purpose: Purpose| -> Result<LessSafeKey, KeyError> {
-                let label = [purpose.label()];
+            let derive = |label: &[u8]| -> Result<Zeroizing<[u8; 32]>, KeyError> {
+                let label = [label];
                 let mut key = Zeroizing::new([0u8; 32]);
                 let output = secret.expand(&label, Key256).map_err(|_| KeyError::Derivation)?;
                 output.fill(&mut key[..]).map_err(|_| KeyError::Derivation)?;
+                Ok(key)
+            };
+            let sealing = |purpose: Purpose| -> Result<LessSafeKey, KeyError> {
+                let key = derive(purpose.label())?;
                 let key = UnboundKey::new(&AES_256_GCM_SIV, &key[..]).map_err(|_| KeyError::Derivation)?;
                 Ok(LessSafeKey::new(key))
             };
-            let keys = [derive(PURPOSES[0])?, derive(PURPOSES[1])?, derive(PURPOSES[2])?];
-            generations.push(Generation { id: *id, keys });
+            generations.push(Generation {
+                id: *id,
+                keys: [
+                    sealing(PURPOSES[0])?,
+                    sealing(PURPOSES[1])?,
+                    sealing(PURPOSES[2])?,
+                    sealing(PURPOSES[3])?,
+                ],
+                nonces: hmac::Key::new(HMAC_SHA256, &derive(NONCES)?[..]),
+            });
         }
         let prefix = |purpose: Purpose| {
             let mut prefix = Vec::new();
@@ -130,10 +150,38 @@ impl Keys {
         self.instance
     }
 
+    /// The generation that seals.
+    pub fn newest(&self) -> u8 {
+        self.generations.first().map_or(0, |generation| generation.id)
+    }
+
     /// Seals `plain`, bound to `binding`: it opens only with the same. `None` when it is too long for a token.
     //= PRIV-141
     pub fn seal(&self, purpose: Purpose, binding: &[&[u8]], nonce: [u8; NONCE_LEN], plain: &[u8]) -> Option<Vec<u8>> {
-        let generation = self.generations.first()?;
+        self.seal_under(self.generations.first()?, purpose, binding, nonce, plain)
+    }
+
+    /// Seals `plain` under the key generation of this id, to the same token each time, here and on every node with that key.
+    /// `None`: no such generation is held, or it is too long for a token.
+    //= PRIV-142
+    pub fn seal_alike(&self, purpose: Purpose, generation: u8, plain: &[u8]) -> Option<Vec<u8>> {
+        let generation = self.generations.iter().find(|held| held.id == generation)?;
+        // Made of the text under a key of its own, as RFC 5297 makes its synthetic IV; GCM-SIV bears it even if two texts met.
+        let mut digest = hmac::Context::with_key(&generation.nonces);
+        digest.update(&self.prefixes[purpose as usize]);
+        digest.update(plain);
+        let nonce = digest.sign().as_ref().first_chunk().copied()?;
+        self.seal_under(generation, purpose, &[], nonce, plain)
+    }
+
+    fn seal_under(
+        &self,
+        generation: &Generation,
+        purpose: Purpose,
+        binding: &[&[u8]],
+        nonce: [u8; NONCE_LEN],
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
         let padded = (plain.len() / STEP + 1) * STEP;
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + padded + TAG);
         sealed.push(generation.id);
@@ -247,6 +295,22 @@ mod tests {
             keys.open(Purpose::Contact, &[b""], &token(&[0x80; 40])).unwrap(),
             [0x80; 40]
         );
+    }
+
+    //= PRIV-142 type=test
+    #[test]
+    fn the_same_text_is_sealed_alike_by_every_node_with_the_key() {
+        let seal = |keys: &Keys, generation, plain: &[u8]| keys.seal_alike(Purpose::CallId, generation, plain);
+        let token = seal(&keys(&[1]), 1, b"a@host").unwrap();
+        assert_eq!(seal(&keys(&[1]), 1, b"a@host").as_ref(), Some(&token));
+        assert_eq!(seal(&keys(&[2, 1]), 1, b"a@host").as_ref(), Some(&token));
+        assert_ne!(seal(&keys(&[1]), 1, b"b@host").as_ref(), Some(&token));
+        assert_ne!(seal(&keys(&[2]), 2, b"a@host").as_ref(), Some(&token));
+        assert_eq!(seal(&keys(&[2]), 1, b"a@host"), None);
+        let other = Keys::new(&[(1, [1; SECRET_BYTES])], "T-other", 7).unwrap();
+        assert_ne!(seal(&other, 1, b"a@host").as_ref(), Some(&token));
+        assert_eq!(keys(&[2, 1]).open(Purpose::CallId, &[], &token).unwrap(), b"a@host");
+        assert_eq!(keys(&[1]).open(Purpose::Contact, &[], &token), Err(NotOurs));
     }
 
     #[test]

@@ -261,6 +261,7 @@ impl Page<'_> {
             values,
             on_behalf,
             anonymous_host,
+            call_id,
             dialog_sticky,
             dialog_downgrade,
             scrub_contact_user_on_user,
@@ -276,6 +277,7 @@ impl Page<'_> {
         self.title("[privacy]");
         self.value("values", &words(values));
         self.value("anonymous_host", &text(anonymous_host));
+        self.value("call_id", &word(call_id));
         self.value("dialog_sticky", &plain(dialog_sticky));
         self.value("dialog_downgrade", &word(dialog_downgrade));
         self.value("scrub_contact_user_on_user", &plain(scrub_contact_user_on_user));

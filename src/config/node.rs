@@ -11,7 +11,7 @@ use super::{
 };
 use crate::policy::{
     Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,
-    privacy::{DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    privacy::{CallIds, DialogDowngrade, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
 };
 
@@ -99,7 +99,6 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
     let ims = profile == Profile::Ims;
     let values = provided(&table);
     let on_behalf = agreements(&table, &values.value);
-    unless(&table, "call_id", "keep");
     unless(&table, "dialog_memory", "token");
     unless(&table, "pidf_lo_counts", "false");
     if let Some((at, _)) = table.raw("media_anonymiser") {
@@ -112,6 +111,7 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
             table.parsed("anonymous_host", grammar::host),
             "anonymous.invalid".to_owned(),
         ),
+        call_id: or_default(table.word("call_id"), CallIds::Keep),
         //= ROLE-002
         dialog_sticky: or_profile(table.bool("dialog_sticky"), ims),
         dialog_downgrade: or_default(table.word("dialog_downgrade"), DialogDowngrade::Ignore),

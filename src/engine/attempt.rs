@@ -16,11 +16,12 @@ use crate::locate::Place;
 use crate::pcscf::{path, register};
 use crate::policy::Policy;
 use crate::policy::route::Fork;
-use crate::privacy::gate::{Dialog, Gate, Request};
+use crate::privacy::gate::{CallId, Dialog, Gate, Request};
 use crate::privacy::{Notes, Outgoing, Party, PrivacySet};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
+use crate::topology::call_id;
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
@@ -315,6 +316,12 @@ impl Engine {
         };
         let mut draft = work.draft.clone();
         work.branches.shape(line, &mut draft);
+        let other = work.call_id.as_ref();
+        let received = other.and_then(|other| call_id::show(&mut draft, other));
+        let call_id = match other {
+            Some(_) => CallId::Settled,
+            None => CallId::of(&draft, &work.essentials),
+        };
         //= PCSCF-001
         if draft.method() == Some(Method::Register)
             && let Some(token) = path::seal(&self.keys, arrived, nonce)
@@ -328,9 +335,14 @@ impl Engine {
             wanted: &work.wanted,
             branch: &text,
             dialog,
+            call_id,
             nonce,
         };
-        Ok(gate.request(request, notes)?)
+        let (outgoing, mut concealed) = gate.request(request, notes)?;
+        if received.is_some() {
+            concealed.call_id = received;
+        }
+        Ok((outgoing, concealed))
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
@@ -375,11 +387,15 @@ impl Engine {
         let Plan {
             wanted,
             dialog,
+            call_id,
             mut targets,
             ..
         } = plan;
         if targets.list.is_empty() {
             return self.drop(nowhere, Drop::AckNowhere);
+        }
+        if let Some(call_id) = call_id {
+            call_id::show(&mut draft, &call_id);
         }
         let target = targets.list.swap_remove(0);
         let ack = WaitingAck {
@@ -445,6 +461,7 @@ impl Engine {
             wanted: &wanted,
             branch: &text,
             dialog: None,
+            call_id: CallId::Settled,
             nonce,
         };
         match gate.request(request, notes) {

@@ -21,7 +21,7 @@ use crate::sip::headers::via::Via;
 use crate::sip::scan::find;
 use crate::sip::uri::{Uri, is_emergency};
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::topology::restore;
+use crate::topology::{call_id, restore};
 use crate::transaction::ClientBranch;
 use crate::trust::{Destination, Origin, Standing, assert};
 
@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub wanted: Wanted,
     /// To be remembered, when it is to be record-routed.
     pub dialog: Option<(DialogMemory, Party)>,
+    /// Its Call-ID on the other side of its dialog, when that is not the one it came with.
+    pub call_id: Option<Vec<u8>>,
     pub targets: Targets,
     /// What the party that answers gave when it entered the dialog.
     pub responder: PrivacySet,
@@ -68,6 +70,7 @@ impl Engine {
             Ok(Plan {
                 wanted,
                 dialog,
+                call_id,
                 targets,
                 responder,
                 loop_part,
@@ -86,6 +89,7 @@ impl Engine {
                     essentials,
                     wanted,
                     dialog,
+                    call_id,
                     chosen_by: targets.by,
                     insists_on_udp: targets.insists_on_udp,
                     loop_part,
@@ -138,7 +142,8 @@ impl Engine {
             essentials.to_tag().is_some(),
             &wanted,
         )?;
-        self.restore(draft, opened.dialog.as_ref(), kept)?;
+        let is_at_home = self.restore(draft, opened.dialog.as_ref(), kept)?;
+        let call_id = self.other_call_id(draft, essentials, opened.dialog.as_ref(), is_at_home)?;
         let arrival = Arrival {
             listener: origin.flow().listener,
             standing: origin.standing(),
@@ -162,6 +167,7 @@ impl Engine {
         Ok(Plan {
             wanted,
             dialog,
+            call_id,
             targets,
             responder,
             loop_part,
@@ -404,14 +410,38 @@ impl Engine {
         }
     }
 
-    /// Towards the hidden party everything looks as it made it: To, Route, Request-URI.
+    /// The Call-ID a request of a dialog leaves with, when the parties of it know two: the token towards the one, the
+    /// original towards the one who made it, and only where that one is known to be.
+    //= PRIV-087
+    //= PRIV-133
+    fn other_call_id(
+        &self,
+        draft: &Draft,
+        essentials: &Essentials,
+        dialog: Option<&(DialogMemory, Party)>,
+        is_at_home: bool,
+    ) -> Result<Option<Vec<u8>>, Reject> {
+        let Some((memory, party)) = dialog else { return Ok(None) };
+        let Some(generation) = memory.call_id else {
+            return Ok(None);
+        };
+        let shown = match party {
+            Party::Creator => call_id::hide(&self.keys, generation, essentials.call_id()).ok_or(Reject::StaleToken)?,
+            Party::Other if is_at_home => essentials.call_id().to_vec(),
+            Party::Other => return Ok(None),
+        };
+        Ok(Some(shown).filter(|shown| draft.first(Name::CallId) != Some(shown)))
+    }
+
+    /// Towards the hidden party everything looks as it made it: To, Route, Request-URI. Tells whether the request is on its
+    /// way to that party.
     //= PRIV-133
     fn restore(
         &mut self,
         draft: &mut Draft,
         dialog: Option<&(DialogMemory, Party)>,
         kept: &mut Kept,
-    ) -> Result<(), Reject> {
+    ) -> Result<bool, Reject> {
         if let Some((
             DialogMemory {
                 record_route: Some(record_route),
@@ -424,15 +454,18 @@ impl Engine {
         }
         self.restore_target(draft)?;
         // The other party writes Request-URI and Route: unless they lead to the hidden party, the name stays hidden.
-        if let Some((memory, Party::Other)) = dialog
-            && let Some(from) = &memory.from
-            && memory.home == home(draft.request_uri(), draft.rows(Name::Route))
-            && let Some((row, value)) = draft.first_at(Name::To)
-        {
+        let Some((memory, Party::Other)) = dialog else {
+            return Ok(false);
+        };
+        let hides = memory.from.is_some() || memory.call_id.is_some();
+        if !hides || memory.home != home(draft.request_uri(), draft.rows(Name::Route)) {
+            return Ok(false);
+        }
+        if let (Some(from), Some((row, value))) = (&memory.from, draft.first_at(Name::To)) {
             kept.to = Some(value.to_vec());
             draft.set(row, &[from]);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A Request-URI that is a Contact of ours becomes the one behind it.
@@ -499,6 +532,7 @@ impl Engine {
             created: now.unix as u32,
             instance: self.keys.instance(),
             flows: [None, None],
+            call_id: None,
             sides: [
                 arrived,
                 Side {

@@ -10,12 +10,11 @@ use bytes::Bytes;
 use super::event::{Drop, What};
 use super::reject::Reject;
 use crate::policy::{Policy, StatedBy};
-use crate::privacy::gate::{Gate, Request, Response};
+use crate::privacy::gate::{CallId, Gate, Request, Response};
 use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet, Wanted, admit};
 use crate::proxy::{breadth, check, forward};
 use crate::rule::Rule;
 use crate::seal::Keys;
-use crate::sip::essentials::TopVia;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name};
 use crate::transaction::ClientBranch;
@@ -112,7 +111,7 @@ impl Judge<'_> {
             }),
             Ok(essentials) => {
                 let draft = Draft::from(message);
-                self.forward(&mut judgement, draft, &essentials.via, remembered, &mut notes)
+                self.forward(&mut judgement, draft, &essentials, remembered, &mut notes)
             }
         };
         judgement.cleared = notes.take();
@@ -128,12 +127,12 @@ impl Judge<'_> {
         &self,
         judgement: &mut Judgement,
         mut draft: Draft,
-        via: &TopVia,
+        essentials: &Essentials,
         remembered: PrivacySet,
         notes: &mut Notes,
     ) -> Result<Outgoing, Reject> {
         let origin = judgement.origin;
-        forward::mark_via(&mut draft, via, origin.flow().remote);
+        forward::mark_via(&mut draft, &essentials.via, origin.flow().remote);
         judgement.admitted = self.admit(&origin, &mut draft);
         let understands_privacy = !self.policy.privacy.values.value.is_empty();
         check::check(&draft)?;
@@ -148,12 +147,13 @@ impl Judge<'_> {
         let own = self.own_towards(hop.destination()).ok_or(Reject::Unreachable)?;
         let branch = BRANCH.text();
         let request = Request {
-            draft,
             hop,
             own,
             wanted: &wanted,
             branch: &branch,
             dialog: None,
+            call_id: CallId::of(&draft, essentials),
+            draft,
             nonce: NONCE,
         };
         let (outgoing, _) = self.gate().request(request, notes)?;

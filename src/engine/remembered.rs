@@ -118,6 +118,7 @@ mod tests {
             instance,
             sides: [side, side],
             flows: [None, None],
+            call_id: None,
             home: 0,
             from: None,
             record_route: None,

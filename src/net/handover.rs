@@ -5,6 +5,7 @@
 //! a stranger cannot aim its calls at one worker.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
@@ -12,7 +13,9 @@ use tokio::sync::mpsc::Sender;
 use crate::{
     engine::SendId,
     pcscf::Learned,
+    seal::Keys,
     sip::framing::FramingError,
+    topology::call_id,
     trust::{ConnectionId, Destination, Flow},
 };
 
@@ -72,15 +75,18 @@ pub(crate) struct Sending {
 pub(crate) struct Handover<M> {
     inboxes: Vec<Sender<Event<M>>>,
     key: RandomState,
+    keys: Option<Arc<Keys>>,
 }
 
 impl<M> Handover<M> {
-    /// One bounded inbox a worker, in their order; at least one.
-    pub fn new(inboxes: Vec<Sender<Event<M>>>) -> Self {
+    /// One bounded inbox a worker, in their order; at least one. With `keys`, both forms of a Call-ID that a dialog has two
+    /// of name one worker.
+    pub fn new(inboxes: Vec<Sender<Event<M>>>, keys: Option<Arc<Keys>>) -> Self {
         assert!(!inboxes.is_empty(), "a proxy has at least one worker");
         Handover {
             inboxes,
             key: RandomState::new(),
+            keys,
         }
     }
 
@@ -90,8 +96,15 @@ impl<M> Handover<M> {
         if workers == 1 {
             return 0;
         }
-        match call_id(message) {
-            Some(call_id) => (self.key.hash_one(call_id) % workers as u64) as usize,
+        match call_id_of(message) {
+            Some(call_id) => {
+                let keys = self.keys.as_ref();
+                let hash = match keys.and_then(|keys| call_id::open(keys, call_id)) {
+                    Some(opened) => self.key.hash_one(&opened[..]),
+                    None => self.key.hash_one(call_id),
+                };
+                (hash % workers as u64) as usize
+            }
             None => 0,
         }
     }
@@ -107,7 +120,7 @@ impl<M> Handover<M> {
 
 /// The Call-ID by a scan of raw bytes: the first row of that name, long or compact, in any case, with blanks or a fold around
 /// the colon. Need not be valid; need only be the same for every message of a call. Linear.
-fn call_id(message: &[u8]) -> Option<&[u8]> {
+fn call_id_of(message: &[u8]) -> Option<&[u8]> {
     for end in memchr::memchr_iter(b'\n', message) {
         let line = &message[end + 1..];
         let name = match line.first()? {
@@ -140,7 +153,7 @@ mod tests {
             "Call-ID: a@b",
         ] {
             let message = format!("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nIndex: 9\r\n{spelling}");
-            assert_eq!(call_id(message.as_bytes()), Some(&b"a@b"[..]), "{spelling:?}");
+            assert_eq!(call_id_of(message.as_bytes()), Some(&b"a@b"[..]), "{spelling:?}");
         }
     }
 
@@ -154,14 +167,29 @@ mod tests {
             "\n",
             "\nCall-I",
         ] {
-            assert_eq!(call_id(message.as_bytes()), None, "{message:?}");
+            assert_eq!(call_id_of(message.as_bytes()), None, "{message:?}");
+        }
+    }
+
+    //= PRIV-142 type=test
+    #[test]
+    fn both_forms_of_a_call_id_name_one_worker() {
+        let inboxes = (0..8).map(|_| tokio::sync::mpsc::channel::<Event<()>>(1).0).collect();
+        let keys = Arc::new(Keys::new(&[(1, [1; 32])], "T", 0).unwrap());
+        let handover = Handover::new(inboxes, Some(Arc::clone(&keys)));
+        let message = |call_id: &str| format!("BYE sip:x SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
+        for call in 0..100 {
+            let call = format!("{call}@host");
+            let token = String::from_utf8(call_id::hide(&keys, 1, call.as_bytes()).unwrap()).unwrap();
+            let one = handover.worker_of(message(&call).as_bytes());
+            assert_eq!(one, handover.worker_of(message(&token).as_bytes()));
         }
     }
 
     #[test]
     fn calls_spread_over_the_workers_and_each_stays_with_one() {
         let inboxes = (0..4).map(|_| tokio::sync::mpsc::channel::<Event<()>>(1).0).collect();
-        let handover = Handover::new(inboxes);
+        let handover = Handover::new(inboxes, None);
         let message = |call: u32| format!("BYE sip:x SIP/2.0\r\nCall-ID: {call}\r\n\r\n");
         let mut calls = [0; 4];
         for call in 0..400 {

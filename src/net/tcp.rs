@@ -488,7 +488,7 @@ mod tests {
             let (tasks, mut events) = mpsc::channel(8);
             let report = Report {
                 worker: 0,
-                handover: Arc::new(Handover::new(vec![tasks.clone()])),
+                handover: Arc::new(Handover::new(vec![tasks.clone()], None)),
                 tasks,
             };
             let start = Instant::now();

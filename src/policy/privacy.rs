@@ -10,6 +10,7 @@ pub struct Privacy {
     pub values: Stated<Vec<Provided>>,
     pub on_behalf: Agreements,
     pub anonymous_host: Stated<String>,
+    pub call_id: Stated<CallIds>,
     /// A party's privacy holds for all its later messages in the dialog (by profile).
     pub dialog_sticky: Stated<bool>,
     pub dialog_downgrade: Stated<DialogDowngrade>,
@@ -36,6 +37,13 @@ pub enum Provided {
     User,
     Header,
     History,
+}
+
+/// What the other side of a dialog sees as its Call-ID, when the party that opened it asked for `user`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallIds {
+    Keep,
+    Map,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

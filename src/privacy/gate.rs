@@ -10,7 +10,7 @@ use super::decision::{Action, Identity, Notes};
 use super::memory::{DialogMemory, Party};
 use super::scrub::{Scrubbed, Terms};
 use super::wanted::{PrivacySet, Unprovidable, Wanted};
-use crate::policy::privacy::{Provided, Unprovidable as WithoutCritical};
+use crate::policy::privacy::{CallIds, Provided, Unprovidable as WithoutCritical};
 use crate::policy::spec_t::UnknownToken;
 use crate::policy::{Overload, PeerId, Policy, StatedBy};
 use crate::rule::Rule;
@@ -21,8 +21,9 @@ use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::scan::find;
 use crate::sip::uri::Uri;
-use crate::sip::{Draft, Method, Name, Transport};
-use crate::topology::{Concealed, Contacts, Hidden, Hiding};
+use crate::sip::{Draft, Essentials, Method, Name, Transport};
+use crate::topology::call_id::HIDDEN_BYTES_MAX;
+use crate::topology::{Concealed, Contacts, Hidden, Hiding, quoted};
 use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
 
 /// The bytes of a message, cleared for one hop. Made only in this file.
@@ -177,7 +178,28 @@ pub struct Request<'a> {
     pub branch: &'a [u8],
     /// `Some`: record-route it, and remember this.
     pub dialog: Option<Dialog<'a>>,
+    pub call_id: CallId,
     pub nonce: [u8; 12],
+}
+
+/// Whether the Call-ID of a request may be hidden at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallId {
+    /// Its sender's own, and nobody on the other side knows it yet.
+    New,
+    /// Both sides know what it is to be, or it is a token already.
+    Settled,
+}
+
+impl CallId {
+    /// Of a request as it came. `essentials`: with its token opened, when it came with one.
+    pub fn of(draft: &Draft, essentials: &Essentials) -> CallId {
+        let is_token = draft.first(Name::CallId) != Some(essentials.call_id());
+        match is_token || essentials.to_tag().is_some() {
+            true => CallId::Settled,
+            false => CallId::New,
+        }
+    }
 }
 
 /// The dialog a request opens or belongs to.
@@ -218,10 +240,12 @@ impl Gate<'_> {
             wanted,
             branch,
             mut dialog,
+            call_id,
             nonce,
         } = request;
         match hop {
             Hop::Trusted(hop) => {
+                quoted_call_ids(&mut draft, self.keys, notes);
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
                 note_kept(&draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
@@ -236,7 +260,7 @@ impl Gate<'_> {
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
             Hop::Untrusted(hop) => {
-                let mut plan = self.plan(&draft, hop, wanted);
+                let mut plan = self.plan(&draft, hop, wanted, call_id);
                 self.measure(&mut plan, &draft, wanted, dialog.as_mut());
                 self.refuse(&plan, &draft, wanted)?;
                 let contacts = contacts(&draft, notes);
@@ -285,7 +309,7 @@ impl Gate<'_> {
                 })
             }
             Hop::Untrusted(hop) => {
-                let plan = self.plan(&draft, hop, wanted);
+                let plan = self.plan(&draft, hop, wanted, CallId::Settled);
                 let contact = plan.hiding.contact;
                 let hiding = Hiding {
                     contact,
@@ -362,7 +386,8 @@ impl Gate<'_> {
 
     /// What is to be hidden on this leg, and which functions are not to be had.
     //= PRIV-062
-    fn plan(&self, draft: &Draft, hop: UntrustedHop, wanted: &Wanted) -> Plan {
+    //= PRIV-087
+    fn plan(&self, draft: &Draft, hop: UntrustedHop, wanted: &Wanted, call_id: CallId) -> Plan {
         let mut plan = Plan {
             hiding: Hiding::default(),
             lacking: wanted.unprovidable.clone(),
@@ -388,6 +413,7 @@ impl Gate<'_> {
                 true => Contacts::Naming,
                 false => Contacts::None,
             },
+            call_id: by_user && call_id == CallId::New && self.maps(draft),
         };
         if !by_user {
             return plan;
@@ -395,10 +421,18 @@ impl Gate<'_> {
         //= PRIV-140
         let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
         plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
-        if !plan.rewrites_from || (draft.is_request() && call_id_tells(draft)) {
+        if !plan.rewrites_from || (draft.is_request() && !plan.hiding.call_id && call_id_tells(draft)) {
             plan.lack(Unprovidable::User);
         }
         plan
+    }
+
+    /// Whether a new Call-ID is hidden here: one too long for that is left, and counts as not hidden.
+    fn maps(&self, draft: &Draft) -> bool {
+        self.policy.privacy.call_id.value == CallIds::Map
+            && draft
+                .first(Name::CallId)
+                .is_some_and(|call_id| call_id.len() <= HIDDEN_BYTES_MAX)
     }
 
     /// Fills in what the dialog must remember, and gives up hiding routes when that exceeds a token.
@@ -407,6 +441,9 @@ impl Gate<'_> {
         let Some(dialog) = dialog else { return };
         if dialog.party != Party::Creator {
             return;
+        }
+        if plan.hiding.call_id {
+            dialog.memory.call_id = Some(self.keys.newest());
         }
         let by_id = wanted.set.has(PrivacySet::ID) && self.policy.privacy.id_anonymises_from.value;
         if (wanted.set.has(PrivacySet::USER) || by_id) && plan.rewrites_from && dialog.memory.from.is_none() {
@@ -595,12 +632,24 @@ fn note_kept(draft: &Draft, notes: &mut Notes) {
     }
 }
 
+/// Towards T, a token that a field quotes as a Call-ID becomes the one that its dialog has there. Outside T nobody gets it
+/// back: whoever sent the token would read there what it stands for.
+//= PRIV-088
+fn quoted_call_ids(draft: &mut Draft, keys: &Keys, notes: &mut Notes) {
+    for name in quoted::restore(draft, keys) {
+        notes.note(name, Action::Restored, Rule::PRIV_088, StatedBy::Default);
+    }
+}
+
 fn note_hiding(concealed: &Concealed, notes: &mut Notes) {
     if !notes.is_on() {
         return;
     }
     if !concealed.vias.is_empty() {
         notes.note(Name::Via, Action::Hidden, Rule::PRIV_084, StatedBy::Default);
+    }
+    if concealed.call_id.is_some() {
+        notes.note(Name::CallId, Action::Hidden, Rule::PRIV_087, StatedBy::Default);
     }
     if concealed.record_route.is_some() {
         notes.note(Name::RecordRoute, Action::Hidden, Rule::PRIV_085, StatedBy::Default);

@@ -24,6 +24,8 @@ pub struct DialogMemory {
     pub sides: [Side; 2],
     /// By which connection each of them is to be reached, where that is known and wanted.
     pub flows: [Option<PartyFlow>; 2],
+    /// The key generation of the token that the other party sees as Call-ID, when it sees one.
+    pub call_id: Option<u8>,
     /// Digest of the creator's remote target and route set: where its identity may be put back, and nowhere else.
     pub home: u64,
     /// The creator's From as received, when another party sees an anonymous one.
@@ -66,6 +68,9 @@ impl Party {
 }
 
 const VERSION: u8 = 1;
+/// The same with the key generation of the Call-ID's token behind the fixed part. A node that cannot read it cannot carry on
+/// such a dialog.
+const VERSION_CALL_ID: u8 = 2;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;
 const HAS_RECORD_ROUTE: u8 = 4;
@@ -97,7 +102,9 @@ impl DialogMemory {
             .into_iter()
             .flatten()
             .map(|text| 2 + text.len());
-        crate::seal::token_bytes(FIXED + self.flows_bytes() + texts.sum::<usize>())
+        crate::seal::token_bytes(
+            FIXED + usize::from(self.call_id.is_some()) + self.flows_bytes() + texts.sum::<usize>(),
+        )
     }
 
     /// Opens a token found in a Route; tells who of the dialog sends, by whose tag it is bound to.
@@ -147,7 +154,12 @@ impl DialogMemory {
         };
         flags |= if self.has_flows() { HAS_FLOWS } else { 0 };
         let mut out = Vec::with_capacity(64);
-        out.push(VERSION << 4 | flags);
+        let version = if self.call_id.is_some() {
+            VERSION_CALL_ID
+        } else {
+            VERSION
+        };
+        out.push(version << 4 | flags);
         out.push(self.creator.to_byte());
         out.push(self.other.unwrap_or_default().to_byte());
         out.extend_from_slice(&self.created.to_be_bytes());
@@ -159,6 +171,7 @@ impl DialogMemory {
         }
         out.extend_from_slice(&self.home.to_be_bytes());
         debug_assert_eq!(out.len(), FIXED);
+        out.extend(self.call_id);
         if self.has_flows() {
             let whose = |party: Party| u8::from(self.flows[party.place()].is_some()) << party.place();
             out.push(whose(Party::Creator) | whose(Party::Other));
@@ -173,9 +186,15 @@ impl DialogMemory {
 
     fn decode(plain: &[u8]) -> Option<DialogMemory> {
         let (fixed, mut rest) = plain.split_at_checked(FIXED)?;
-        if fixed[0] >> 4 != VERSION {
-            return None;
-        }
+        let call_id = match fixed[0] >> 4 {
+            VERSION => None,
+            VERSION_CALL_ID => {
+                let (generation, behind) = rest.split_first()?;
+                rest = behind;
+                Some(*generation)
+            }
+            _ => return None,
+        };
         let side = |at: usize| {
             Some(Side {
                 listener: ListenerId(u16::from_be_bytes([fixed[at], fixed[at + 1]])),
@@ -203,6 +222,7 @@ impl DialogMemory {
             instance: u64::from_be_bytes(fixed[7..15].try_into().ok()?),
             sides: [side(15)?, side(18)?],
             flows,
+            call_id,
             home: u64::from_be_bytes(fixed[21..29].try_into().ok()?),
             from: text(HAS_FROM)?,
             record_route: text(HAS_RECORD_ROUTE)?,
@@ -247,6 +267,7 @@ mod tests {
         };
         DialogMemory {
             creator: PrivacySet::USER,
+            call_id: None,
             other: None,
             created: 1_700_000_000,
             instance: 99,
@@ -294,8 +315,12 @@ mod tests {
             })
         };
         let (one, other) = (flow("192.0.2.7:40000"), flow("[2001:db8::7]:40001"));
-        for flows in [[one, None], [None, other], [one, other]] {
-            let memory = DialogMemory { flows, ..memory() };
+        for (flows, call_id) in [([one, None], None), ([None, other], Some(7)), ([one, other], None)] {
+            let memory = DialogMemory {
+                flows,
+                call_id,
+                ..memory()
+            };
             let token = memory.seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
             assert_eq!(token.len(), memory.token_bytes());
             let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;

@@ -109,6 +109,13 @@ impl Essentials {
         self.call_id.of(&self.bytes)
     }
 
+    /// From now on the Call-ID is this one: what was received stands for it.
+    pub fn set_call_id(&mut self, call_id: &[u8]) {
+        let at = self.bytes.len();
+        self.bytes = [&self.bytes, call_id].concat().into();
+        self.call_id = MessageSpan::new(at, self.bytes.len());
+    }
+
     /// Empty when there is none (RFC 2543).
     pub fn from_tag(&self) -> &[u8] {
         self.from_tag.of(&self.bytes)

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::call_id;
 use crate::seal::{Keys, Purpose};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::{NameAddr, is_star};
@@ -19,6 +20,7 @@ pub struct Hiding {
     pub via: bool,
     pub record_route: bool,
     pub contact: Contacts,
+    pub call_id: bool,
 }
 
 /// Which Contacts to hide.
@@ -38,6 +40,8 @@ pub struct Concealed {
     pub vias: Vec<Vec<u8>>,
     /// Record-Route values as one list.
     pub record_route: Option<Vec<u8>>,
+    /// The Call-ID as received, where another was sent on.
+    pub call_id: Option<Vec<u8>>,
 }
 
 /// Contact values of one message that are hidden at most. A remote target is one value; each that is hidden grows by the
@@ -45,7 +49,7 @@ pub struct Concealed {
 //= SEC-009
 pub const CONTACTS_MAX: usize = 16;
 
-/// A Contact is too long to be sealed into a token, or there are more than [`CONTACTS_MAX`].
+/// A Contact or the Call-ID is too long to be sealed into a token, or there are more Contacts than [`CONTACTS_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a Contact is too long to be hidden, or there are too many")]
 pub struct TooLong;
@@ -55,6 +59,7 @@ impl Hidden {
     //= PRIV-083
     //= PRIV-084
     //= PRIV-085
+    //= PRIV-087
     pub fn new(
         mut draft: Draft,
         what: Hiding,
@@ -70,6 +75,10 @@ impl Hidden {
         if what.record_route && draft.has(Name::RecordRoute) {
             concealed.record_route = Some(record_route(&draft));
             draft.remove(Name::RecordRoute);
+        }
+        if what.call_id {
+            let token = call_id::hide(keys, keys.newest(), draft.first(Name::CallId).unwrap_or_default());
+            concealed.call_id = call_id::show(&mut draft, &token.ok_or(TooLong)?);
         }
         if what.contact != Contacts::None && carries_target(&draft) {
             contacts(&mut draft, what.contact, own, keys, nonce)?;

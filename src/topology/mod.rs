@@ -3,7 +3,9 @@
 //! Promises that what was hidden can be restored exactly, and that only our own tokens are ever opened. Does not know why
 //! something is to be hidden: `privacy` says what.
 
+pub mod call_id;
 pub mod hide;
+pub mod quoted;
 pub mod restore;
 
 pub use hide::{Concealed, Contacts, Hidden, Hiding};

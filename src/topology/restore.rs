@@ -1,5 +1,6 @@
 //! Sealed tokens back to inside addresses: ours only.
 
+use super::call_id;
 use super::hide::Concealed;
 use crate::seal::{Keys, NotOurs, Purpose};
 use crate::sip::{Draft, Name};
@@ -22,11 +23,15 @@ pub fn looks_sealed(user: &[u8]) -> bool {
         })
 }
 
-/// Puts back into a response what was taken out of its request: Via, and Record-Route behind the row at `own_row`,
+/// Puts back into a response what was taken out of its request: Call-ID, Via, and Record-Route behind the row at `own_row`,
 /// which holds our own value.
 //= PRIV-084
 //= PRIV-085
+//= PRIV-087
 pub fn response(draft: &mut Draft, concealed: &Concealed, is_own: impl Fn(&[u8]) -> bool) {
+    if let Some(call_id) = &concealed.call_id {
+        call_id::show(draft, call_id);
+    }
     for via in &concealed.vias {
         draft.append(Name::Via, &[via]);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sipveil::engine::Input;
 use sipveil::policy::Policy;
+use sipveil::policy::privacy::CallIds;
 
 use super::chance::Chance;
 use super::person::Person;
@@ -72,7 +73,6 @@ struct Dialog {
     privacy: &'static str,
     parties: [Party; 2],
     inbox: VecDeque<(usize, Sent)>,
-    call_id: String,
     domain: &'static str,
     next_branch: u32,
     seen: Vec<Seen>,
@@ -89,6 +89,8 @@ const CALLER: usize = 0;
 const CALLEE: usize = 1;
 
 struct Party {
+    /// What it calls the dialog, once it knows.
+    call_id: String,
     listener: &'static str,
     address: &'static str,
     stream: Option<u64>,
@@ -124,6 +126,7 @@ impl Dialog {
         };
         let told = if asks == Asks::Id { &open } else { &person };
         let party = |listener, address, stream, hides: bool, tag: &str| Party {
+            call_id: String::new(),
             listener,
             address,
             stream,
@@ -195,11 +198,16 @@ impl Dialog {
             ]),
             Asks::Nothing => "",
         };
+        let mut call_id = format!("call-{:x}", chance.next());
+        if !answerer_hides && asks == Asks::User && policy.privacy.call_id.value == CallIds::Map {
+            // Its name and its host, as some telephones make them.
+            call_id = format!("{call_id}.{}@10.20.0.9", person.user);
+        }
         let mut world_seed = [0; 32];
         world_seed[..8].copy_from_slice(&seed.to_le_bytes());
         let (name_a, at_a, stream_a) = caller;
         let (name_b, at_b, stream_b) = callee;
-        Dialog {
+        let mut dialog = Dialog {
             world: World::under(Arc::clone(policy), keys(), world_seed),
             asks,
             privacy,
@@ -208,7 +216,6 @@ impl Dialog {
                 party(name_b, at_b, stream_b, answerer_hides, "callee"),
             ],
             inbox: VecDeque::new(),
-            call_id: format!("call-{:x}", chance.next()),
             chance,
             domain,
             next_branch: 0,
@@ -216,7 +223,9 @@ impl Dialog {
             last: [None, None],
             last_out: None,
             cancellable: None,
-        }
+        };
+        dialog.parties[CALLER].call_id = call_id;
+        dialog
     }
 
     fn run(&mut self) {
@@ -377,6 +386,7 @@ impl Dialog {
             _ => {}
         }
         if who == CALLEE && self.parties[who].remote.is_none() {
+            self.parties[who].call_id = sent.row("Call-ID").unwrap_or_default().to_owned();
             self.parties[who].remote = Some(Remote {
                 name_addr: sent.row("From").unwrap_or_default().to_owned(),
                 target: target(&sent).unwrap_or_else(|| "sip:gone@192.0.2.200".into()),
@@ -428,7 +438,7 @@ impl Dialog {
             format!(
                 "ACK {target} SIP/2.0\r\n{via}Max-Forwards: 70\r\n{routes}{from}To: {to}\r\nCall-ID: {}\r\n\
                  CSeq: {number} ACK\r\n{wish}Content-Length: 0\r\n\r\n",
-                self.call_id
+                self.parties[who].call_id
             )
         } else {
             let uri = last.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -437,7 +447,7 @@ impl Dialog {
             format!(
                 "ACK {uri} SIP/2.0\r\n{via}\r\nMax-Forwards: 70\r\n{from}To: {to}\r\nCall-ID: {}\r\nCSeq: {number} ACK\r\n\
                  Content-Length: 0\r\n\r\n",
-                self.call_id
+                self.parties[who].call_id
             )
         };
         let kept = self.last[who].clone();
@@ -476,7 +486,7 @@ impl Dialog {
         let text = format!(
             "{method} {uri} SIP/2.0\r\n{via}Max-Forwards: 70\r\n{routes}{from}To: {to}\r\nCall-ID: {}\r\n\
              CSeq: {number} {method}\r\n{wish}{rows}X-Plain: {number}\r\nContent-Length: {}\r\n\r\n{body}",
-            self.call_id,
+            self.parties[who].call_id,
             body.len()
         );
         if who == CALLER && method == "INVITE" {

@@ -68,7 +68,7 @@ pub struct Toy {
 pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartError> {
     let (sender, heard) = channel();
     let worker = AtomicUsize::new(0);
-    let running = start_with(policy, move |_, _, _| {
+    let running = start_with(policy, None, move |_, _, _| {
         Ok(Toy {
             worker: worker.fetch_add(1, Ordering::Relaxed),
             heard: sender.clone(),

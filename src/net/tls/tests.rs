@@ -113,7 +113,7 @@ fn serve(stream: TcpStream, ends: Ends<Text>, security: Security, limits: &Limit
     let (tasks, events) = mpsc::channel(8);
     let report = tcp::Report {
         worker: 0,
-        handover: Arc::new(Handover::new(vec![tasks.clone()])),
+        handover: Arc::new(Handover::new(vec![tasks.clone()], None)),
         tasks,
     };
     let origin = tcp::Origin::Accepted(tokio::net::TcpStream::from_std(stream).unwrap());
