@@ -68,7 +68,7 @@ pub struct Toy {
 pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartError> {
     let (sender, heard) = channel();
     let worker = AtomicUsize::new(0);
-    let running = start_with(policy, move |_, _, _| {
+    let running = start_with(policy, None, move |_, _, _| {
         Ok(Toy {
             worker: worker.fetch_add(1, Ordering::Relaxed),
             heard: sender.clone(),
@@ -235,7 +235,7 @@ impl Decides for Toy {
                     _ => 0,
                 },
             },
-            Input::Load(_) => return,
+            Input::Load(_) | Input::Audit(_) | Input::Unrecorded(_) => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
                 return self.answer(&flow, 0);
