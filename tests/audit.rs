@@ -319,7 +319,7 @@ fn a_file_cut_anywhere_keeps_every_whole_record_and_is_written_on() {
         assert_eq!(records.len(), whole, "{end}");
     }
     // Opening syncs to the disk, so every seventh place and those beside a boundary are enough.
-    let near = |end: &usize| end % 7 == 0 || ends.iter().any(|whole| whole.abs_diff(*end) <= 1);
+    let near = |end: &usize| end.is_multiple_of(7) || ends.iter().any(|whole| whole.abs_diff(*end) <= 1);
     for end in (0..bytes.len()).filter(near) {
         let path = folder.path().join(format!("cut-{end}"));
         fs::copy(folder.path().join("audit.log"), &path).unwrap();
