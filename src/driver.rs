@@ -17,6 +17,7 @@ mod worker;
 
 use std::{
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -29,6 +30,8 @@ use tokio::sync::{mpsc, watch};
 
 pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
+    audit::{AuditFile, AuditKeys, OpenError, Sink},
+    config::key_file::{self, KeyFileError},
     engine::{Bound, Engine, Now, Setup, counts::Counts},
     net::{
         aliases::Aliases,
@@ -52,8 +55,9 @@ const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
+    let audit = audit(&policy)?;
     let sealed = Some(Arc::clone(&keys));
-    start_with(policy, sealed, move |policy, bound, now| {
+    start_with(policy, sealed, audit, move |policy, bound, now| {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let (policy, bound, keys) = (Arc::clone(policy), bound.to_vec(), Arc::clone(&keys));
@@ -69,6 +73,18 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
     })
 }
 
+/// The audit the policy names, with its writer.
+fn audit(policy: &Policy) -> Result<Option<Sink>, StartError> {
+    let Some(audit) = &policy.lawful_interception.audit else {
+        return Ok(None);
+    };
+    let secrets = key_file::secrets(Path::new(&audit.key_file.value))?;
+    let keys = AuditKeys::new(&secrets).map_err(KeyFileError::from)?;
+    let file = AuditFile::open(Path::new(&audit.file.value), keys)?;
+    let sink = Sink::start(policy.limits.audit_queue_max as usize, file)?;
+    Ok(Some(sink))
+}
+
 /// Why there is no proxy. Nothing is open any more.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -76,6 +92,10 @@ pub enum StartError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    AuditKeys(#[from] KeyFileError),
+    #[error(transparent)]
+    Audit(#[from] OpenError),
     #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
     Worker(#[from] io::Error),
 }
@@ -109,6 +129,9 @@ impl Running {
     pub fn reload(&self, policy: Arc<Policy>) -> Result<(), NotReloaded> {
         if !has_same_listeners(&self.orders.borrow().policy, &policy) {
             return Err(ListenersChanged.into());
+        }
+        if !has_same_audit(&self.orders.borrow().policy, &policy) {
+            return Err(NotReloaded::AuditChanged);
         }
         self.certificates.renew(&policy)?;
         self.orders.send_modify(|orders| orders.policy = policy);
@@ -170,6 +193,8 @@ impl Running {
 pub enum NotReloaded {
     #[error(transparent)]
     Listeners(#[from] ListenersChanged),
+    #[error("the new policy changes lawful_interception.audit: restart to apply it")]
+    AuditChanged,
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
@@ -205,6 +230,7 @@ enum Stop {
 fn start_with<D: Decides>(
     policy: Arc<Policy>,
     keys: Option<Arc<Keys>>,
+    audit: Option<Sink>,
     make: impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let workers = match policy.proxy.workers.value {
@@ -219,6 +245,7 @@ fn start_with<D: Decides>(
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();
+    let audit = audit.map(Arc::new);
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders {
         policy,
@@ -248,6 +275,7 @@ fn start_with<D: Decides>(
             counters: Arc::clone(&counters),
             sources: Arc::clone(&sources),
             aliases: Arc::clone(&aliases),
+            audit: audit.clone(),
             certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));
@@ -317,6 +345,15 @@ fn has_same_listeners(old: &Policy, new: &Policy) -> bool {
             let (old, new) = (old.bind.iter(), new.bind.iter());
             old.map(|bind| bind.value).eq(new.map(|bind| bind.value))
         })
+}
+
+/// The files are what counts, not the line they are named in.
+fn has_same_audit(old: &Policy, new: &Policy) -> bool {
+    let files = |policy: &Policy| {
+        let audit = policy.lawful_interception.audit.as_ref();
+        audit.map(|audit| (audit.file.value.clone(), audit.key_file.value.clone()))
+    };
+    files(old) == files(new)
 }
 
 /// Whether every worker has said that none of its transactions lives.

@@ -22,6 +22,7 @@ pub mod output;
 mod party_flows;
 pub mod pending;
 pub mod rate;
+pub mod record;
 pub mod reject;
 pub mod remembered;
 pub mod shed;
@@ -42,7 +43,7 @@ use self::deadlines::Deadlines;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
 use self::hosts::Hosts;
-pub use self::input::{Input, Now};
+pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId};
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
@@ -60,8 +61,10 @@ use crate::proxy::overload::{self, Asks};
 use crate::proxy::routes::Routes;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
+use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
+use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
 use crate::topology::call_id;
 use crate::transaction::{
@@ -96,6 +99,7 @@ pub struct Engine {
     sources: Sources,
     feedback: Feedback,
     pressure: Pressure,
+    sink: Sink,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
     observing: bool,
@@ -157,6 +161,7 @@ impl Engine {
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
+            sink: Sink::Takes,
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -181,6 +186,8 @@ impl Engine {
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
+            Input::Audit(sink) => self.sink = sink,
+            Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
         }
@@ -582,9 +589,11 @@ impl Engine {
             Some(_) => weight.room_outside(max),
         };
         let is_full = self.transactions.len() >= room;
-        if self.is_too_much(weight, place) {
+        let too_much = self.is_too_much(weight, place).then_some(Reject::Busy);
+        let refused = too_much.or_else(|| self.is_unrecorded(draft).then_some(Reject::Unrecorded));
+        if let Some(reject) = refused {
             let beyond = place.map_or(Beyond::Refuse, |place| self.sources.refusal(now.at, place));
-            return Err((beyond, Reject::Busy));
+            return Err((beyond, reject));
         }
         match place {
             None if is_full => Err((Beyond::Refuse, Reject::Full)),
@@ -604,6 +613,13 @@ impl Engine {
         self.pressure.count(place.is_some());
         let percent = place.map_or(0, |_| self.pressure.percent(weight));
         percent > 0 && self.random.next_u32() % 100 < percent
+    }
+
+    /// Whether what is new waits until the audit can be written again: all of it, whoever asks.
+    //= LI-006
+    //= LI-007
+    pub(super) fn is_unrecorded(&self, draft: &Draft) -> bool {
+        self.sink == Sink::Refuses && self.policy.lawful_interception.sink_required.value && opens(draft)
     }
 
     /// Whether this answer is given to a request that gets no transaction. For want of room it was asked before.
@@ -636,6 +652,13 @@ impl Engine {
             self.events.push_back(Event::Dropped { what, why });
         }
     }
+}
+
+/// Whether a message belongs to nothing that stands already. Who calls for help is never kept waiting for an audit.
+fn opens(draft: &Draft) -> bool {
+    let to = draft.first(Name::To).and_then(|to| NameAddr::parse(to).ok());
+    let stands = to.is_some_and(|to| to.tag().is_some());
+    draft.is_request() && !stands && !is_emergency(draft.request_uri())
 }
 
 enum KeyOf {

@@ -19,6 +19,7 @@ impl Rule {
     rules! {
         LI_001 = "LI-001", "RFC 5079 section 3";
         LI_004 = "LI-004", "local law, as the policy states it";
+        LI_006 = "LI-006", "003 6.1.2.1, TS 23.228 section 5.11.2.0";
         PAI_001 = "PAI-001", "RFC 3325 section 5";
         PAI_002 = "PAI-002", "RFC 3325 section 5, RFC 3324 section 4.4";
         PAI_003 = "PAI-003", "RFC 3325 section 9.2";

@@ -158,6 +158,19 @@ const ROWS: &[Row] = &[
             "sipveil_refused_total{reason=\"full\"} 1",
         ],
     },
+    // an audit that cannot be written
+    Row {
+        limits: "[lawful_interception]\naudit = { file = \"a\", key_file = \"k\" }\nsink_required = true\n",
+        before: |world| drop(world.input(Input::Audit(sipveil::engine::Sink::Refuses))),
+        done: |world| {
+            from_core(world, "INVITE", "");
+        },
+        moves: &[
+            "sipveil_requests_total{method=\"INVITE\"} 1",
+            "sipveil_origin_total{class=\"trusted\",reason=\"trusted-listener\"} 1",
+            "sipveil_refused_total{reason=\"unrecorded\"} 1",
+        ],
+    },
     // privacy that is not to be had
     Row {
         limits: "",

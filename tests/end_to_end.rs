@@ -1,6 +1,7 @@
 //! The built binary between real sockets: few tests, which show that the wiring holds.
 
 mod attacks;
+mod auditing;
 pub mod authority;
 mod floods;
 mod flows;

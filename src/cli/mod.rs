@@ -1,5 +1,6 @@
 //! The commands. Arguments in, an exit code out; a file a command.
 
+mod audit;
 mod check;
 mod completions;
 mod explain;
@@ -41,7 +42,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-// One variant a command, in the order of the manual: run, check, spec, explain, replay, completions, man.
+// One variant a command, in the order of the manual: run, check, spec, explain, replay, audit, completions, man.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy; what happens without a command, too.
@@ -54,6 +55,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Tell what would happen to one message, header by header, and why.
     Explain(explain::Arguments),
+    /// Read the sealed audit of hidden identities; needs its key.
+    Audit(audit::Arguments),
     /// Write completions for a shell.
     Completions(completions::Arguments),
     /// Write the manual page.
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Some(Command::Spec) => spec::spec(&config).into(),
         Some(Command::Replay(arguments)) => replay::replay(&config, &arguments).into(),
         Some(Command::Explain(arguments)) => explain::explain(&config, &arguments).into(),
+        Some(Command::Audit(arguments)) => audit::audit(&config, &arguments).into(),
         Some(Command::Completions(arguments)) => completions::completions(&arguments).into(),
         Some(Command::Man) => completions::man().into(),
     }

@@ -309,11 +309,19 @@ impl Page<'_> {
             anonymous_without_identity,
             reject_code,
             unidentified,
+            audit,
+            sink_required,
         } = lawful;
         self.title("[lawful_interception]");
         self.value("anonymous_without_identity", &word(anonymous_without_identity));
         self.value("reject_code", &plain(reject_code));
         self.value("unidentified", &word(unidentified));
+        self.value("audit.file", &optional(audit.as_ref().map(|audit| text(&audit.file))));
+        self.value(
+            "audit.key_file",
+            &optional(audit.as_ref().map(|audit| text(&audit.key_file))),
+        );
+        self.value("sink_required", &plain(sink_required));
     }
 
     fn dns(&mut self, dns: &Dns) {
@@ -375,6 +383,7 @@ impl Page<'_> {
             connections_per_source_max,
             connection_queue_bytes_max,
             handover_max,
+            audit_queue_max,
         );
     }
 

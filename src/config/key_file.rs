@@ -27,7 +27,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Why there are no keys. Shows no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    #[error("{}: the key file cannot be read: {error}; check proxy.key_file and who may read it", path.display())]
+    #[error("{}: the key file cannot be read: {error}; check its name in the policy and who may read it", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
     #[error("{}: others than its owner may read the key file; run: chmod 600 {}", path.display(), path.display())]
     OthersMayRead { path: PathBuf },
@@ -54,6 +54,25 @@ pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
         u64::from_ne_bytes(instance),
     )?)
 }
+
+/// The secrets in a file, newest first; one that does not exist is made.
+pub fn secrets(path: &Path) -> Result<Secrets, KeyFileError> {
+    Ok(Zeroizing::new(from_file(path)?))
+}
+
+/// The secrets in a file that is there.
+pub fn existing_secrets(path: &Path) -> Result<Secrets, KeyFileError> {
+    match std::fs::exists(path) {
+        Ok(false) => Err(KeyFileError::Unreadable {
+            path: path.to_owned(),
+            error: ErrorKind::NotFound.into(),
+        }),
+        _ => secrets(path),
+    }
+}
+
+/// Generations and what their keys are made of.
+pub type Secrets = Zeroizing<Vec<(u8, [u8; SECRET_BYTES])>>;
 
 fn fresh() -> Result<Zeroizing<[u8; SECRET_BYTES]>, KeyFileError> {
     let mut secret = Zeroizing::new([0; SECRET_BYTES]);

@@ -205,6 +205,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         connections_per_source_max: limit("connections_per_source_max", built_in.connections_per_source_max),
         connection_queue_bytes_max: limit("connection_queue_bytes_max", built_in.connection_queue_bytes_max),
         handover_max: limit("handover_max", built_in.handover_max),
+        audit_queue_max: limit("audit_queue_max", built_in.audit_queue_max),
     };
     table.close();
     (limits, stated)

@@ -31,6 +31,8 @@ pub struct Counters {
     pub connections_overflowed: Count,
     /// Messages that did not leave, for whatever reason.
     pub sends_failed: Count,
+    /// Records that the audit did not take.
+    pub audit_refused: Count,
     /// Questions about host names not asked, because too many were.
     pub questions_refused: Count,
 }

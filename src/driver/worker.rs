@@ -1,5 +1,6 @@
 //! One worker: its sockets, its connections, its engine, in one loop.
 
+mod auditing;
 mod clock;
 mod pressure;
 mod send;
@@ -23,11 +24,13 @@ use tokio::{
     time::timeout_at,
 };
 
+use auditing::Auditing;
 use clock::{Alarm, Clock};
 use pressure::Pressure;
 
 use super::{Orders, Stop, TASK_EVENTS_MAX, all_quiet, counters::Counters, decides::Decides};
 use crate::{
+    audit::Sink,
     dns::Dns,
     engine::{
         Bound, Input, LocateId, Now, Output, SendId,
@@ -78,6 +81,7 @@ pub(super) struct Post<M> {
     pub counters: Arc<Counters>,
     pub sources: Arc<Sources>,
     pub aliases: Arc<Aliases>,
+    pub audit: Option<Arc<Sink>>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -127,6 +131,7 @@ pub(super) struct Worker<D: Decides> {
     /// The last question what was decided that was answered.
     question: u64,
     pressure: Pressure,
+    auditing: Auditing,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -188,6 +193,7 @@ impl<D: Decides> Worker<D> {
             orders: post.orders,
             question: 0,
             pressure: Pressure::default(),
+            auditing: Auditing::new(post.audit),
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -213,6 +219,7 @@ impl<D: Decides> Worker<D> {
             if let Some(percent) = self.pressure.round(now.at, left_more) {
                 self.feed(now, Input::Load(percent));
             }
+            self.feed_audit(now);
             self.feed_datagrams(now);
             self.feed_events(now);
             if let Some(word) = word {
@@ -368,6 +375,8 @@ impl<D: Decides> Worker<D> {
         self.engine.handle(now, input);
         while let Some(output) = self.engine.poll_output() {
             match output {
+                Output::Record(record) => self.write_down(record),
+                Output::Send { id, .. } if self.auditing.withholds() => self.auditing.withheld(id),
                 Output::Send { id, message } => self.send(id, message),
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
@@ -392,8 +401,15 @@ impl<D: Decides> Worker<D> {
             self.sockets
                 .iter_mut()
                 .for_each(|socket| socket.flush(&mut self.sender, &mut self.failed));
-            if self.failed.is_empty() && self.unasked.is_empty() {
+            let unrecorded = self.auditing.take_withheld();
+            if self.failed.is_empty() && self.unasked.is_empty() && unrecorded.is_empty() {
                 break;
+            }
+            if !unrecorded.is_empty() {
+                self.feed_audit(now);
+            }
+            for id in unrecorded {
+                self.feed(now, Input::Unrecorded(id));
             }
             for id in mem::take(&mut self.failed) {
                 self.counters.sends_failed.add(1);

@@ -9,6 +9,7 @@ use super::decide::Plan;
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
+use super::record::{self, Leg};
 use super::reject::Reject;
 use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
@@ -193,13 +194,16 @@ impl Engine {
             nonce: self.random.next_u64(),
             loop_part: work.loop_part,
         };
-        let (outgoing, concealed) = self
+        let ((outgoing, concealed), hides) = self
             .clear(&policy, &origin, work, line, hop, &branch, nonce, notes)
             .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
             })?;
         if let Some(over_tcp) = self.instead(&policy, work, line, &hop, outgoing.bytes().len()) {
             return Ok(Attempt::TooLarge { over_tcp });
+        }
+        if hides && self.is_unrecorded(&work.draft) {
+            return Err(Reject::Unrecorded);
         }
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
@@ -224,6 +228,17 @@ impl Engine {
             }));
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);
+        if hides {
+            let mut our_branch = Vec::with_capacity(ClientBranch::LENGTH);
+            branch.write(&mut our_branch);
+            let leg = Leg {
+                origin: &origin,
+                hop: &hop,
+                our_branch: &our_branch,
+                privacy: work.wanted.set,
+            };
+            self.record(&policy, now, &work.draft, &leg);
+        }
         let reliability = Reliability::from(destination.transport);
         let (machine, actions) = match method {
             Method::Invite => {
@@ -286,7 +301,7 @@ impl Engine {
         branch: &ClientBranch,
         nonce: [u8; 12],
         notes: &mut Notes,
-    ) -> Result<(Outgoing, crate::topology::Concealed), Reject> {
+    ) -> Result<((Outgoing, crate::topology::Concealed), bool), Reject> {
         let destination = *hop.destination();
         let own = self.own_towards(&destination).ok_or(Reject::Unreachable)?;
         let text = branch.text();
@@ -338,11 +353,12 @@ impl Engine {
             call_id,
             nonce,
         };
-        let (outgoing, mut concealed) = gate.request(request, notes)?;
+        let (cleared, hides) = record::watched(policy, notes, |notes| gate.request(request, notes));
+        let (outgoing, mut concealed) = cleared?;
         if received.is_some() {
             concealed.call_id = received;
         }
-        Ok((outgoing, concealed))
+        Ok(((outgoing, concealed), hides))
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
@@ -408,13 +424,13 @@ impl Engine {
         self.hosts.remember(&ack.target);
         if let Place::Address(address) = ack.target.place {
             let destination = ack.target.at(address);
-            return self.send_ack(ack, destination, &mut notes);
+            return self.send_ack(now, ack, destination, &mut notes);
         }
         let target = ack.target.clone();
         if let Some(plan) = self.plan_of(now, &target) {
             let peers = self.peers(&plan, &target);
             return match self.best(now, &peers) {
-                Some(destination) => self.send_ack(ack, destination, &mut notes),
+                Some(destination) => self.send_ack(now, ack, destination, &mut notes),
                 None => self.drop(nowhere, Drop::AckNowhere),
             };
         }
@@ -423,7 +439,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn send_ack(&mut self, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
+    pub(super) fn send_ack(&mut self, now: Now, ack: WaitingAck, destination: Destination, notes: &mut Notes) {
         let WaitingAck {
             origin,
             knows_dialog,
@@ -454,6 +470,7 @@ impl Engine {
             policy: &policy,
             keys: &self.keys,
         };
+        let before = record::audits(&policy).then(|| draft.clone());
         let request = Request {
             draft,
             hop,
@@ -464,9 +481,19 @@ impl Engine {
             call_id: CallId::Settled,
             nonce,
         };
-        match gate.request(request, notes) {
+        let (cleared, hides) = record::watched(&policy, notes, |notes| gate.request(request, notes));
+        match cleared {
             Ok((message, _)) => {
                 self.note_cleared(What::Request(Method::Ack), &origin, &hop, notes);
+                if let Some(before) = before.filter(|_| hides) {
+                    let leg = Leg {
+                        origin: &origin,
+                        hop: &hop,
+                        our_branch: &text,
+                        privacy: wanted.set,
+                    };
+                    self.record(&policy, now, &before, &leg);
+                }
                 self.outputs.push_back(Output::Send { id: SendId(0), message });
             }
             Err(_) => self.drop(What::Request(Method::Ack), Drop::AckNowhere),
@@ -536,6 +563,18 @@ impl Engine {
             client::Event::TransportError,
         );
         self.after_client(now, id, actions, Failure::Unreachable);
+    }
+
+    /// What was to be sent under this id was withheld: its record was not taken. The peer has no part in it.
+    pub(super) fn unrecorded(&mut self, now: Now, id: SendId) {
+        let SendTo::On(id) = SendTo::named(id) else { return };
+        let actions = self.client_event(
+            now,
+            id,
+            invite_client::Event::TransportError,
+            client::Event::TransportError,
+        );
+        self.after_client(now, id, actions, Failure::Refused(Reject::Unrecorded));
     }
 
     pub(super) fn client_timer(&mut self, now: Now, id: Id, timer: Timer) {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::branches::Challenge;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
+use super::record::{self, Leg};
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
@@ -245,16 +246,24 @@ impl Engine {
             policy: &policy,
             keys: &self.keys,
         };
-        let outgoing = gate.response(
-            Response {
-                draft,
-                hop,
-                own,
-                wanted: &wanted,
-                nonce,
-            },
-            notes,
-        );
+        let before = record::audits(&policy).then(|| draft.clone());
+        let response = Response {
+            draft,
+            hop,
+            own,
+            wanted: &wanted,
+            nonce,
+        };
+        let (outgoing, hides) = record::watched(&policy, notes, |notes| gate.response(response, notes));
+        if let Some(before) = before.filter(|_| hides) {
+            let leg = Leg {
+                origin,
+                hop: &hop,
+                our_branch: essentials.branch().unwrap_or_default(),
+                privacy: wanted.set,
+            };
+            self.record(&policy, now, &before, &leg);
+        }
         if let Some(server) = self.transactions.server(id) {
             server.kept = of_request;
         }

@@ -34,10 +34,21 @@ pub enum Input {
     Learned { flow: Flow, learned: Learned },
     /// A new policy. What is under way keeps its decisions.
     Policy(Arc<Policy>),
+    /// Whether the audit takes records, when that has changed. It does at first.
+    Audit(Sink),
+    /// What was to be sent under this id did not leave, because its record was not taken.
+    Unrecorded(SendId),
     /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
     Load(u8),
     /// The deadline of `next_deadline` has come.
     Tick,
+}
+
+/// What the audit does with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    Takes,
+    Refuses,
 }
 
 impl std::fmt::Debug for Input {
@@ -64,6 +75,8 @@ impl std::fmt::Debug for Input {
                 .finish(),
             Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
             Input::Policy(_) => f.write_str("Policy"),
+            Input::Audit(sink) => f.debug_tuple("Audit").field(sink).finish(),
+            Input::Unrecorded(id) => f.debug_tuple("Unrecorded").field(id).finish(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
             Input::Tick => f.write_str("Tick"),
         }

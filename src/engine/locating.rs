@@ -81,7 +81,7 @@ impl Engine {
                     let peers = self.peers(&plan, &ack.target);
                     let mut notes = self.notes();
                     match self.best(now, &peers) {
-                        Some(destination) => self.send_ack(*ack, destination, &mut notes),
+                        Some(destination) => self.send_ack(now, *ack, destination, &mut notes),
                         None => self.drop(What::Request(Method::Ack), Drop::AckNowhere),
                     }
                 }

@@ -1,5 +1,6 @@
 //! What an engine asks of the shell.
 
+use super::record::Record;
 use crate::{
     locate::Question,
     pcscf::Learned,
@@ -10,6 +11,8 @@ use crate::{
 /// One thing for the shell to do, in order. `M` is what it puts on the wire.
 #[derive(Debug)]
 pub enum Output<M = Outgoing> {
+    /// Write this down, sealed, before the next [`Output::Send`]. Only under a policy with an audit.
+    Record(Box<Record>),
     /// Put these bytes on the wire. Failures come back as [`super::Input::SendFailed`] with the id.
     Send { id: SendId, message: M },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.

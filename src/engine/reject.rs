@@ -69,6 +69,8 @@ pub enum Reject {
     TooMuch,
     #[error("a worker is behind with its work, and refuses some of what is new")]
     Busy,
+    #[error("the audit takes no records, and lawful_interception.sink_required is on")]
+    Unrecorded,
 }
 
 /// The kind of a refusal, for counters.
@@ -99,13 +101,14 @@ pub enum Kind {
     Full,
     TooMuch,
     Busy,
+    Unrecorded,
     Anonymous433,
     Anonymous403,
     Unidentified,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -131,6 +134,7 @@ impl Kind {
         Kind::Full,
         Kind::TooMuch,
         Kind::Busy,
+        Kind::Unrecorded,
         Kind::Anonymous433,
         Kind::Anonymous403,
         Kind::Unidentified,
@@ -163,6 +167,7 @@ impl Kind {
             Kind::Full => "full",
             Kind::TooMuch => "too_much",
             Kind::Busy => "busy",
+            Kind::Unrecorded => "unrecorded",
             Kind::Anonymous433 => "anonymous_433",
             Kind::Anonymous403 => "anonymous_403",
             Kind::Unidentified => "unidentified",
@@ -198,6 +203,7 @@ impl From<&Reject> for Kind {
             Reject::Full => Kind::Full,
             Reject::TooMuch => Kind::TooMuch,
             Reject::Busy => Kind::Busy,
+            Reject::Unrecorded => Kind::Unrecorded,
             Reject::Unknown(Unknown::Anonymous { code: 433 }) => Kind::Anonymous433,
             Reject::Unknown(Unknown::Anonymous { .. }) => Kind::Anonymous403,
             Reject::Unknown(Unknown::Unidentified) => Kind::Unidentified,
@@ -252,6 +258,8 @@ impl Reject {
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
+            //= LI-006
+            Reject::Unrecorded => (503, "Service Unavailable", Rule::LI_006),
             Reject::Full | Reject::TooMuch | Reject::Busy => (503, "Service Unavailable", Rule::SEC_009),
         };
         let mut look = Look {
@@ -260,7 +268,10 @@ impl Reject {
             rows: SmallVec::new(),
             rule,
         };
-        if matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Overloaded) {
+        if matches!(
+            self,
+            Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Overloaded
+        ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
         }
         look
@@ -292,14 +303,20 @@ impl Reject {
 
     /// Whether it says that there is no room.
     pub fn is_overload(&self) -> bool {
-        matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy)
+        matches!(self, Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded)
     }
 
     /// Whether another try by the peer can help.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Reject::NoAnswer | Reject::Unreachable | Reject::Overloaded | Reject::Full | Reject::TooMuch | Reject::Busy
+            Reject::NoAnswer
+                | Reject::Unreachable
+                | Reject::Overloaded
+                | Reject::Full
+                | Reject::TooMuch
+                | Reject::Busy
+                | Reject::Unrecorded
         )
     }
 }

@@ -10,6 +10,17 @@ pub struct LawfulInterception {
     pub reject_code: Stated<u32>,
     /// A stranger of which no asserted identity is known, whether it hides or not.
     pub unidentified: Stated<Admission>,
+    /// Where it is written down who is behind what was hidden; `None`: nowhere.
+    pub audit: Option<Audit>,
+    /// Whether nothing new is served while the audit cannot be written.
+    pub sink_required: Stated<bool>,
+}
+
+/// The sealed audit: two files, nothing but it ever holds an identity in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    pub file: Stated<String>,
+    pub key_file: Stated<String>,
 }
 
 impl Default for LawfulInterception {
@@ -22,6 +33,8 @@ impl Default for LawfulInterception {
             anonymous_without_identity: built_in(Admission::Accept),
             reject_code: built_in(433),
             unidentified: built_in(Admission::Accept),
+            audit: None,
+            sink_required: built_in(false),
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Limits {
     pub connection_queue_bytes_max: u32,
     /// Messages handed to another worker and not yet taken; beyond: the datagram is dropped.
     pub handover_max: u32,
+    /// Records that the audit has not written yet; beyond: it takes none.
+    pub audit_queue_max: u32,
 }
 
 impl Default for Limits {
@@ -89,6 +91,7 @@ impl Default for Limits {
             connections_per_source_max: 1_000,
             connection_queue_bytes_max: 1024 * 1024,
             handover_max: 8_192,
+            audit_queue_max: 10_000,
         }
     }
 }

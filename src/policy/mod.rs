@@ -23,7 +23,7 @@ pub use certified::CertifiedName;
 pub use dns::Dns;
 pub use domain::Domain;
 pub use evidence::{Evidence, Undetermined};
-pub use lawful::LawfulInterception;
+pub use lawful::{Audit, LawfulInterception};
 pub use limits::Limits;
 pub use listener::{Bind, Listener, ListenerId, PeersAre};
 pub use peer::{Direction, Overload, Peer, PeerId};

@@ -190,6 +190,18 @@ impl Notes {
         std::mem::take(&mut self.tally)
     }
 
+    /// Takes over what was noted elsewhere.
+    pub fn absorb(&mut self, other: &mut Notes, decisions: Vec<Decision>) {
+        let tally = other.take_tally();
+        self.tally.identities |= tally.identities;
+        self.tally.functions |= tally.functions;
+        if let Some(own) = &mut self.decisions {
+            let new = decisions.into_iter().filter(|decision| !own.contains(decision));
+            let new: Vec<Decision> = new.collect();
+            own.extend(new);
+        }
+    }
+
     pub fn take(&mut self) -> Vec<Decision> {
         self.decisions.as_mut().map(std::mem::take).unwrap_or_default()
     }

@@ -15,13 +15,15 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    audit::Sink,
     driver::{Running, StartError, decides::Decides, start_with},
-    engine::{Input, Now, Output, SendId, counts::Counts},
+    engine::{Input, Now, Output, SendId, counts::Counts, record::Record},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
     policy::{CertifiedName, ListenerId, Policy},
+    privacy::PrivacySet,
     sip::Transport,
-    trust::{ConnectionId, Flow, evidence::Destination},
+    trust::{ConnectionId, Flow, Standing, evidence::Destination},
 };
 
 /// The patience of every blocking call in these tests; reached only when one fails.
@@ -35,6 +37,8 @@ pub enum Heard {
     Unframed,
     Policy,
     Located { records: usize },
+    Audit(crate::engine::Sink),
+    Unrecorded(u64),
 }
 
 pub struct Message {
@@ -54,7 +58,7 @@ impl Cleared for Message {
 
 /// `OPTIONS`: 200 with the worker's number. `SEND udp|tcp ADDRESS`: that message there, or to a connection by number with
 /// `ON CONNECTION ADDRESS`. `FLOOD COUNT SIZE`: so much back. `HOLD`, `RELEASE`: one transaction more, less.
-/// `LATER`: 200 after 30 ms. `ECHO`: the same back, unheard. `LOCATE`: asks for a name. `BLOCK ADDRESS`: its thread
+/// `RECORD required|wanted`: that, and 200. `LATER`: 200 after 30 ms. `ECHO`: the same back, unheard. `LOCATE`: asks for a name. `BLOCK ADDRESS`: its thread
 /// waits until a connection there ends. Anything else: silence.
 pub struct Toy {
     worker: usize,
@@ -66,9 +70,13 @@ pub struct Toy {
 }
 
 pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartError> {
+    start_auditing(policy, None)
+}
+
+pub fn start_auditing(policy: Arc<Policy>, audit: Option<Sink>) -> Result<(Running, Receiver<Heard>), StartError> {
     let (sender, heard) = channel();
     let worker = AtomicUsize::new(0);
-    let running = start_with(policy, None, move |_, _, _| {
+    let running = start_with(policy, None, audit, move |_, _, _| {
         Ok(Toy {
             worker: worker.fetch_add(1, Ordering::Relaxed),
             heard: sender.clone(),
@@ -79,6 +87,25 @@ pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartErr
         })
     })?;
     Ok((running, heard))
+}
+
+fn record(is_required: bool) -> Record {
+    Record {
+        unix: 0,
+        origin: Standing::Trusted,
+        hop: Standing::Untrusted,
+        method: Vec::new(),
+        status: 0,
+        call_id: Vec::new(),
+        branch_received: Vec::new(),
+        branch_sent: Vec::new(),
+        from: Vec::new(),
+        to: Vec::new(),
+        contacts: Vec::new(),
+        asserted: Vec::new(),
+        privacy: PrivacySet::ID,
+        is_required,
+    }
 }
 
 impl Toy {
@@ -127,6 +154,11 @@ impl Toy {
                     connection,
                     b"NOTIFY\r\nl: 0\r\n\r\n".to_vec(),
                 );
+            }
+            ["RECORD", need, ..] => {
+                let is_required = *need == "required";
+                self.asked.push_back(Output::Record(Box::new(record(is_required))));
+                self.answer(&flow, 0);
             }
             ["WHICH", ..] => self.answer(&flow, flow.connection.map_or(0, |connection| connection.0)),
             ["FLOOD", count, size, ..] => {
@@ -235,6 +267,8 @@ impl Decides for Toy {
                     _ => 0,
                 },
             },
+            Input::Audit(sink) => Heard::Audit(sink),
+            Input::Unrecorded(SendId(id)) => Heard::Unrecorded(id),
             Input::Load(_) => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
