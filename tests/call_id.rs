@@ -374,6 +374,30 @@ fn a_field_that_quotes_a_token_quotes_the_original_in_t() {
     }
 }
 
+//= PRIV-088 type=test
+#[test]
+fn of_many_quoted_tokens_eight_are_opened() {
+    let mut call = Call::open(World::new(&map()), "Privacy: user\r\n");
+    let token = call_id(&call.invite).to_owned();
+    for count in [8, 9] {
+        let rows = format!(
+            "In-Reply-To: {}\r\nContact: {BOB_CONTACT}\r\n",
+            vec![token.clone(); count].join(", ")
+        );
+        let from = "<sip:carol@net.example>;tag=c";
+        let text = request_of(NET, "home1.example", "INVITE", &format!("many-{count}"), from, &rows);
+        let sent = pass(
+            &mut call.world,
+            NET,
+            CORE,
+            &text.replace("z9hG4bKopen", &format!("z9hG4bK{count}")),
+        );
+        let quoted: Vec<&str> = sent.row("In-Reply-To").unwrap().split(", ").collect();
+        let opened = quoted.iter().filter(|quoted| **quoted == HIDDEN).count();
+        assert_eq!((quoted.len(), opened), (count, 8));
+    }
+}
+
 /// Limits: an original that is quoted outwards is not known here as one that has a token, and bodies are not read.
 //= PRIV-088 type=test
 #[test]

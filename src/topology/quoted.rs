@@ -20,6 +20,7 @@ const TOKENS_MAX: usize = 8;
 /// Puts the Call-ID behind each token of ours in place of it, in a request. What does not open stays. Gives the fields that
 /// changed. A body is not read.
 //= PRIV-088
+//= PRIV-088 type=exception reason=an original quoted outwards is left as it is: nothing tells that its dialog, perhaps of another node, has a token
 pub fn restore(draft: &mut Draft, keys: &Keys) -> SmallVec<[Name; 2]> {
     let mut changed = SmallVec::new();
     let quoting = QUOTING.iter().fold(0, |set, name| set | name.bit());
