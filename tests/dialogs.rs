@@ -502,6 +502,30 @@ fn header_hides_the_way_through_the_whole_dialog_and_requests_find_it_back() {
     }
 }
 
+/// A hidden Contact that was none: nothing is made of it.
+//= PRIV-083 type=test
+#[test]
+fn a_hidden_contact_that_is_no_uri_leads_nowhere() {
+    for contact in ["<sip:al-secret@10.20.0 x", "sip:al-secret@x\r\n y", "\"al-secret"] {
+        let mut world = World::new(POLICY);
+        let text = opening(CORE, NET, "INVITE", FROM, contact, "Privacy: user\r\n");
+        let invite = pass(&mut world, CORE, NET, &text);
+        tells_nothing(&invite);
+        let target = contact_uri(invite.row("Contact").unwrap());
+        let bye = format!(
+            "BYE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n{}From: {};tag=b\r\n\
+             To: {}\r\nCall-ID: call-1\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+            NET.address,
+            routes(&invite.rows("Record-Route"), false),
+            invite.row("To").unwrap(),
+            invite.row("From").unwrap()
+        );
+        let sent = world.packet(NET.listener, NET.address, &bye);
+        let starts: Vec<&str> = sent.iter().map(Sent::start).collect();
+        assert_eq!(starts, ["SIP/2.0 404 Not Found"], "{contact}");
+    }
+}
+
 //= PRIV-134 type=test
 //= TRAP-14 type=test
 #[test]

@@ -108,7 +108,8 @@ impl Engine {
             .server(server)
             .and_then(|server| server.work.as_ref().and_then(|work| work.cancelled.clone().flatten()));
         let Some(message) = invite.cancel(reason.as_deref()) else {
-            return;
+            // Nobody is told then, and nothing of it stays here.
+            return self.branch_given_up(now, id);
         };
         let reliability = Reliability::from(invite.destination().transport);
         let (machine, actions) = Client::start(reliability, &TIMERS);

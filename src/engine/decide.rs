@@ -13,13 +13,13 @@ use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted, lawful, on_behalf};
-use crate::proxy::targets::{Arrival, ChosenBy, Targets};
+use crate::proxy::targets::{Arrival, ChosenBy, NoTarget, Targets};
 use crate::proxy::{breadth, check, forward};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
 use crate::sip::scan::find;
-use crate::sip::uri::{Uri, is_emergency};
+use crate::sip::uri::{Uri, is_emergency, is_malformed};
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::topology::{call_id, restore};
 use crate::transaction::ClientBranch;
@@ -484,10 +484,12 @@ impl Engine {
             return Ok(());
         }
         match restore::contact(&self.keys, token) {
-            Ok(target) => {
+            Ok(target) if !is_malformed(&target) => {
                 draft.set_request_uri(&target);
                 Ok(())
             }
+            // What its party wrote was no URI, and hidden all the same: it leads nowhere.
+            Ok(_) => Err(Reject::NoTarget(NoTarget::Unusable)),
             Err(_) => {
                 self.counters.token_failures += 1;
                 self.counts.token(TokenOf::RequestUri);
