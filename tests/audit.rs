@@ -69,7 +69,7 @@ fn who_hides_is_written_down_before_the_request_leaves() {
         assert_eq!(shown(&record.contacts[0]), "<sip:al-secret@10.99.0.7>");
         assert_eq!(format!("P-Asserted-Identity: {}\r\n", shown(&record.asserted[0])), PAI);
         assert_eq!(record.privacy, PrivacySet::USER.union(PrivacySet::ID));
-        assert_eq!(Some(shown(&record.call_id)), sent[0].row("Call-ID"));
+        assert_eq!(Some(shown(&record.call_id_received)), sent[0].row("Call-ID"));
         assert_eq!(shown(&record.branch_received), "z9hG4bKreq");
         let via = sent[0].row("Via").unwrap();
         assert!(via.contains(shown(&record.branch_sent)), "{via}");
@@ -234,7 +234,8 @@ fn record(number: u8) -> Record {
         hop: Standing::Untrusted,
         method: b"INVITE".to_vec(),
         status: u16::from(number),
-        call_id: format!("call-{number}").into_bytes(),
+        call_id_received: format!("call-{number}").into_bytes(),
+        call_id_sent: format!("call-{number}").into_bytes(),
         branch_received: b"z9hG4bKa".to_vec(),
         branch_sent: b"z9hG4bKb".to_vec(),
         from: FROM.as_bytes().to_vec(),

@@ -4,7 +4,7 @@ use crate::engine::record::{ROWS_MAX, Record};
 use crate::privacy::PrivacySet;
 use crate::trust::Standing;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const STANDINGS: [Standing; 3] = [Standing::Trusted, Standing::Served, Standing::Untrusted];
 
 pub(super) fn encode(record: &Record) -> Vec<u8> {
@@ -23,7 +23,8 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
     };
     for one in [
         &record.method,
-        &record.call_id,
+        &record.call_id_received,
+        &record.call_id_sent,
         &record.branch_received,
         &record.branch_sent,
         &record.from,
@@ -53,7 +54,8 @@ pub(super) fn decode(plain: &[u8]) -> Option<Record> {
         privacy: PrivacySet::from_byte(fixed[3]),
         status: u16::from_be_bytes([fixed[12], fixed[13]]),
         method: text(&mut rest)?,
-        call_id: text(&mut rest)?,
+        call_id_received: text(&mut rest)?,
+        call_id_sent: text(&mut rest)?,
         branch_received: text(&mut rest)?,
         branch_sent: text(&mut rest)?,
         from: text(&mut rest)?,

@@ -235,6 +235,8 @@ impl Engine {
                 origin: &origin,
                 hop: &hop,
                 our_branch: &our_branch,
+                call_id_received: None,
+                sent: &outgoing,
                 privacy: work.wanted.set,
             };
             self.record(&policy, now, &work.draft, &leg);
@@ -410,14 +412,13 @@ impl Engine {
         if targets.list.is_empty() {
             return self.drop(nowhere, Drop::AckNowhere);
         }
-        if let Some(call_id) = call_id {
-            call_id::show(&mut draft, &call_id);
-        }
+        let call_id_received = call_id.and_then(|call_id| call_id::show(&mut draft, &call_id));
         let target = targets.list.swap_remove(0);
         let ack = WaitingAck {
             origin: *origin,
             knows_dialog: dialog.is_some(),
             draft,
+            call_id_received,
             wanted,
             target,
         };
@@ -444,6 +445,7 @@ impl Engine {
             origin,
             knows_dialog,
             draft,
+            call_id_received,
             wanted,
             ..
         } = ack;
@@ -490,6 +492,8 @@ impl Engine {
                         origin: &origin,
                         hop: &hop,
                         our_branch: &text,
+                        call_id_received: call_id_received.as_deref(),
+                        sent: &message,
                         privacy: wanted.set,
                     };
                     self.record(&policy, now, &before, &leg);

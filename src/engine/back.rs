@@ -200,6 +200,10 @@ impl Engine {
             // An earlier response by which it entered the dialog that this request opens.
             responder = self.remembered.kept(essentials.call_id(), to_tag);
         }
+        let call_id_received = match record::audits(&policy) {
+            true => draft.first(Name::CallId).map(<[u8]>::to_vec),
+            false => None,
+        };
         forward::pop_via(&mut draft, essentials.via.end);
         self.learn(now, id, origin, &draft);
         admit::admit(&policy, origin, &mut draft, notes);
@@ -248,6 +252,7 @@ impl Engine {
         };
         let before = record::audits(&policy).then(|| draft.clone());
         let response = Response {
+            shows_way: wanted.set.has(PrivacySet::HEADER) && self.shows_way(&draft),
             draft,
             hop,
             own,
@@ -260,6 +265,8 @@ impl Engine {
                 origin,
                 hop: &hop,
                 our_branch: essentials.branch().unwrap_or_default(),
+                call_id_received: call_id_received.as_deref(),
+                sent: &outgoing,
                 privacy: wanted.set,
             };
             self.record(&policy, now, &before, &leg);
@@ -268,6 +275,15 @@ impl Engine {
             server.kept = of_request;
         }
         Some((outgoing, hop))
+    }
+
+    /// Whether a response names nodes between us and who answers: above our own Record-Route.
+    fn shows_way(&self, draft: &Draft) -> bool {
+        let top = draft.first(Name::RecordRoute).map(NameAddr::parse_first);
+        top.is_some_and(|top| {
+            let uri = top.and_then(|(top, _)| top.uri());
+            !uri.is_ok_and(|uri| self.own.named(uri.host(), uri.port()).is_some())
+        })
     }
 
     /// What the answer to a served UE's REGISTER teaches, here and in the other engines.

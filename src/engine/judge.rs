@@ -198,6 +198,8 @@ impl Judge<'_> {
             return judgement;
         };
         let response = Response {
+            // A recorded dialog has no Record-Route of ours, so all of it is of others.
+            shows_way: wanted.set.has(PrivacySet::HEADER) && draft.has(Name::RecordRoute),
             draft,
             hop,
             own,

@@ -23,6 +23,8 @@ pub struct WaitingAck {
     /// It brought the token of its dialog, so what was asked for there is known.
     pub knows_dialog: bool,
     pub draft: Draft,
+    /// The Call-ID it came with, when the draft shows another.
+    pub call_id_received: Option<Vec<u8>>,
     pub wanted: Wanted,
     pub target: Target,
 }

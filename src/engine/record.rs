@@ -5,7 +5,7 @@
 
 use super::{Engine, Now, Output};
 use crate::policy::Policy;
-use crate::privacy::{Action, Decision, Notes, PrivacySet};
+use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet};
 use crate::rule::Rule;
 use crate::sip::headers::via::Via;
 use crate::sip::{Draft, Name};
@@ -29,8 +29,9 @@ pub struct Record {
     pub method: Vec<u8>,
     /// 0: a request.
     pub status: u16,
-    /// The same on both sides: this node changes none.
-    pub call_id: Vec<u8>,
+    /// As received and as sent: with `call_id = "map"` the other side knows another.
+    pub call_id_received: Vec<u8>,
+    pub call_id_sent: Vec<u8>,
     /// The top Via's, as received and as sent.
     pub branch_received: Vec<u8>,
     pub branch_sent: Vec<u8>,
@@ -57,6 +58,9 @@ pub(super) struct Leg<'a> {
     pub hop: &'a Hop,
     /// The branch that the draft does not show: ours, of a request as sent, of a response as received.
     pub our_branch: &'a [u8],
+    /// The Call-ID it came with. `None`: that of the draft.
+    pub call_id_received: Option<&'a [u8]>,
+    pub sent: &'a Outgoing,
     pub privacy: PrivacySet,
 }
 
@@ -77,7 +81,8 @@ impl Record {
             hop: super::event::standing_of(leg.hop),
             method: method(draft),
             status: if is_request { 0 } else { draft.status() },
-            call_id: one(Name::CallId),
+            call_id_received: leg.call_id_received.map_or_else(|| one(Name::CallId), clipped),
+            call_id_sent: leg.sent.call_id().as_deref().map(clipped).unwrap_or_default(),
             branch_received,
             branch_sent,
             from: one(Name::From),

@@ -57,6 +57,12 @@ impl Outgoing {
         }
     }
 
+    /// The Call-ID its receiver sees.
+    pub fn call_id(&self) -> Option<Vec<u8>> {
+        let sent = parse(self.bytes().clone(), Carrier::Datagram, &OWN_LIMITS).ok()?;
+        sent.first(Name::CallId).map(<[u8]>::to_vec)
+    }
+
     /// The same bytes by another connection to the same machine: as nothing else about it differs, neither does what is known of
     /// it. `None`: it is another one, or stands elsewhere.
     pub fn by_another_connection(&self, hop: Hop) -> Option<Outgoing> {
@@ -224,6 +230,8 @@ pub struct Response<'a> {
     pub own: &'a Own,
     /// The wish of the responder.
     pub wanted: &'a Wanted,
+    /// It names the nodes behind us, and `header` asks that nobody does.
+    pub shows_way: bool,
     pub nonce: [u8; 12],
 }
 
@@ -298,6 +306,7 @@ impl Gate<'_> {
             hop,
             own,
             wanted,
+            shows_way,
             nonce,
         } = response;
         match hop {
@@ -309,7 +318,11 @@ impl Gate<'_> {
                 })
             }
             Hop::Untrusted(hop) => {
-                let plan = self.plan(&draft, hop, wanted, CallId::Settled);
+                let mut plan = self.plan(&draft, hop, wanted, CallId::Settled);
+                //= PRIV-085 type=exception reason=the Record-Route of a responder's side is shown: a token would have to hold it; `header` then stays as asked for and not given
+                if shows_way {
+                    plan.lack(Unprovidable::Header);
+                }
                 let contact = plan.hiding.contact;
                 let hiding = Hiding {
                     contact,

@@ -49,16 +49,23 @@ pub(super) fn anonymise(draft: &mut Draft, set: PrivacySet, policy: &Policy, not
     }
 }
 
-/// The entry as others may see it. `None`: it cannot be read, and the message asks for privacy.
+/// The entry as others may see it. `None`: it cannot be read, and the message or something in it asks for privacy.
 fn shown(entry: &[u8], by_message: bool, policy: &Policy) -> Option<Vec<u8>> {
     let as_it_is = || Some(entry.to_vec());
+    // It may be ours, and may ask.
+    let unreadable = || match by_message || mentions_privacy(entry) {
+        true => None,
+        false => as_it_is(),
+    };
     let Ok(name_addr) = NameAddr::parse(entry) else {
-        return if by_message { None } else { as_it_is() };
+        return unreadable();
     };
     let Ok(uri) = name_addr.uri() else {
-        return if by_message { None } else { as_it_is() };
+        return unreadable();
     };
-    let is_own = |domain: &String| uri.host().eq_ignore_ascii_case(domain.as_bytes());
+    // The name of a host may end in the dot of the root.
+    let host = uri.host().strip_suffix(b".").unwrap_or(uri.host());
+    let is_own = |domain: &String| host.eq_ignore_ascii_case(domain.as_bytes());
     if !policy.domain.admin_domains.value.iter().any(is_own) {
         return as_it_is();
     }
@@ -110,6 +117,11 @@ fn append<'u>(out: &mut Vec<u8>, headers: impl Iterator<Item = &'u [u8]>) {
 fn is_called(header: &[u8], name: &[u8]) -> bool {
     let written = header.split(|byte| *byte == b'=').next().unwrap_or_default();
     same_text(written, name)
+}
+
+fn mentions_privacy(entry: &[u8]) -> bool {
+    let text: Vec<u8> = unescaped(entry).map(|byte| byte.to_ascii_lowercase()).collect();
+    memchr::memmem::find(&text, b"privacy").is_some()
 }
 
 fn is_privacy(header: &[u8]) -> bool {

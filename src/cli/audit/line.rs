@@ -29,13 +29,14 @@ pub(super) fn text(record: &Record) -> String {
         each.collect::<String>()
     });
     format!(
-        "{} {}{status}  {} to {}  privacy {}  call-id {}  branch {} as {}  from {}  to {}{}",
+        "{} {}{status}  {} to {}  privacy {}  call-id {} as {}  branch {} as {}  from {}  to {}{}",
         time(record.unix),
         shown(&record.method),
         class(record.origin),
         class(record.hop),
         privacy(record.privacy).join(";"),
-        shown(&record.call_id),
+        shown(&record.call_id_received),
+        shown(&record.call_id_sent),
         shown(&record.branch_received),
         shown(&record.branch_sent),
         shown(&record.from),
@@ -53,8 +54,8 @@ pub(super) fn json(record: &Record) -> String {
         "hop": class(record.hop),
         "method": text(&record.method),
         "status": (record.status != 0).then_some(record.status),
-        "received": { "call_id": text(&record.call_id), "branch": text(&record.branch_received) },
-        "sent": { "call_id": text(&record.call_id), "branch": text(&record.branch_sent) },
+        "received": { "call_id": text(&record.call_id_received), "branch": text(&record.branch_received) },
+        "sent": { "call_id": text(&record.call_id_sent), "branch": text(&record.branch_sent) },
         "from": text(&record.from),
         "to": text(&record.to),
         "contact": texts(&record.contacts),

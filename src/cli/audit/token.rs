@@ -13,7 +13,7 @@ use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::{Message, Name};
-use crate::topology::restore;
+use crate::topology::{call_id, restore};
 
 /// Bytes of a recorded message.
 const MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
@@ -62,6 +62,9 @@ pub(super) fn open(config: &Path, message: &Path, key_file: Option<&Path>) -> Ex
 
 fn memory(keys: &Keys, message: &Message) -> Option<(DialogMemory, Party)> {
     let call_id = message.first(Name::CallId)?;
+    // The far side of a mapped dialog knows a token, and the dialog is bound to what is behind it.
+    let original = call_id::open(keys, call_id);
+    let call_id = original.as_deref().unwrap_or(call_id);
     let tag = |name| {
         let name_addr = NameAddr::parse(message.first(name)?).ok()?;
         name_addr.tag()
