@@ -16,6 +16,7 @@ pub mod event;
 pub mod feedback;
 pub mod hosts;
 pub mod input;
+mod intake;
 pub mod judge;
 mod locating;
 pub mod output;
@@ -49,7 +50,7 @@ use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
-use self::shed::{Pressure, Weight};
+use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
 use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
@@ -61,10 +62,8 @@ use crate::proxy::overload::{self, Asks};
 use crate::proxy::routes::Routes;
 use crate::seal::Keys;
 use crate::sip::essentials::{Fault, TopVia};
-use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Rport;
 use crate::sip::parse::{Carrier, ParseLimits, Refused, parse};
-use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
 use crate::topology::call_id;
 use crate::transaction::{
@@ -567,71 +566,6 @@ impl Engine {
         Hop::judge_recent(&mut self.recent, destination).for_responses_to(origin)
     }
 
-    /// Whether there is room for a request, in the tables and within what its source may ask. `place`: where that is counted,
-    /// when it is outside T.
-    //= SEC-009
-    fn take(
-        &mut self,
-        now: Now,
-        origin: &Origin,
-        place: Option<Place>,
-        draft: &Draft,
-        essentials: &Essentials,
-        method: Method,
-    ) -> Result<(), (Beyond, Reject)> {
-        let in_dialog = essentials.to_tag().is_some() && (place.is_none() || shed::brings_token(draft));
-        let registered = || self.bindings.ue(origin.flow(), now.unix).is_some();
-        let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
-        let weight = Weight::of(method, draft, in_dialog, registered);
-        let max = self.policy.limits.transactions_max;
-        let room = match place {
-            None => weight.room(max),
-            Some(_) => weight.room_outside(max),
-        };
-        let is_full = self.transactions.len() >= room;
-        let too_much = self.is_too_much(weight, place).then_some(Reject::Busy);
-        let refused = too_much.or_else(|| self.is_unrecorded(draft).then_some(Reject::Unrecorded));
-        if let Some(reject) = refused {
-            let beyond = place.map_or(Beyond::Refuse, |place| self.sources.refusal(now.at, place));
-            return Err((beyond, reject));
-        }
-        match place {
-            None if is_full => Err((Beyond::Refuse, Reject::Full)),
-            None => Ok(()),
-            Some(place) if is_full => Err((self.sources.refusal(now.at, place), Reject::Full)),
-            Some(place) => {
-                let live = self.transactions.of_place(place);
-                let taken = self.sources.take(now.at, place, weight, live);
-                taken.map_err(|beyond| (beyond, Reject::TooMuch))
-            }
-        }
-    }
-
-    /// Whether a request is refused by chance, because this worker is behind with its work.
-    //= SEC-009
-    fn is_too_much(&mut self, weight: Weight, place: Option<Place>) -> bool {
-        self.pressure.count(place.is_some());
-        let percent = place.map_or(0, |_| self.pressure.percent(weight));
-        percent > 0 && self.random.next_u32() % 100 < percent
-    }
-
-    /// Whether what is new waits until the audit can be written again: all of it, whoever asks.
-    //= LI-006
-    //= LI-007
-    pub(super) fn is_unrecorded(&self, draft: &Draft) -> bool {
-        self.sink == Sink::Refuses && self.policy.lawful_interception.sink_required.value && opens(draft)
-    }
-
-    /// Whether this answer is given to a request that gets no transaction. For want of room it was asked before.
-    //= SEC-009
-    fn answers(&mut self, now: Now, origin: &Origin, reject: &Reject) -> bool {
-        if origin.is_trusted() || reject.is_overload() {
-            return true;
-        }
-        let place = sources::place(&self.keyed, origin.flow().remote.ip());
-        self.sources.answers(now.at, place)
-    }
-
     /// Enters what the answer to a REGISTER taught.
     //= PCSCF-007
     fn learned(&mut self, now: Now, flow: &Flow, learned: Learned) {
@@ -652,13 +586,6 @@ impl Engine {
             self.events.push_back(Event::Dropped { what, why });
         }
     }
-}
-
-/// Whether a message belongs to nothing that stands already. Who calls for help is never kept waiting for an audit.
-fn opens(draft: &Draft) -> bool {
-    let to = draft.first(Name::To).and_then(|to| NameAddr::parse(to).ok());
-    let stands = to.is_some_and(|to| to.tag().is_some());
-    draft.is_request() && !stands && !is_emergency(draft.request_uri())
 }
 
 enum KeyOf {

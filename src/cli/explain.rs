@@ -201,7 +201,7 @@ fn told(policy: &Policy, message: &Message, judgement: &Judgement, (from, to): (
         verdict: verdict(&judgement.outcome),
         from: party(policy, from, origin),
         to: party(policy, to, hop),
-        asks_for: words(judgement.set),
+        asks_for: judgement.set.words(),
         headers: rows::rows(&policy.file, message, read_again.as_ref(), &decisions),
         beside: if leaving.is_some() {
             beside(message, judgement)
@@ -255,23 +255,6 @@ fn party(policy: &Policy, place: &Place, (standing, evidence): (Standing, Eviden
         reason: evidence.reason(),
         policy: rows::place(&policy.file, evidence.policy_line()),
     }
-}
-
-fn words(set: PrivacySet) -> Vec<&'static str> {
-    [
-        (PrivacySet::NONE, "none"),
-        (PrivacySet::ID, "id"),
-        (PrivacySet::USER, "user"),
-        (PrivacySet::HEADER, "header"),
-        (PrivacySet::SESSION, "session"),
-        (PrivacySet::HISTORY, "history"),
-        (PrivacySet::UNKNOWN, "unknown"),
-        (PrivacySet::CRITICAL, "critical"),
-    ]
-    .into_iter()
-    .filter(|(value, _)| set.has(*value))
-    .map(|(_, word)| word)
-    .collect()
 }
 
 fn start_line(message: &Message, what: What) -> String {

@@ -90,7 +90,7 @@ impl Record {
             contacts: all(Name::Contact),
             asserted: all(Name::PAssertedIdentity),
             privacy: leg.privacy,
-            is_required: policy.lawful_interception.sink_required.value && super::opens(draft),
+            is_required: policy.lawful_interception.sink_required.value && super::intake::opens(draft),
         }
     }
 }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::call_id::{self, CallId};
 use super::decision::{Action, Identity, Notes};
 use super::memory::{DialogMemory, Party};
 use super::scrub::{Scrubbed, Terms};
@@ -15,13 +16,10 @@ use crate::policy::spec_t::UnknownToken;
 use crate::policy::{Overload, PeerId, Policy, StatedBy};
 use crate::rule::Rule;
 use crate::seal::Keys;
-use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::headers::via::Via;
 use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::scan::find;
-use crate::sip::uri::Uri;
-use crate::sip::{Draft, Essentials, Method, Name, Transport};
+use crate::sip::{Draft, Method, Name, Transport};
 use crate::topology::call_id::HIDDEN_BYTES_MAX;
 use crate::topology::{Concealed, Contacts, Hidden, Hiding, quoted};
 use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
@@ -186,26 +184,6 @@ pub struct Request<'a> {
     pub dialog: Option<Dialog<'a>>,
     pub call_id: CallId,
     pub nonce: [u8; 12],
-}
-
-/// Whether the Call-ID of a request may be hidden at the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallId {
-    /// Its sender's own, and nobody on the other side knows it yet.
-    New,
-    /// Both sides know what it is to be, or it is a token already.
-    Settled,
-}
-
-impl CallId {
-    /// Of a request as it came. `essentials`: with its token opened, when it came with one.
-    pub fn of(draft: &Draft, essentials: &Essentials) -> CallId {
-        let is_token = draft.first(Name::CallId) != Some(essentials.call_id());
-        match is_token || essentials.to_tag().is_some() {
-            true => CallId::Settled,
-            false => CallId::New,
-        }
-    }
 }
 
 /// The dialog a request opens or belongs to.
@@ -434,7 +412,7 @@ impl Gate<'_> {
         //= PRIV-140
         let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
         plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
-        if !plan.rewrites_from || (draft.is_request() && !plan.hiding.call_id && call_id_tells(draft)) {
+        if !plan.rewrites_from || (draft.is_request() && !plan.hiding.call_id && call_id::tells(draft)) {
             plan.lack(Unprovidable::User);
         }
         plan
@@ -682,54 +660,6 @@ fn note_contact(before: &[Vec<u8>], after: &Draft, notes: &mut Notes) {
     if notes.is_on() && !before.iter().eq(after.rows(Name::Contact)) {
         notes.note(Name::Contact, Action::Hidden, Rule::PRIV_082, StatedBy::Default);
     }
-}
-
-/// Whether the Call-ID names the originator's host: an IP address, or a name within the domain of From, Contact or the
-/// first Via.
-//= PRIV-062
-fn call_id_tells(draft: &Draft) -> bool {
-    let Some(call_id) = draft.first(Name::CallId) else {
-        return false;
-    };
-    let Some(at) = memchr::memrchr(b'@', call_id) else {
-        return false;
-    };
-    let host = &call_id[at + 1..];
-    let bare = host
-        .strip_prefix(b"[")
-        .and_then(|host| host.strip_suffix(b"]"))
-        .unwrap_or(host);
-    if std::str::from_utf8(bare).is_ok_and(|host| host.parse::<std::net::IpAddr>().is_ok()) {
-        return true;
-    }
-    let first_via = draft.rows(Name::Via).last().and_then(|row| {
-        let value = list::values(row).last()?.of(row);
-        Some(Via::parse(value).ok()?.0)
-    });
-    if first_via.is_some_and(|via| within(host, via.host())) {
-        return true;
-    }
-    [Name::From, Name::Contact]
-        .iter()
-        .filter_map(|name| draft.first(*name))
-        .any(|value| {
-            let Ok(name_addr) = NameAddr::parse(value) else {
-                return false;
-            };
-            let Ok(uri) = Uri::parse(name_addr.uri_bytes()) else {
-                return false;
-            };
-            within(host, uri.host())
-        })
-}
-
-/// Whether a host is a domain or a name below it.
-fn within(host: &[u8], domain: &[u8]) -> bool {
-    if domain.is_empty() || host.len() < domain.len() {
-        return false;
-    }
-    let (head, tail) = host.split_at(host.len() - domain.len());
-    tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with(b"."))
 }
 
 /// The bytes of a draft as its carrier needs them.

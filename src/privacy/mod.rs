@@ -5,6 +5,7 @@
 
 pub mod admit;
 pub mod anonymous;
+pub mod call_id;
 pub mod decision;
 pub mod effects;
 pub mod gate;

@@ -53,6 +53,24 @@ impl PrivacySet {
         PrivacySet(byte)
     }
 
+    /// What it asks for, for people.
+    pub fn words(self) -> Vec<&'static str> {
+        [
+            (PrivacySet::NONE, "none"),
+            (PrivacySet::ID, "id"),
+            (PrivacySet::USER, "user"),
+            (PrivacySet::HEADER, "header"),
+            (PrivacySet::SESSION, "session"),
+            (PrivacySet::HISTORY, "history"),
+            (PrivacySet::UNKNOWN, "unknown"),
+            (PrivacySet::CRITICAL, "critical"),
+        ]
+        .into_iter()
+        .filter(|(value, _)| self.has(*value))
+        .map(|(_, word)| word)
+        .collect()
+    }
+
     fn has_levels(self) -> bool {
         self.has(PrivacySet::LEVELS)
     }

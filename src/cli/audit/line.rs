@@ -3,19 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::engine::record::Record;
-use crate::privacy::PrivacySet;
 use crate::trust::Standing;
-
-const SET: [(PrivacySet, &str); 8] = [
-    (PrivacySet::NONE, "none"),
-    (PrivacySet::ID, "id"),
-    (PrivacySet::USER, "user"),
-    (PrivacySet::HEADER, "header"),
-    (PrivacySet::SESSION, "session"),
-    (PrivacySet::HISTORY, "history"),
-    (PrivacySet::CRITICAL, "critical"),
-    (PrivacySet::UNKNOWN, "unknown"),
-];
 
 /// What a peer wrote is shown with its control characters escaped.
 pub(super) fn text(record: &Record) -> String {
@@ -34,7 +22,7 @@ pub(super) fn text(record: &Record) -> String {
         shown(&record.method),
         class(record.origin),
         class(record.hop),
-        privacy(record.privacy).join(";"),
+        record.privacy.words().join(";"),
         shown(&record.call_id_received),
         shown(&record.call_id_sent),
         shown(&record.branch_received),
@@ -60,14 +48,9 @@ pub(super) fn json(record: &Record) -> String {
         "to": text(&record.to),
         "contact": texts(&record.contacts),
         "p_asserted_identity": texts(&record.asserted),
-        "privacy": privacy(record.privacy),
+        "privacy": record.privacy.words(),
     })
     .to_string()
-}
-
-fn privacy(set: PrivacySet) -> Vec<&'static str> {
-    let there = SET.iter().filter(|(value, _)| set.has(*value));
-    there.map(|(_, name)| *name).collect()
 }
 
 fn class(standing: Standing) -> &'static str {

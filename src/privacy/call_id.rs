@@ -1,0 +1,75 @@
+//! What a Call-ID tells of who made it, and whether it may be hidden.
+
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::headers::via::Via;
+use crate::sip::uri::Uri;
+use crate::sip::{Draft, Essentials, Name};
+
+/// Whether the Call-ID of a request may be hidden at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallId {
+    /// Its sender's own, and nobody on the other side knows it yet.
+    New,
+    /// Both sides know what it is to be, or it is a token already.
+    Settled,
+}
+
+impl CallId {
+    /// Of a request as it came. `essentials`: with its token opened, when it came with one.
+    pub fn of(draft: &Draft, essentials: &Essentials) -> CallId {
+        let is_token = draft.first(Name::CallId) != Some(essentials.call_id());
+        match is_token || essentials.to_tag().is_some() {
+            true => CallId::Settled,
+            false => CallId::New,
+        }
+    }
+}
+
+/// Whether the Call-ID names the originator's host: an IP address, or a name within the domain of From, Contact or the
+/// first Via.
+//= PRIV-062
+pub(super) fn tells(draft: &Draft) -> bool {
+    let Some(call_id) = draft.first(Name::CallId) else {
+        return false;
+    };
+    let Some(at) = memchr::memrchr(b'@', call_id) else {
+        return false;
+    };
+    let host = &call_id[at + 1..];
+    let bare = host
+        .strip_prefix(b"[")
+        .and_then(|host| host.strip_suffix(b"]"))
+        .unwrap_or(host);
+    if std::str::from_utf8(bare).is_ok_and(|host| host.parse::<std::net::IpAddr>().is_ok()) {
+        return true;
+    }
+    let first_via = draft.rows(Name::Via).last().and_then(|row| {
+        let value = list::values(row).last()?.of(row);
+        Some(Via::parse(value).ok()?.0)
+    });
+    if first_via.is_some_and(|via| within(host, via.host())) {
+        return true;
+    }
+    [Name::From, Name::Contact]
+        .iter()
+        .filter_map(|name| draft.first(*name))
+        .any(|value| {
+            let Ok(name_addr) = NameAddr::parse(value) else {
+                return false;
+            };
+            let Ok(uri) = Uri::parse(name_addr.uri_bytes()) else {
+                return false;
+            };
+            within(host, uri.host())
+        })
+}
+
+/// Whether a host is a domain or a name below it.
+fn within(host: &[u8], domain: &[u8]) -> bool {
+    if domain.is_empty() || host.len() < domain.len() {
+        return false;
+    }
+    let (head, tail) = host.split_at(host.len() - domain.len());
+    tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with(b"."))
+}
