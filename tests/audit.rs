@@ -15,7 +15,7 @@ use sipveil::sip::Transport;
 use sipveil::trust::Standing;
 
 use crate::legs::{CORE, FROM, NET, PAI, Party, SECRETS, UE, deliver, request, world_of};
-use crate::world::{POLICY, Sent, World, respond};
+use crate::world::{POLICY, Sent, World, contact_uri, respond, routes};
 
 const AUDIT: &str = "audit = { file = \"audit.log\", key_file = \"audit.key\" }";
 
@@ -132,6 +132,52 @@ fn the_ack_of_a_2xx_is_written_down_as_its_invite_is() {
     assert_eq!(shown(&records[0].method), "ACK");
     assert_eq!(shown(&records[0].from), FROM);
     assert_eq!(shown(&records[0].branch_received), "z9hG4bKack");
+}
+
+/// The far side of a mapped dialog knows a token: the record holds both.
+//= LI-006 type=test
+//= PRIV-087 type=test
+#[test]
+fn a_mapped_call_id_is_written_down_as_received_and_as_sent() {
+    let policy = policy(AUDIT).replacen("[[peer]]", "[privacy]\ncall_id = \"map\"\n[[peer]]", 1);
+    let mut world = world_of(&policy, &[]);
+    let privacy = "Privacy: user;id\r\n";
+    let (_, records, sent) = outputs(&mut world, CORE, &request(CORE, NET, "INVITE", privacy));
+    let invite = &sent[0];
+    let token = invite.row("Call-ID").unwrap();
+    assert_ne!(token, "call-1");
+    assert_eq!(call_ids(&records[0]), ("call-1", token));
+    let rows = "Contact: <sip:b@192.0.2.9>\r\nPrivacy: id\r\n";
+    let (_, records, ok) = outputs(&mut world, NET, &respond(invite, "200 OK", "b", rows));
+    assert!(records.is_empty(), "nothing is hidden from a member of T");
+    let ack = format!(
+        "ACK sip:b@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKack\r\nMax-Forwards: 70\r\n{}From: {FROM}\r\n\
+         To: {}\r\nCall-ID: call-1\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+        CORE.address,
+        routes(&ok[0].rows("Record-Route"), true),
+        ok[0].row("To").unwrap(),
+    );
+    let (_, records, sent) = outputs(&mut world, CORE, &ack);
+    assert_eq!(sent[0].row("Call-ID"), Some(token));
+    assert_eq!(call_ids(&records[0]), ("call-1", token));
+    // A request of the far side brings the token, and its response, which hides who answers, goes back with it.
+    let info = format!(
+        "INFO {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKinfo\r\nMax-Forwards: 70\r\n{}From: {};tag=b\r\n\
+         To: {}\r\nCall-ID: {token}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n",
+        contact_uri(invite.row("Contact").unwrap()),
+        NET.address,
+        routes(&invite.rows("Record-Route"), false),
+        invite.row("To").unwrap(),
+        invite.row("From").unwrap(),
+    );
+    let (_, _, sent) = outputs(&mut world, NET, &info);
+    let (_, records, back) = outputs(&mut world, CORE, &respond(&sent[0], "200 OK", "", PAI));
+    assert_eq!(back[0].row("Call-ID"), Some(token));
+    assert_eq!(call_ids(&records[0]), ("call-1", token));
+}
+
+fn call_ids(record: &Record) -> (&str, &str) {
+    (shown(&record.call_id_received), shown(&record.call_id_sent))
 }
 
 //= LI-007 type=test
@@ -505,8 +551,15 @@ fn the_command_prints_what_was_written_and_says_when_it_was_changed() {
 //= LI-009 type=test
 #[test]
 fn the_token_of_a_bye_tells_the_original_from_to_who_has_the_key() {
+    let mapped = POLICY.replacen("[[peer]]", "[privacy]\ncall_id = \"map\"\n[[peer]]", 1);
+    for policy in [POLICY, &mapped] {
+        the_token_tells(policy);
+    }
+}
+
+fn the_token_tells(policy: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let mut world = world_of(POLICY, &[]);
+    let mut world = world_of(policy, &[]);
     let invite = request(CORE, NET, "INVITE", "Privacy: user\r\n");
     let sent = deliver(&mut world, CORE, NET, &invite);
     assert_ne!(sent.row("From"), Some(FROM));
@@ -516,11 +569,12 @@ fn the_token_of_a_bye_tells_the_original_from_to_who_has_the_key() {
     }
     bye += &format!("From: {};tag=b\r\n", sent.row("To").unwrap());
     bye += &format!(
-        "To: {}\r\nCall-ID: call-1\r\nCSeq: 1 BYE\r\n\r\n",
-        sent.row("From").unwrap()
+        "To: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\n\r\n",
+        sent.row("From").unwrap(),
+        sent.row("Call-ID").unwrap()
     );
     fs::write(folder.path().join("bye.sip"), bye).unwrap();
-    fs::write(folder.path().join("trust-domain.toml"), POLICY).unwrap();
+    fs::write(folder.path().join("trust-domain.toml"), policy).unwrap();
     key_file(folder.path(), "token.keys", 42);
     let open = || sipveil(&["audit", "open", "bye.sip", "--key-file", "token.keys"], folder.path());
     let ended = open();

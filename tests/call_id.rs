@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sipveil::seal::Keys;
 
-use crate::legs::{ANONYMOUS, CORE, FROM, NET, Party, policy_with_privacy};
+use crate::legs::{ANONYMOUS, CORE, FROM, NET, Party, pass, policy_with_privacy};
 use crate::world::{Sent, World, contact_uri, respond, routes};
 
 const HIDDEN: &str = "f81d4fae@10.99.0.7";
@@ -56,18 +56,6 @@ fn request_of(from: Party, domain: &str, method: &str, call_id: &str, from_row: 
         from.address,
         &call_id[..call_id.len().min(5)]
     )
-}
-
-/// What reached a party, but for a 100.
-#[track_caller]
-fn pass(world: &mut World, from: Party, to: Party, text: &str) -> Sent {
-    let sent = world.packet(from.listener, from.address, text);
-    let arrived: Vec<&Sent> = sent
-        .iter()
-        .filter(|sent| sent.to.to_string() == to.address && !sent.start().starts_with("SIP/2.0 100"))
-        .collect();
-    assert_eq!(arrived.len(), 1, "{text}\n{sent:#?}");
-    arrived[0].clone()
 }
 
 /// A dialog of a caller in T and Bob.

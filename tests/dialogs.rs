@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::legs::{
-    ALLY, ANONYMOUS, CORE, FROM, NET, PAI, Party, UE, policy, policy_with_privacy, tells_none_of, tells_nothing,
+    ALLY, ANONYMOUS, CORE, FROM, NET, PAI, Party, UE, pass, policy, policy_with_privacy, tells_none_of, tells_nothing,
     world_of,
 };
 use crate::world::{POLICY, Sent, World, contact_uri, keys_of_instance, respond, routes};
@@ -189,18 +189,6 @@ fn opening(from: Party, to: Party, method: &str, from_row: &str, contact: &str, 
          Content-Length: 0\r\n\r\n",
         to.domain, from.address, to.domain
     )
-}
-
-/// Hands a message in and gives the one that reached `to`, which is no 100.
-#[track_caller]
-fn pass(world: &mut World, from: Party, to: Party, text: &str) -> Sent {
-    let sent = world.packet(from.listener, from.address, text);
-    let arrived: Vec<&Sent> = sent
-        .iter()
-        .filter(|sent| sent.to.to_string() == to.address && !sent.start().starts_with("SIP/2.0 100"))
-        .collect();
-    assert_eq!(arrived.len(), 1, "{text}\n{sent:#?}");
-    arrived[0].clone()
 }
 
 fn has_pai(sent: &Sent) -> bool {
@@ -499,6 +487,29 @@ fn header_hides_the_way_through_the_whole_dialog_and_requests_find_it_back() {
         let sent = call.bob_sends(method, number as u32 + 1, "");
         assert!(sent.start().contains("sip:al-secret@10.20.0.9"), "{}", sent.text());
         assert_eq!(sent.rows("Route"), ["<sip:10.20.0.9;lr>"]);
+    }
+}
+
+/// Who answers and asks for `header` is not told that it was given when the nodes before it are shown.
+//= PRIV-085 type=test
+#[test]
+fn header_stays_in_a_response_that_shows_the_way_to_who_answers() {
+    let policy = policy_with_privacy("values = [\"none\", \"id\", \"critical\", \"user\", \"header\"]");
+    for (more, privacy) in [("", None), ("<sip:10.20.0.8;lr>, ", Some("header"))] {
+        let mut world = World::new(&policy);
+        let text = opening(NET, CORE, "INVITE", FROM, BOB_CONTACT, "");
+        let invite = pass(&mut world, NET, CORE, &text);
+        let ours = invite.rows("Record-Route")[0];
+        let answer = respond(
+            &invite,
+            "200 OK",
+            "b",
+            &format!("Contact: {AL_CONTACT}\r\nPrivacy: header\r\n"),
+        );
+        let answer = answer.replace(ours, &format!("{more}{ours}"));
+        let ok = pass(&mut world, CORE, NET, &answer);
+        assert!(ok.rows("Record-Route").join(", ").starts_with(more), "{}", ok.text());
+        assert_eq!(ok.row("Privacy"), privacy, "{}", ok.text());
     }
 }
 

@@ -124,6 +124,18 @@ pub fn deliver(world: &mut World, from: Party, to: Party, text: &str) -> Sent {
     arrived[0].clone()
 }
 
+/// Hands a message in and gives the one that reached `to`, which is no 100.
+#[track_caller]
+pub fn pass(world: &mut World, from: Party, to: Party, text: &str) -> Sent {
+    let sent = world.packet(from.listener, from.address, text);
+    let arrived: Vec<&Sent> = sent
+        .iter()
+        .filter(|sent| sent.to.to_string() == to.address && !sent.start().starts_with("SIP/2.0 100"))
+        .collect();
+    assert_eq!(arrived.len(), 1, "{text}\n{sent:#?}");
+    arrived[0].clone()
+}
+
 /// The refusal of a request; nothing but it (and a 100) left.
 pub fn refused(policy: &str, from: Party, to: Party, method: &str, rows: &str) -> Sent {
     let mut world = world_of(policy, &[from]);

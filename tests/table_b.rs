@@ -293,6 +293,10 @@ fn of_a_history_the_own_entries_lose_their_names() {
     let unreadable = "sip:al@home1.example?x y;index=1";
     assert_eq!(shown(POLICY, "", unreadable).0, unreadable);
     assert_eq!(shown(POLICY, "Privacy: history\r\n", unreadable).0, "");
+    let asks = "\"Al <sip:al@home1.example?Priv%61cy=history>;index=1";
+    assert_eq!(shown(POLICY, "", asks).0, "");
+    let rooted = "<sip:al@home1.example.?Privacy=history>;index=1";
+    assert_eq!(shown(POLICY, "", rooted).0, "<sip:anonymous@anonymous.invalid>;index=1");
     let without = policy_with_privacy("values = [\"none\", \"id\", \"critical\", \"user\"]");
     assert_eq!(
         shown(&without, "Privacy: history\r\n", &entries),

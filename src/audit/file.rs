@@ -15,12 +15,31 @@ use crate::engine::record::Record;
 /// An audit that records are appended to. One process at a time has it.
 #[derive(Debug)]
 pub struct AuditFile {
-    file: File,
+    file: Held,
     keys: AuditKeys,
     chain: Chain,
     /// Bytes of whole records; what is behind them is of one that could not be written.
     length: u64,
     is_torn: bool,
+}
+
+/// A file that nobody else writes. It is given up by name: a child process that is being made holds a copy for a moment, and a lock
+/// ends by itself with its last copy only.
+#[derive(Debug)]
+struct Held(File);
+
+impl Held {
+    fn lock(file: File) -> Result<Held, TryLockError> {
+        file.try_lock()?;
+        Ok(Held(file))
+    }
+}
+
+impl std::ops::Drop for Held {
+    fn drop(&mut self) {
+        // What fails here is ended with the process.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Why there is no audit.
@@ -50,16 +69,15 @@ impl AuditFile {
         };
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(path);
-        let mut file = file.map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => {}
+        let mut file = match Held::lock(file.map_err(unusable)?) {
+            Ok(held) => held,
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
-        }
-        if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
+        };
+        if file.0.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
             return Err(OpenError::OthersMayRead { path: path.to_owned() });
         }
-        let mut reading = Reading::new(BufReader::new(&file), &keys);
+        let mut reading = Reading::new(BufReader::new(&file.0), &keys);
         let end = loop {
             match reading.step().map_err(unusable)? {
                 Step::Record(_) => {}
@@ -73,14 +91,14 @@ impl AuditFile {
                 let (path, records) = (path.to_owned(), reading.records());
                 return Err(OpenError::Damaged { path, records });
             }
-            Step::Torn => file.set_len(length).map_err(unusable)?,
+            Step::Torn => file.0.set_len(length).map_err(unusable)?,
             Step::End | Step::Record(_) => {}
         }
         let chain = match chain {
             Some(chain) => chain,
             None => {
                 length = HEADER as u64;
-                begin(&mut file).map_err(unusable)?
+                begin(&mut file.0).map_err(unusable)?
             }
         };
         Ok(AuditFile {
@@ -106,7 +124,7 @@ impl Append for AuditFile {
     /// All of them or none, and on the disk.
     fn append(&mut self, records: &[Box<Record>]) -> io::Result<()> {
         if self.is_torn {
-            self.file.set_len(self.length)?;
+            self.file.0.set_len(self.length)?;
             self.is_torn = false;
         }
         let (mut chain, mut out) = (self.chain, Vec::new());
@@ -119,8 +137,8 @@ impl Append for AuditFile {
             chain = next;
         }
         self.is_torn = true;
-        self.file.write_all(&out)?;
-        self.file.sync_data()?;
+        self.file.0.write_all(&out)?;
+        self.file.0.sync_data()?;
         self.is_torn = false;
         self.chain = chain;
         self.length += out.len() as u64;
