@@ -12,6 +12,7 @@ pub mod cancel;
 pub mod counts;
 pub mod deadlines;
 pub mod decide;
+pub mod dialogs;
 pub mod event;
 pub mod feedback;
 pub mod hosts;
@@ -41,6 +42,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use self::counts::Counts;
 use self::deadlines::Deadlines;
+use self::decide::Decided;
+use self::dialogs::Dialogs;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
 use self::hosts::Hosts;
@@ -93,6 +96,7 @@ pub struct Engine {
     plans: Expiring<Wish, Arc<Plan>, Keyed>,
     avoided: Avoided<Keyed>,
     remembered: Remembered,
+    dialogs: Dialogs,
     bindings: Bindings,
     hosts: Hosts,
     sources: Sources,
@@ -156,6 +160,7 @@ impl Engine {
             plans: Expiring::new(keyed.clone(), policy.limits.plans_max as usize),
             avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
+            dialogs: Dialogs::new(keyed.clone(), policy.limits.dialogs_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
@@ -218,13 +223,14 @@ impl Engine {
         self.transactions.unanswered()
     }
 
-    /// What the engine holds, all of it bounded. Nothing but `remembered` outlives the transactions it belongs to.
+    /// What the engine holds, all of it bounded. Nothing but `remembered` and `dialogs` outlives the transactions it belongs to.
     pub fn held(&self) -> Held {
         Held {
             servers: self.transactions.len(),
             clients: self.transactions.clients(),
             pending: self.pending.len(),
             remembered: self.remembered.len(),
+            dialogs: self.dialogs.len(),
             questions: self.pending.questions(),
             plans: self.plans.len(),
             avoided: self.avoided.len(),
@@ -343,11 +349,17 @@ impl Engine {
         self.note_asks(id, &origin, asks);
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
-            Ok((work, kept, responder)) => {
+            Ok(Decided {
+                work,
+                kept,
+                responder,
+                dialog,
+            }) => {
                 if let Some(server) = self.transactions.server(id) {
                     server.work = Some(work);
                     server.kept = kept;
                     server.responder = responder;
+                    server.dialog = dialog;
                 }
                 self.go_on(now, id, &mut notes);
                 self.trying(now, id);
@@ -505,6 +517,7 @@ impl Engine {
             tag: self.random.next_u64(),
             nonce,
             responder: PrivacySet::EMPTY,
+            dialog: None,
             last: None,
             kept: None,
             work: None,

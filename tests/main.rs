@@ -19,6 +19,8 @@ mod cases;
 mod cli;
 mod compiler;
 mod counts;
+mod dialog;
+mod dialog_store;
 mod dialogs;
 mod end_to_end;
 mod flows;

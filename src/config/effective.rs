@@ -264,6 +264,7 @@ impl Page<'_> {
             call_id,
             dialog_sticky,
             dialog_downgrade,
+            dialog_memory,
             scrub_contact_user_on_user,
             hide_routing_to_ue,
             id_anonymises_from,
@@ -280,6 +281,7 @@ impl Page<'_> {
         self.value("call_id", &word(call_id));
         self.value("dialog_sticky", &plain(dialog_sticky));
         self.value("dialog_downgrade", &word(dialog_downgrade));
+        self.value("dialog_memory", &word(dialog_memory));
         self.value("scrub_contact_user_on_user", &plain(scrub_contact_user_on_user));
         self.value("hide_routing_to_ue", &plain(hide_routing_to_ue));
         self.value("id_anonymises_from", &plain(id_anonymises_from));
@@ -374,6 +376,7 @@ impl Page<'_> {
             options_per_second_max,
             pending_max,
             remembered_max,
+            dialogs_max,
             questions_max,
             plans_max,
             avoided_max,

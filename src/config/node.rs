@@ -11,7 +11,7 @@ use super::{
 };
 use crate::policy::{
     Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,
-    privacy::{CallIds, DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
 };
 
@@ -99,7 +99,6 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
     let ims = profile == Profile::Ims;
     let values = provided(&table);
     let on_behalf = agreements(&table, &values.value);
-    unless(&table, "dialog_memory", "token");
     unless(&table, "pidf_lo_counts", "false");
     if let Some((at, _)) = table.raw("media_anonymiser") {
         not_provided(&table, "media_anonymiser", at, "take it out");
@@ -115,6 +114,7 @@ pub(super) fn privacy(table: Table<'_>, profile: Profile) -> Privacy {
         //= ROLE-002
         dialog_sticky: or_profile(table.bool("dialog_sticky"), ims),
         dialog_downgrade: or_default(table.word("dialog_downgrade"), DialogDowngrade::Ignore),
+        dialog_memory: or_default(table.word("dialog_memory"), DialogStore::Token),
         //= ROLE-002
         scrub_contact_user_on_user: or_profile(table.bool("scrub_contact_user_on_user"), ims),
         //= ROLE-002
@@ -199,6 +199,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         plans_max: limit("plans_max", built_in.plans_max),
         avoided_max: limit("avoided_max", built_in.avoided_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
+        dialogs_max: limit("dialogs_max", built_in.dialogs_max),
         registrations_max: limit("registrations_max", built_in.registrations_max),
         hosts_max: limit("hosts_max", built_in.hosts_max),
         connections_max: limit("connections_max", built_in.connections_max),

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::policy::route::Fork;
 use crate::privacy::call_id::CallId;
 use crate::privacy::gate::{Dialog, Gate, Request};
-use crate::privacy::{Notes, Outgoing, Party, PrivacySet};
+use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet};
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
@@ -32,6 +32,16 @@ use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
 pub(super) const TIMER_C: Duration = Duration::from_secs(185);
+
+/// A request as it leaves by one way.
+struct Clear {
+    outgoing: Outgoing,
+    /// What its responses get back.
+    concealed: crate::topology::Concealed,
+    hides: bool,
+    /// What its token is too short for.
+    stored: Option<DialogMemory>,
+}
 
 impl Engine {
     /// Tries the next address of a line, then its next target, until one request is out or none is left.
@@ -195,7 +205,12 @@ impl Engine {
             nonce: self.random.next_u64(),
             loop_part: work.loop_part,
         };
-        let ((outgoing, concealed), hides) = self
+        let Clear {
+            outgoing,
+            concealed,
+            hides,
+            stored,
+        } = self
             .clear(&policy, &origin, work, line, hop, &branch, nonce, notes)
             .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
@@ -205,6 +220,9 @@ impl Engine {
         }
         if hides && self.is_unrecorded(&work.draft) {
             return Err(Reject::Unrecorded);
+        }
+        if let Some(memory) = stored {
+            self.store(id, branch.nonce, memory);
         }
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
@@ -304,17 +322,19 @@ impl Engine {
         branch: &ClientBranch,
         nonce: [u8; 12],
         notes: &mut Notes,
-    ) -> Result<((Outgoing, crate::topology::Concealed), bool), Reject> {
+    ) -> Result<Clear, Reject> {
         let destination = *hop.destination();
         let own = self.own_towards(&destination).ok_or(Reject::Unreachable)?;
         let text = branch.text();
         let arrived = origin.flow();
-        let dialog = work.dialog.as_ref().map(|(memory, party)| {
+        let opens = work.essentials.to_tag().is_none();
+        let mut dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
             self.note_sides(&mut memory, *party, origin, &work.draft, &hop);
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
                 memory,
+                store: self.place(policy, branch.nonce).filter(|_| opens),
                 party: *party,
                 call_id: work.essentials.call_id(),
                 creator_tag: match party {
@@ -352,7 +372,7 @@ impl Engine {
             own,
             wanted: &work.wanted,
             branch: &text,
-            dialog,
+            dialog: dialog.as_mut(),
             call_id,
             nonce,
         };
@@ -361,7 +381,13 @@ impl Engine {
         if received.is_some() {
             concealed.call_id = received;
         }
-        Ok(((outgoing, concealed), hides))
+        let stored = dialog.filter(|dialog| opens && dialog.memory.stored.is_some());
+        Ok(Clear {
+            outgoing,
+            concealed,
+            hides,
+            stored: stored.map(|dialog| dialog.memory),
+        })
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {

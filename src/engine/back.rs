@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::branches::Challenge;
+use super::dialogs::Wish;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::record::{self, Leg};
@@ -191,7 +192,7 @@ impl Engine {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
-        let asks = server.asks;
+        let (asks, has_dialog) = (server.asks, server.dialog.is_some());
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
         //= PRIV-130
@@ -243,6 +244,13 @@ impl Engine {
         let given = if responder.is_empty() { wanted.said } else { responder };
         if may_enter && draft.status() < 300 && !given.is_empty() {
             self.remember_responder(now, &mut draft, essentials, given, nonce);
+        }
+        if has_dialog {
+            let wish = Wish {
+                said: wanted.said,
+                remembered: responder,
+            };
+            self.note_answer(now, id, &draft, essentials, wish);
         }
         self.tell_load(now, asks, &mut draft);
         let own = self.own_towards(hop.destination())?;
@@ -407,6 +415,9 @@ impl Engine {
             if class == ResponseClass::Failure {
                 server.kept = None;
             }
+            if server.dialog.is_some() {
+                self.settle_dialog(id, outgoing.status());
+            }
             self.transactions.answered(id);
         }
         self.carry_out_server(now, id, actions, Some((outgoing, class)));
@@ -539,6 +550,7 @@ impl Engine {
             let (next, actions) = machine.on(server::Event::GivenUp, &TIMERS);
             *machine = next;
             server.work = None;
+            self.settle_dialog(id, 408);
             return self.carry_out_server(now, id, actions, None);
         }
         let (hop, policy, tag, asks) = (server.back, Arc::clone(&server.policy), server.tag, server.asks);
@@ -624,6 +636,7 @@ impl Engine {
 
     /// Lets everything happen whose time has come.
     pub(super) fn expire(&mut self, now: Now) {
+        self.dialogs.expire(now.unix);
         while let Some(due) = self.deadlines.pop_due(now.at) {
             match due {
                 Due::Server(id, timer) => self.server_timer(now, id, timer),
@@ -638,7 +651,7 @@ impl Engine {
 }
 
 /// Whether a request of this method can open a dialog that we record-route.
-fn forms_dialog(method: Method) -> bool {
+pub(super) fn forms_dialog(method: Method) -> bool {
     matches!(
         method,
         Method::Invite | Method::Subscribe | Method::Refer | Method::Other

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::branches::Branches;
 use super::counts::TokenOf;
+use super::dialogs::{self, OfDialog};
 use super::reject::Reject;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::{Asked, SealedFlow, path};
+use crate::policy::privacy::DialogStore;
 use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{Policy, Security};
@@ -28,8 +30,15 @@ use crate::trust::{Destination, Origin, Standing, assert};
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
 
-/// The work of forwarding a request, what its responses get back, and what the party that answers is remembered to want.
-pub(super) type Decided = (Box<Work>, Option<Box<Kept>>, PrivacySet);
+/// A request that is forwarded.
+pub(super) struct Decided {
+    pub work: Box<Work>,
+    /// What its responses get back.
+    pub kept: Option<Box<Kept>>,
+    /// What the party that answers is remembered to want.
+    pub responder: PrivacySet,
+    pub dialog: Option<Box<OfDialog>>,
+}
 
 /// What becomes of a request.
 pub(super) struct Plan {
@@ -41,6 +50,8 @@ pub(super) struct Plan {
     pub targets: Targets,
     /// What the party that answers gave when it entered the dialog.
     pub responder: PrivacySet,
+    /// What it has to do with the dialog store.
+    pub stored: Option<Box<OfDialog>>,
     /// Nothing of meaning for an ACK.
     pub loop_part: u64,
     /// Over how many branches it may spread.
@@ -73,6 +84,7 @@ impl Engine {
                 call_id,
                 targets,
                 responder,
+                stored,
                 loop_part,
                 breadth,
             }) => {
@@ -96,7 +108,12 @@ impl Engine {
                     branches,
                     cancelled: None,
                 });
-                Ok((work, has_kept.then(|| Box::new(kept)), responder))
+                Ok(Decided {
+                    work,
+                    kept: has_kept.then(|| Box::new(kept)),
+                    responder,
+                    dialog: stored,
+                })
             }
             Err(reject) => Err(Box::new((draft, kept.to, reject))),
         }
@@ -135,6 +152,7 @@ impl Engine {
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
         };
         self.counts.anomalies(wanted.anomalies);
+        let stored = self.of_store(&policy, opened.dialog.as_ref(), sender, &wanted, essentials);
         lawful::check(
             &policy,
             origin.standing(),
@@ -170,6 +188,7 @@ impl Engine {
             call_id,
             targets,
             responder,
+            stored,
             loop_part,
             breadth,
         })
@@ -371,10 +390,14 @@ impl Engine {
     fn open_token(&self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
         let to_tag = essentials.to_tag().unwrap_or_default();
         let opened = DialogMemory::open(&self.keys, essentials.call_id(), essentials.from_tag(), to_tag, token);
-        let (memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
+        let (mut memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
         //= PRIV-143
         let age = now.unix.saturating_sub(u64::from(memory.created));
         if age > self.policy.privacy.max_dialog_age.value.as_secs() {
+            return Err(Reject::StaleToken);
+        }
+        // What was kept is for the messages of the other party; the hidden one goes on without.
+        if !self.dialogs.fill(&mut memory) && party == Party::Other {
             return Err(Reject::StaleToken);
         }
         Ok((memory, party))
@@ -404,10 +427,52 @@ impl Engine {
             self.remembered
                 .of(essentials.call_id(), other_tag, memory, self.keys.instance())
         });
-        match party {
-            Party::Creator => (memory.creator, other),
-            Party::Other => (other, memory.creator),
+        let mut creator = memory.creator;
+        let mut other = other;
+        //= PRIV-131
+        if policy.privacy.dialog_memory.value == DialogStore::Store {
+            let creator_tag = match party {
+                Party::Creator => essentials.from_tag(),
+                Party::Other => essentials.to_tag().unwrap_or_default(),
+            };
+            let instance = self.keys.instance();
+            let later = |tag| self.remembered.of(essentials.call_id(), tag, memory, instance);
+            creator = creator.union(later(creator_tag));
+            if !other_tag.is_empty() {
+                other = other.union(later(other_tag));
+            }
         }
+        match party {
+            Party::Creator => (creator, other),
+            Party::Other => (other, creator),
+        }
+    }
+
+    /// What a request has to do with the store: what it asks for beyond what is remembered goes in there at once.
+    fn of_store(
+        &mut self,
+        policy: &Policy,
+        dialog: Option<&(DialogMemory, Party)>,
+        sender: PrivacySet,
+        wanted: &Wanted,
+        essentials: &Essentials,
+    ) -> Option<Box<OfDialog>> {
+        if policy.privacy.dialog_memory.value != DialogStore::Store {
+            return None;
+        }
+        let Some((memory, _)) = dialog else {
+            return Some(Box::default());
+        };
+        let created = u64::from(memory.created);
+        if let Some(wider) = dialogs::widened(wanted.said, sender).filter(|_| policy.privacy.dialog_sticky.value) {
+            let (call_id, tag) = (essentials.call_id(), essentials.from_tag());
+            self.remembered.widen(call_id, tag, wider, created);
+        }
+        Some(Box::new(OfDialog {
+            stands: true,
+            created,
+            handles: memory.stored.into_iter().collect(),
+        }))
     }
 
     /// The Call-ID a request of a dialog leaves with, when the parties of it know two: the token towards the one, the
@@ -545,6 +610,7 @@ impl Engine {
             home: creators_home(draft),
             from: None,
             record_route: None,
+            stored: None,
         };
         Some((memory, Party::Creator))
     }

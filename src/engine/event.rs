@@ -253,6 +253,8 @@ pub struct Held {
     pub pending: usize,
     /// Answering parties with remembered privacy.
     pub remembered: usize,
+    /// Dialogs kept beside their tokens.
+    pub dialogs: usize,
     /// Questions to name servers under way.
     pub questions: usize,
     /// Names whose servers are known.

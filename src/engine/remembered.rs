@@ -53,6 +53,15 @@ impl Remembered {
         self.order.push_back((key, created));
     }
 
+    /// From now on a party counts as having asked for this as well.
+    //= PRIV-131
+    pub fn widen(&mut self, call_id: &[u8], tag: &[u8], set: PrivacySet, created: u64) {
+        match self.sets.get_mut(&self.key(call_id, tag)) {
+            Some(kept) => *kept = kept.union(set),
+            None => self.keep(call_id, tag, set, created),
+        }
+    }
+
     /// What the answering party of this dialog gave.
     //= PRIV-135
     pub fn of(&self, call_id: &[u8], tag: &[u8], memory: &DialogMemory, instance: u64) -> PrivacySet {
@@ -122,6 +131,7 @@ mod tests {
             home: 0,
             from: None,
             record_route: None,
+            stored: None,
         }
     }
 

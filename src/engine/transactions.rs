@@ -19,6 +19,7 @@ use crate::trust::{Flow, Hop, Origin};
 use std::sync::Arc;
 
 use super::branches::Branches;
+use super::dialogs::OfDialog;
 use super::output::SendId;
 use super::rate::{Place, SLOTS};
 
@@ -86,6 +87,8 @@ pub struct ServerTransaction {
     pub nonce: [u8; 12],
     /// What the party that answers gave when it entered the dialog.
     pub responder: PrivacySet,
+    /// What it has to do with the dialog store; `None`: nothing.
+    pub dialog: Option<Box<OfDialog>>,
     /// The last response, to be sent again.
     pub last: Option<Outgoing>,
     /// What the request showed differently on every way on, for our own answers and its responses.

@@ -47,6 +47,8 @@ pub struct Limits {
     pub avoided_max: u32,
     /// Answering parties with remembered privacy of one engine; beyond: the oldest goes, and is treated as private.
     pub remembered_max: u32,
+    /// Dialogs of one engine that are kept beside their tokens (`dialog_memory = "store"`); beyond: as without the store.
+    pub dialogs_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
     pub registrations_max: u32,
     /// Hosts of one engine whose names are kept for TLS; beyond: the oldest goes, and a new connection to it fails.
@@ -85,6 +87,7 @@ impl Default for Limits {
             plans_max: 10_000,
             avoided_max: 1_000,
             remembered_max: 100_000,
+            dialogs_max: 10_000,
             registrations_max: 100_000,
             hosts_max: 10_000,
             connections_max: 10_000,

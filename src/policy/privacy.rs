@@ -14,6 +14,8 @@ pub struct Privacy {
     /// A party's privacy holds for all its later messages in the dialog (by profile).
     pub dialog_sticky: Stated<bool>,
     pub dialog_downgrade: Stated<DialogDowngrade>,
+    /// Where a dialog is remembered beyond what its token holds.
+    pub dialog_memory: Stated<DialogStore>,
     /// By profile.
     pub scrub_contact_user_on_user: Stated<bool>,
     /// By profile.
@@ -50,6 +52,15 @@ pub enum CallIds {
 pub enum DialogDowngrade {
     Ignore,
     Honour,
+}
+
+/// What keeps the memory of a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialogStore {
+    /// The token in its route set alone.
+    Token,
+    /// Besides, this process: what a token is too short for, and what a party asks for later.
+    Store,
 }
 
 /// What happens to a request whose privacy cannot all be given, when `critical` is not there.

@@ -4,7 +4,7 @@ use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
-    privacy::{CallIds, DialogDowngrade, Provided, RemotePartyId, Unprovidable},
+    privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::OptionsAnswer,
     route::Fork,
     spec_t::{
@@ -61,6 +61,10 @@ words!(UeSecurity {
     Tls = "tls",
     Physical = "physical",
     None = "none",
+});
+words!(DialogStore {
+    Token = "token",
+    Store = "store"
 });
 words!(CallIds {
     Keep = "keep",

@@ -55,6 +55,18 @@ impl Outgoing {
         }
     }
 
+    /// Of a response. 0: of a request.
+    pub fn status(&self) -> u16 {
+        let digits = self
+            .bytes()
+            .strip_prefix(b"SIP/2.0 ")
+            .and_then(|rest| rest.first_chunk::<3>());
+        let value = |digits: &[u8; 3]| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+        digits
+            .filter(|digits| digits.iter().all(u8::is_ascii_digit))
+            .map_or(0, value)
+    }
+
     /// The Call-ID its receiver sees.
     pub fn call_id(&self) -> Option<Vec<u8>> {
         let sent = parse(self.bytes().clone(), Carrier::Datagram, &OWN_LIMITS).ok()?;
@@ -172,7 +184,7 @@ pub struct Gate<'a> {
 
 /// A request about to leave for one hop.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub struct Request<'a, 'd> {
     pub draft: Draft,
     pub hop: Hop,
     /// Our address on that leg.
@@ -181,15 +193,24 @@ pub struct Request<'a> {
     /// Branch of our Via.
     pub branch: &'a [u8],
     /// `Some`: record-route it, and remember this.
-    pub dialog: Option<Dialog<'a>>,
+    pub dialog: Option<&'a mut Dialog<'d>>,
     pub call_id: CallId,
     pub nonce: [u8; 12],
 }
 
-/// The dialog a request opens or belongs to.
+/// A free place for what a token is too short for.
+#[derive(Debug, Clone, Copy)]
+pub struct Store {
+    pub handle: u64,
+    pub texts_bytes_max: usize,
+}
+
+/// The dialog a request opens or belongs to. After [`Gate::request`] its memory is as it was sealed.
 #[derive(Debug)]
 pub struct Dialog<'a> {
     pub memory: DialogMemory,
+    /// Where this process may keep what is too long for a token.
+    pub store: Option<Store>,
     /// Who sends this request.
     pub party: Party,
     pub call_id: &'a [u8],
@@ -218,7 +239,7 @@ impl Gate<'_> {
     //= PRIV-021
     //= PRIV-026
     //= PRIV-105
-    pub fn request(&self, request: Request<'_>, notes: &mut Notes) -> Result<(Outgoing, Concealed), Refusal> {
+    pub fn request(&self, request: Request<'_, '_>, notes: &mut Notes) -> Result<(Outgoing, Concealed), Refusal> {
         let Request {
             mut draft,
             hop,
@@ -247,7 +268,7 @@ impl Gate<'_> {
             }
             Hop::Untrusted(hop) => {
                 let mut plan = self.plan(&draft, hop, wanted, call_id);
-                self.measure(&mut plan, &draft, wanted, dialog.as_mut());
+                self.measure(&mut plan, &draft, wanted, dialog.as_deref_mut());
                 self.refuse(&plan, &draft, wanted)?;
                 let contacts = contacts(&draft, notes);
                 let hidden = Hidden::new(draft, plan.hiding, own, self.keys, nonce).map_err(|_| Refusal::TooLong);
@@ -448,6 +469,15 @@ impl Gate<'_> {
         if fits(&dialog.memory) {
             return;
         }
+        if let Some(store) = dialog.store
+            && dialog.memory.texts_bytes() <= store.texts_bytes_max
+        {
+            dialog.memory.stored = Some(store.handle);
+            if fits(&dialog.memory) {
+                return;
+            }
+            dialog.memory.stored = None;
+        }
         if dialog.memory.record_route.take().is_some() {
             plan.hiding.record_route = false;
             for (value, lacking) in [
@@ -532,7 +562,7 @@ impl Gate<'_> {
     //= PCSCF-021
     //= PCSCF-021 type=exception reason=one token holds the flows of both sides, and stands in one of the two values
     //= PCSCF-021 type=exception reason=without a registrar that knows RFC 5626 there is no `ob` to be copied
-    fn route_back(&self, draft: &mut Draft, own: &Own, dialog: Option<Dialog<'_>>, nonce: [u8; 12]) {
+    fn route_back(&self, draft: &mut Draft, own: &Own, dialog: Option<&mut Dialog<'_>>, nonce: [u8; 12]) {
         let Some(dialog) = dialog else { return };
         let max = self.policy.privacy.token_max_bytes.value;
         let token = dialog

@@ -32,6 +32,8 @@ pub struct DialogMemory {
     pub from: Option<Vec<u8>>,
     /// Record-Route values taken from the other party's sight, as one list.
     pub record_route: Option<Vec<u8>>,
+    /// Under which handle this process keeps `from` and `record_route`; the token then holds the handle in their place.
+    pub stored: Option<u64>,
 }
 
 /// One side of a dialog at this node.
@@ -71,6 +73,10 @@ const VERSION: u8 = 1;
 /// The same with the key generation of the Call-ID's token behind the fixed part. A node that cannot read it cannot carry on
 /// such a dialog.
 const VERSION_CALL_ID: u8 = 2;
+/// Either with the handle of what is kept elsewhere behind that.
+const VERSION_STORED: u8 = 3;
+const VERSION_STORED_CALL_ID: u8 = 4;
+const HANDLE: usize = 8;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;
 const HAS_RECORD_ROUTE: u8 = 4;
@@ -98,13 +104,25 @@ impl DialogMemory {
 
     /// Characters its token takes.
     pub fn token_bytes(&self) -> usize {
-        let texts = [&self.from, &self.record_route]
-            .into_iter()
-            .flatten()
-            .map(|text| 2 + text.len());
+        let texts = self.texts().into_iter().flatten().map(|text| 2 + text.len());
+        let handle = self.stored.map_or(0, |_| HANDLE);
         crate::seal::token_bytes(
-            FIXED + usize::from(self.call_id.is_some()) + self.flows_bytes() + texts.sum::<usize>(),
+            FIXED + usize::from(self.call_id.is_some()) + handle + self.flows_bytes() + texts.sum::<usize>(),
         )
+    }
+
+    /// Bytes of what can be kept elsewhere.
+    pub fn texts_bytes(&self) -> usize {
+        let texts = [&self.from, &self.record_route].into_iter().flatten();
+        texts.map(Vec::len).sum()
+    }
+
+    /// What travels in the token beside the fixed part.
+    fn texts(&self) -> [Option<&Vec<u8>>; 2] {
+        match self.stored {
+            Some(_) => [None, None],
+            None => [self.from.as_ref(), self.record_route.as_ref()],
+        }
     }
 
     /// Opens a token found in a Route; tells who of the dialog sends, by whose tag it is bound to.
@@ -146,18 +164,16 @@ impl DialogMemory {
     fn encode(&self) -> Vec<u8> {
         let mut flags = 0;
         flags |= if self.other.is_some() { OTHER_KNOWN } else { 0 };
-        flags |= if self.from.is_some() { HAS_FROM } else { 0 };
-        flags |= if self.record_route.is_some() {
-            HAS_RECORD_ROUTE
-        } else {
-            0
-        };
+        let [from, record_route] = self.texts();
+        flags |= if from.is_some() { HAS_FROM } else { 0 };
+        flags |= if record_route.is_some() { HAS_RECORD_ROUTE } else { 0 };
         flags |= if self.has_flows() { HAS_FLOWS } else { 0 };
         let mut out = Vec::with_capacity(64);
-        let version = if self.call_id.is_some() {
-            VERSION_CALL_ID
-        } else {
-            VERSION
+        let version = match (self.call_id, self.stored) {
+            (None, None) => VERSION,
+            (Some(_), None) => VERSION_CALL_ID,
+            (None, Some(_)) => VERSION_STORED,
+            (Some(_), Some(_)) => VERSION_STORED_CALL_ID,
         };
         out.push(version << 4 | flags);
         out.push(self.creator.to_byte());
@@ -172,12 +188,13 @@ impl DialogMemory {
         out.extend_from_slice(&self.home.to_be_bytes());
         debug_assert_eq!(out.len(), FIXED);
         out.extend(self.call_id);
+        out.extend(self.stored.map(u64::to_be_bytes).into_iter().flatten());
         if self.has_flows() {
             let whose = |party: Party| u8::from(self.flows[party.place()].is_some()) << party.place();
             out.push(whose(Party::Creator) | whose(Party::Other));
             self.flows.iter().flatten().for_each(|flow| flow.encode(&mut out));
         }
-        for text in [&self.from, &self.record_route].into_iter().flatten() {
+        for text in [from, record_route].into_iter().flatten() {
             out.extend_from_slice(&(text.len() as u16).to_be_bytes());
             out.extend_from_slice(text);
         }
@@ -186,15 +203,24 @@ impl DialogMemory {
 
     fn decode(plain: &[u8]) -> Option<DialogMemory> {
         let (fixed, mut rest) = plain.split_at_checked(FIXED)?;
-        let call_id = match fixed[0] >> 4 {
-            VERSION => None,
-            VERSION_CALL_ID => {
-                let (generation, behind) = rest.split_first()?;
-                rest = behind;
-                Some(*generation)
-            }
+        let version = fixed[0] >> 4;
+        let (has_call_id, is_stored) = match version {
+            VERSION => (false, false),
+            VERSION_CALL_ID => (true, false),
+            VERSION_STORED => (false, true),
+            VERSION_STORED_CALL_ID => (true, true),
             _ => return None,
         };
+        let mut call_id = None;
+        if has_call_id {
+            let (generation, behind) = rest.split_first()?;
+            (call_id, rest) = (Some(*generation), behind);
+        }
+        let mut stored = None;
+        if is_stored {
+            let (handle, behind) = rest.split_first_chunk::<HANDLE>()?;
+            (stored, rest) = (Some(u64::from_be_bytes(*handle)), behind);
+        }
         let side = |at: usize| {
             Some(Side {
                 listener: ListenerId(u16::from_be_bytes([fixed[at], fixed[at + 1]])),
@@ -226,6 +252,7 @@ impl DialogMemory {
             home: u64::from_be_bytes(fixed[21..29].try_into().ok()?),
             from: text(HAS_FROM)?,
             record_route: text(HAS_RECORD_ROUTE)?,
+            stored,
         })
     }
 }
@@ -276,6 +303,7 @@ mod tests {
             home: 5,
             from: Some(b"\"Al\" <sip:al@x>;tag=7".to_vec()),
             record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
+            stored: None,
         }
     }
 
@@ -328,6 +356,27 @@ mod tests {
         }
     }
 
+    //= PRIV-143 type=test
+    #[test]
+    fn what_is_kept_elsewhere_leaves_a_short_token() {
+        for call_id in [None, Some(7)] {
+            let memory = DialogMemory {
+                call_id,
+                stored: Some(0x0102_0304_0506_0708),
+                ..memory()
+            };
+            let token = memory.seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
+            assert_eq!(token.len(), memory.token_bytes());
+            let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;
+            let bare = DialogMemory {
+                from: None,
+                record_route: None,
+                ..memory
+            };
+            assert_eq!(opened, bare);
+        }
+    }
+
     //= PRIV-141 type=test
     #[test]
     fn it_opens_for_its_own_dialog_only() {
@@ -355,6 +404,17 @@ mod tests {
         };
         for flows in [[None, None], [Some(flow), None], [Some(flow), Some(flow)]] {
             let plain = DialogMemory { flows, ..memory() }.encode();
+            for length in 0..plain.len() {
+                assert_eq!(DialogMemory::decode(&plain[..length]), None);
+            }
+        }
+        for call_id in [None, Some(7)] {
+            let plain = DialogMemory {
+                call_id,
+                stored: Some(1),
+                ..memory()
+            };
+            let plain = plain.encode();
             for length in 0..plain.len() {
                 assert_eq!(DialogMemory::decode(&plain[..length]), None);
             }

@@ -89,6 +89,7 @@ pub enum Name {
     ResourceShare,
     Accept,
     Allow,
+    SessionExpires,
 }
 
 /// Every known spelling, lower case.
@@ -108,6 +109,7 @@ const NAMES: &[(&str, Name)] = &[
     ("y", Name::Identity),
     ("n", Name::IdentityInfo),
     ("c", Name::ContentType),
+    ("x", Name::SessionExpires),
     ("to", Name::To),
     ("via", Name::Via),
     ("from", Name::From),
@@ -138,6 +140,7 @@ const NAMES: &[(&str, Name)] = &[
     ("session-id", Name::SessionId),
     ("referred-by", Name::ReferredBy),
     ("max-breadth", Name::MaxBreadth),
+    ("session-expires", Name::SessionExpires),
     ("in-reply-to", Name::InReplyTo),
     ("geolocation", Name::Geolocation),
     ("retry-after", Name::RetryAfter),
@@ -274,6 +277,7 @@ const ALL: &[Name] = &[
     Name::ResourceShare,
     Name::Accept,
     Name::Allow,
+    Name::SessionExpires,
 ];
 
 /// Slots of [`PLACES`]; a power of two, and enough that most names have one of their own.
@@ -474,6 +478,7 @@ impl Name {
             Name::ResourceShare => "Resource-Share",
             Name::Accept => "Accept",
             Name::Allow => "Allow",
+            Name::SessionExpires => "Session-Expires",
         }
     }
 }
@@ -528,7 +533,7 @@ mod tests {
     #[test]
     fn a_set_gives_its_names_back() {
         assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
-        assert_eq!(ALL.len(), Name::Allow as usize);
+        assert_eq!(ALL.len(), Name::SessionExpires as usize);
         assert_eq!(
             Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(),
             [Name::Via, Name::To]
