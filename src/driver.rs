@@ -36,7 +36,7 @@ use crate::{
     net::{
         aliases::Aliases,
         flows::Sources,
-        handover::Handover,
+        handover::{Handover, InForce},
         listen::{Sockets, listen},
         tls::Certificates,
     },
@@ -106,6 +106,7 @@ pub struct Running {
     pub bound: Vec<Bound>,
     counters: Arc<Counters>,
     certificates: Arc<Certificates>,
+    in_force: Option<Arc<InForce>>,
     orders: watch::Sender<Orders>,
     ended: mpsc::Receiver<()>,
     threads: Vec<JoinHandle<Counts>>,
@@ -123,10 +124,10 @@ impl Running {
         self.orders.send_modify(|orders| orders.stop = Stop::Now);
     }
 
-    /// Gives every engine a new policy, and every handshake from now on the certificates it names. Refused, with nothing
+    /// Gives every engine a new policy and, if there are any, new keys, and every handshake from now on the certificates it names. Refused, with nothing
     /// changed, when its listeners are not the ones that are open (a listener's place in the policy is how traffic, and with
     /// it trust, is told apart), or when a certificate does not load.
-    pub fn reload(&self, policy: Arc<Policy>) -> Result<(), NotReloaded> {
+    pub fn reload(&self, policy: Arc<Policy>, keys: Option<Arc<Keys>>) -> Result<(), NotReloaded> {
         if !has_same_listeners(&self.orders.borrow().policy, &policy) {
             return Err(ListenersChanged.into());
         }
@@ -134,7 +135,17 @@ impl Running {
             return Err(NotReloaded::AuditChanged);
         }
         self.certificates.renew(&policy)?;
-        self.orders.send_modify(|orders| orders.policy = policy);
+        // First who gets what: a token of the new keys is known before any is made.
+        if let (Some(in_force), Some(keys)) = (&self.in_force, &keys) {
+            in_force.set(Arc::clone(keys));
+        }
+        self.orders.send_modify(|orders| {
+            orders.policy = policy;
+            if keys.is_some() {
+                orders.keys = keys;
+                orders.rotation += 1;
+            }
+        });
         Ok(())
     }
 
@@ -213,6 +224,9 @@ pub struct WorkerFailed;
 #[derive(Clone)]
 struct Orders {
     policy: Arc<Policy>,
+    keys: Option<Arc<Keys>>,
+    /// How often there were other keys.
+    rotation: u64,
     stop: Stop,
     /// How often it was asked what was decided, and whom to tell.
     question: u64,
@@ -241,7 +255,8 @@ fn start_with<D: Decides>(
     let listening = listen(&policy, workers)?;
     let inbox_max = (policy.limits.handover_max as usize).max(1);
     let (inboxes, handed): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(inbox_max)).unzip();
-    let handover = Arc::new(Handover::new(inboxes, keys));
+    let in_force = keys.clone().map(|keys| Arc::new(InForce::new(keys)));
+    let handover = Arc::new(Handover::new(inboxes, in_force.clone()));
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();
@@ -249,6 +264,8 @@ fn start_with<D: Decides>(
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders {
         policy,
+        keys,
+        rotation: 0,
         stop,
         question: 0,
         tell: None,
@@ -260,6 +277,7 @@ fn start_with<D: Decides>(
         bound: listening.bound.clone(),
         counters: Arc::clone(&counters),
         certificates: Arc::clone(&certificates),
+        in_force,
         orders,
         ended,
         threads: Vec::with_capacity(workers),

@@ -190,6 +190,7 @@ impl Engine {
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(policy),
+            Input::Keys(keys) => self.keys = keys,
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Load(percent) => self.pressure.set(percent),

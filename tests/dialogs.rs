@@ -1,6 +1,10 @@
 //! Whole dialogs: what a party asked for when it entered holds for every message until the end, in both directions.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use sipveil::engine::Input;
+use sipveil::seal::Keys;
 
 use crate::dialog::{AL_CONTACT, BOB_CONTACT, Call, End, INNER, PLACES, opening};
 use crate::legs::{
@@ -404,6 +408,24 @@ fn cancel_and_the_ack_of_a_failure_are_made_of_what_was_sent() {
         .find(|sent| sent.start() == "SIP/2.0 487 Request Terminated")
         .unwrap();
     assert_eq!(end.row("From"), Some(FROM));
+}
+
+//= SEC-002 type=test
+#[test]
+fn under_new_keys_a_dialog_goes_on_as_long_as_the_old_one_is_held() {
+    let generations = |ids: &[u8]| {
+        let secrets: Vec<_> = ids.iter().map(|id| (*id, [*id; 32])).collect();
+        Arc::new(Keys::new(&secrets, "T-home1", 7).unwrap())
+    };
+    let world = World::with(POLICY, generations(&[1]), [9; 32]);
+    let mut call = Call::by_al(world, "Privacy: user\r\n", "");
+    call.world.input(Input::Keys(generations(&[2, 1])));
+    assert_eq!(call.bob_sends("INFO", 2, "").row("To"), Some(FROM));
+    tells_nothing(&call.al_sends("INVITE", 2, PAI));
+    call.world.input(Input::Keys(generations(&[2])));
+    let text = call.bob.request("BYE", 3, "");
+    let sent = call.world.packet(NET.listener, NET.address, &text);
+    assert!(sent[0].start().starts_with("SIP/2.0 4"), "{}", sent[0].text());
 }
 
 //= PRIV-135 type=test

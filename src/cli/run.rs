@@ -47,7 +47,31 @@ pub fn main(path: &Path) -> ExitCode {
         Ok(keys) => Arc::new(keys),
         Err(error) => return refuse(&error),
     };
-    run(policy, keys, || read(path).ok().map(Arc::new))
+    let instance = keys.instance();
+    run(policy, keys, || read_again(path, instance))
+}
+
+/// What is read again while the proxy runs.
+pub struct Again {
+    pub policy: Arc<Policy>,
+    /// `None`: those in force stay.
+    pub keys: Option<Arc<Keys>>,
+}
+
+/// The policy and the keys it names, both or neither.
+//= SEC-002
+fn read_again(path: &Path, instance: u64) -> Option<Again> {
+    let policy = read(path).ok()?;
+    match key_file::again(&policy, instance) {
+        Ok(keys) => Some(Again {
+            policy: Arc::new(policy),
+            keys: keys.map(Arc::new),
+        }),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            None
+        }
+    }
 }
 
 /// The policy, or its mistakes on standard error.
@@ -81,7 +105,7 @@ fn log_to_standard_error() {
 /// new policy; `None`, or one with other listeners, leaves the running one. SIGUSR1 writes what was decided so far.
 ///
 /// Exit code 0 after a drain, 3 when it could not start.
-pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Arc<Policy>>) -> ExitCode {
+pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Again>) -> ExitCode {
     let policy = Arc::new(policy);
     // The signals are caught before anything opens: none of them finds the process unprepared.
     let (runtime, signals) = match prepare() {
@@ -137,7 +161,7 @@ fn prepare() -> io::Result<(Runtime, Signals)> {
 async fn steer(
     mut running: Running,
     mut signals: Signals,
-    reload: impl Fn() -> Option<Arc<Policy>>,
+    reload: impl Fn() -> Option<Again>,
 ) -> Result<Counts, driver::WorkerFailed> {
     let mut stops = 0;
     let mut look = interval(LOOK_EVERY);
@@ -186,11 +210,11 @@ fn renew(running: &Running) {
     }
 }
 
-fn take_over(running: &Running, policy: Option<Arc<Policy>>) {
-    match policy.map(|policy| running.reload(policy)) {
+fn take_over(running: &Running, again: Option<Again>) {
+    match again.map(|Again { policy, keys }| running.reload(policy, keys)) {
         Some(Ok(())) => tracing::info!("the new policy is in force"),
         Some(Err(error)) => tracing::error!("the running policy stays: {error}"),
-        None => tracing::error!("the running policy stays: the file does not give a valid one"),
+        None => tracing::error!("the running policy stays: the file, or the key file it names, cannot be used"),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The keys of sealed tokens: `proxy.key_file`, or fresh ones.
 //!
-//! One generation a line, newest first: its number (0 to 255) and 64 hexadecimal digits; `#` begins a comment. The newest
-//! seals, all open: to rotate, put a line in front and send SIGHUP to every node that shares the file. A file that does not
-//! exist is made, with one generation, readable by its owner only.
+//! One generation a line: its number (0 to 255) and 64 hexadecimal digits; `#` begins a comment. The first seals, all open: to
+//! rotate, put a line in front and send SIGHUP. Where several nodes share the keys, each must open what another one seals:
+//! first put the new line at the end and send SIGHUP to all, then move it to the front and do so again. A line goes when no
+//! dialog lives that began under it. A file that does not exist at the start is made, with one generation, readable by its
+//! owner only.
 
 #![allow(
     clippy::disallowed_methods,
@@ -53,6 +55,16 @@ pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
         &policy.domain.id.value,
         u64::from_ne_bytes(instance),
     )?)
+}
+
+/// The keys the file holds now, for the run of the process with this `instance`. `None`: they are of this run alone, and stay.
+//= SEC-002
+pub fn again(policy: &Policy, instance: u64) -> Result<Option<Keys>, KeyFileError> {
+    let Some(path) = &policy.proxy.key_file.value else {
+        return Ok(None);
+    };
+    let secrets = existing_secrets(Path::new(path))?;
+    Ok(Some(Keys::new(&secrets, &policy.domain.id.value, instance)?))
 }
 
 /// The secrets in a file, newest first; one that does not exist is made.

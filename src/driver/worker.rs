@@ -128,6 +128,8 @@ pub(super) struct Worker<D: Decides> {
     /// Questions that could not be asked, for the engine to hear of.
     unasked: Vec<LocateId>,
     orders: watch::Receiver<Orders>,
+    /// The last keys that were taken over.
+    rotation: u64,
     /// The last question what was decided that was answered.
     question: u64,
     pressure: Pressure,
@@ -191,6 +193,7 @@ impl<D: Decides> Worker<D> {
             failed: Vec::new(),
             unasked: Vec::new(),
             orders: post.orders,
+            rotation: 0,
             question: 0,
             pressure: Pressure::default(),
             auditing: Auditing::new(post.audit),
@@ -355,6 +358,10 @@ impl<D: Decides> Worker<D> {
                     }
                     self.stun.limit(orders.policy.limits.options_per_second_max);
                     self.feed(now, Input::Policy(orders.policy));
+                }
+                if let Some(keys) = orders.keys.filter(|_| self.rotation != orders.rotation) {
+                    self.rotation = orders.rotation;
+                    self.feed(now, Input::Keys(keys));
                 }
                 if self.stop == Stop::No && orders.stop == Stop::Drain {
                     self.drain_until = now.at.saturating_add(self.policy.proxy.drain.value);

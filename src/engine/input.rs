@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::output::{LocateId, SendId};
-use crate::{locate::Answer, pcscf::Learned, policy::Policy, trust::Flow};
+use crate::{locate::Answer, pcscf::Learned, policy::Policy, seal::Keys, trust::Flow};
 
 /// The two clocks, read by the shell just before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Input {
     Learned { flow: Flow, learned: Learned },
     /// A new policy. What is under way keeps its decisions.
     Policy(Arc<Policy>),
+    /// The keys of sealed tokens from now on, of the same instance. What an older one of them sealed opens on.
+    Keys(Arc<Keys>),
     /// Whether the audit takes records, when that has changed. It does at first.
     Audit(Sink),
     /// What was to be sent under this id did not leave, because its record was not taken.
@@ -75,6 +77,7 @@ impl std::fmt::Debug for Input {
                 .finish(),
             Input::Learned { flow, .. } => f.debug_struct("Learned").field("flow", flow).finish_non_exhaustive(),
             Input::Policy(_) => f.write_str("Policy"),
+            Input::Keys(_) => f.write_str("Keys"),
             Input::Audit(sink) => f.debug_tuple("Audit").field(sink).finish(),
             Input::Unrecorded(id) => f.debug_tuple("Unrecorded").field(id).finish(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),

@@ -5,7 +5,7 @@
 //! a stranger cannot aim its calls at one worker.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
@@ -75,13 +75,30 @@ pub(crate) struct Sending {
 pub(crate) struct Handover<M> {
     inboxes: Vec<Sender<Event<M>>>,
     key: RandomState,
-    keys: Option<Arc<Keys>>,
+    keys: Option<Arc<InForce>>,
+}
+
+/// The keys in force, for whoever reads Call-IDs before an engine does.
+pub(crate) struct InForce(RwLock<Arc<Keys>>);
+
+impl InForce {
+    pub fn new(keys: Arc<Keys>) -> InForce {
+        InForce(RwLock::new(keys))
+    }
+
+    pub fn set(&self, keys: Arc<Keys>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn open(&self, call_id: &[u8]) -> Option<Vec<u8>> {
+        call_id::open(&self.0.read().unwrap_or_else(PoisonError::into_inner), call_id)
+    }
 }
 
 impl<M> Handover<M> {
     /// One bounded inbox a worker, in their order; at least one. With `keys`, both forms of a Call-ID that a dialog has two
     /// of name one worker.
-    pub fn new(inboxes: Vec<Sender<Event<M>>>, keys: Option<Arc<Keys>>) -> Self {
+    pub fn new(inboxes: Vec<Sender<Event<M>>>, keys: Option<Arc<InForce>>) -> Self {
         assert!(!inboxes.is_empty(), "a proxy has at least one worker");
         Handover {
             inboxes,
@@ -99,7 +116,7 @@ impl<M> Handover<M> {
         match call_id_of(message) {
             Some(call_id) => {
                 let keys = self.keys.as_ref();
-                let hash = match keys.and_then(|keys| call_id::open(keys, call_id)) {
+                let hash = match keys.and_then(|keys| keys.open(call_id)) {
                     Some(opened) => self.key.hash_one(&opened[..]),
                     None => self.key.hash_one(call_id),
                 };
@@ -176,7 +193,7 @@ mod tests {
     fn both_forms_of_a_call_id_name_one_worker() {
         let inboxes = (0..8).map(|_| tokio::sync::mpsc::channel::<Event<()>>(1).0).collect();
         let keys = Arc::new(Keys::new(&[(1, [1; 32])], "T", 0).unwrap());
-        let handover = Handover::new(inboxes, Some(Arc::clone(&keys)));
+        let handover = Handover::new(inboxes, Some(Arc::new(InForce::new(Arc::clone(&keys)))));
         let message = |call_id: &str| format!("BYE sip:x SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n");
         for call in 0..100 {
             let call = format!("{call}@host");

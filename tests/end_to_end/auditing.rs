@@ -9,7 +9,7 @@ use std::process::Command;
 fn what_was_hidden_is_read_with_the_key_also_after_a_sudden_end() {
     let folder = TempDir::new().unwrap();
     let mut callee = Phone::on_udp();
-    let (core, outside) = (free_address().to_string(), free_address().to_string());
+    let (core, outside) = (own_address().to_string(), own_address().to_string());
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (log, key) = (path("audit.log"), path("audit.key"));
     let audit =

@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::node::{Node, PATIENCE};
-use super::{ANYWHERE, free_address, policy};
+use super::{ANYWHERE, own_address, policy};
 use crate::interop::Carrier;
 use crate::interop::phone_process::PhoneProcess;
 
@@ -26,13 +26,13 @@ fn calls_over_tcp_show_no_asserted_identity() {
 
 fn calls(carrier: Carrier) {
     let folder = TempDir::new().unwrap();
-    let address = free_address();
+    let address = own_address();
     let mut callee = sipp(folder.path(), "callee", address, carrier, None);
     callee.until_open(address, carrier);
     let next_hop = format!("sip:{address};transport={carrier}");
     let node = Node::start(folder.path(), &policy(ANYWHERE, &next_hop, "sip:127.0.0.1:9", ""));
     let to = node.address("core", &carrier.to_string());
-    let caller = sipp(folder.path(), "caller", free_address(), carrier, Some(to));
+    let caller = sipp(folder.path(), "caller", own_address(), carrier, Some(to));
     caller.ends_well(String::new);
     callee.ends_well(String::new);
     node.stop();

@@ -5,15 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::channel;
 
 use tempfile::TempDir;
 
 use super::authority::{Authority, Identity, Wish, connect, dns};
+use super::load::{Calls, answers_everything, calls_until};
 use super::node::{Node, PATIENCE};
 use super::phone::Phone;
-use super::{Dialog, call, ok};
+use super::{Dialog, call};
 use crate::world::{Sent, respond};
 
 const FRIEND: &str = "ibcf.home2.example";
@@ -615,19 +616,19 @@ fn exchanging_certificates_while_calls_run_side_by_side_loses_none() {
     let friend = authority.issue(&dns(&[FRIEND]));
     let (end, core_address) = (AtomicBool::new(false), core.address);
     std::thread::scope(|threads| {
-        threads.spawn(|| answers_everything(core));
+        threads.spawn(|| answers_everything(core, is_believed));
         let mut calls = Vec::new();
         for name in 0..CALLERS {
             let (done, ended) = channel();
             let (friend, end) = (&friend, &end);
-            threads.spawn(move || calls_until(end, edge, friend, name, &done));
+            threads.spawn(move || calls_until(end, || connected(edge, Some(friend)), name, &done));
             calls.push(ended);
         }
         // However this ends, the threads do too.
         let calls = Calls {
             ended: calls,
             end: &end,
-            core_address,
+            callee: core_address,
         };
         for round in 0..EXCHANGES {
             calls.one_more_of_each();
@@ -643,104 +644,4 @@ fn exchanging_certificates_while_calls_run_side_by_side_loses_none() {
         calls.one_more_of_each();
     });
     node.stop();
-}
-
-/// What the callers tell. Dropped, it lets them finish their calls, and then the core.
-struct Calls<'a> {
-    /// A word for each call, of each caller.
-    ended: Vec<Receiver<()>>,
-    end: &'a AtomicBool,
-    core_address: SocketAddr,
-}
-
-impl Calls<'_> {
-    /// Waits for a call of every caller that ends later than now.
-    fn one_more_of_each(&self) {
-        for ended in &self.ended {
-            ended.try_iter().for_each(drop);
-            ended.recv_timeout(PATIENCE).expect("a caller that still calls");
-        }
-    }
-}
-
-impl Drop for Calls<'_> {
-    fn drop(&mut self) {
-        self.end.store(true, Ordering::Relaxed);
-        for ended in &self.ended {
-            while ended.recv_timeout(PATIENCE).is_ok() {}
-        }
-        Phone::on_udp()
-            .calls(self.core_address)
-            .send("STOP sip:x SIP/2.0\r\n\r\n");
-    }
-}
-
-/// Short calls over an old connection and fresh ones in turn, during a long one; a word after each.
-fn calls_until(end: &AtomicBool, edge: SocketAddr, friend: &Identity, name: usize, done: &Sender<()>) {
-    let mut old = connected(edge, Some(friend));
-    let long_id = format!("long-{name}");
-    let long = Dialog {
-        call_id: &long_id,
-        privacy: "",
-    };
-    let up = picked_up(&long, &mut old);
-    let mut number = 0;
-    while !end.load(Ordering::Relaxed) {
-        number += 1;
-        let short_id = format!("short-{name}-{number}");
-        let short = Dialog {
-            call_id: &short_id,
-            privacy: "",
-        };
-        let mut fresh = None;
-        let phone = match number % 2 {
-            0 => &mut old,
-            _ => fresh.insert(connected(edge, Some(friend))),
-        };
-        let answer = picked_up(&short, phone);
-        hung_up(&short, phone, &answer);
-        let _ = done.send(());
-    }
-    hung_up(&long, &mut old, &up);
-}
-
-/// INVITE, 200, ACK. Gives the 200.
-fn picked_up(dialog: &Dialog, caller: &mut Phone) -> Sent {
-    caller.send(&dialog.invite(caller));
-    let answer = answer(dialog, caller, "1 INVITE");
-    caller.send(&dialog.later(caller, "ACK", 1, &answer));
-    answer
-}
-
-/// BYE, 200.
-fn hung_up(dialog: &Dialog, caller: &mut Phone, picked_up: &Sent) {
-    caller.send(&dialog.later(caller, "BYE", 2, picked_up));
-    answer(dialog, caller, "2 BYE");
-}
-
-/// The 200 to this request; an answer to another one can only be a repetition, for the core speaks UDP.
-fn answer(dialog: &Dialog, caller: &mut Phone, request: &str) -> Sent {
-    loop {
-        let answer = caller.receive();
-        if answer.row("Call-ID") == Some(dialog.call_id) && answer.row("CSeq") == Some(request) {
-            assert!(answer.start().starts_with("SIP/2.0 200"), "{}", answer.text());
-            return answer;
-        }
-    }
-}
-
-/// Picks up every call and confirms every end, until it is told to stop.
-fn answers_everything(mut core: Phone) {
-    loop {
-        let request = core.receive();
-        match request.start().split(' ').next() {
-            Some("INVITE") => {
-                assert!(is_believed(&request), "{}", request.text());
-                core.send(&ok(&request, &core));
-            }
-            Some("BYE") => core.send(&respond(&request, "200 OK", "b", "")),
-            Some("STOP") => return,
-            _ => {}
-        }
-    }
 }

@@ -125,7 +125,7 @@ fn last_words_leave_before_the_end() {
 #[test]
 fn a_reload_reaches_every_engine() {
     let (running, heard) = start(Arc::new(one(2))).unwrap();
-    running.reload(Arc::new(one(2))).unwrap();
+    running.reload(Arc::new(one(2)), None).unwrap();
     for _ in 0..2 {
         assert_eq!(heard.recv_timeout(PATIENCE), Ok(Heard::Policy));
     }
@@ -140,7 +140,7 @@ fn a_reload_that_moves_listeners_changes_nothing() {
         listening(1, &[("a", udp)]),
         listening(1, &[("a", udp), ("b", &[(Transport::Udp, "127.0.0.2:0")])]),
     ] {
-        let refused = running.reload(Arc::new(changed));
+        let refused = running.reload(Arc::new(changed), None);
         assert!(matches!(refused, Err(NotReloaded::Listeners(ListenersChanged))));
     }
     running.stop();

@@ -262,6 +262,7 @@ impl Decides for Toy {
             Input::SendFailed(SendId(id)) => Heard::Failed { worker, id },
             Input::Learned { .. } => return,
             Input::Policy(_) => Heard::Policy,
+            Input::Keys(_) => return,
             Input::Located { answer, .. } => Heard::Located {
                 records: match answer {
                     Answer::Found { records, .. } => records.len(),
