@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod back;
 pub mod branches;
 pub mod cancel;
+mod compliance;
 pub mod counts;
 pub mod deadlines;
 pub mod decide;
@@ -40,6 +41,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::compliance::Violations;
 use self::counts::Counts;
 use self::deadlines::Deadlines;
 use self::decide::Decided;
@@ -102,6 +104,7 @@ pub struct Engine {
     sources: Sources,
     feedback: Feedback,
     pressure: Pressure,
+    violations: Violations,
     sink: Sink,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
@@ -165,6 +168,7 @@ impl Engine {
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
+            violations: Violations::of(&policy),
             sink: Sink::Takes,
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
@@ -264,6 +268,7 @@ impl Engine {
     //= TRUST-032
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, policy: Arc<Policy>) {
+        self.violations = Violations::of(&policy);
         self.recent = Recent::new(Arc::clone(&policy));
         self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
@@ -345,7 +350,9 @@ impl Engine {
         self.take_alias(&origin, &draft);
         let asks = overload::take(&mut draft);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
-        self.counts.tally(notes.take_tally());
+        let tally = notes.take_tally();
+        self.watch(&origin, tally, &essentials);
+        self.counts.tally(tally);
         let id = self.open_server(now, &origin, place, &essentials.via, method, key);
         self.note_asks(id, &origin, asks);
         // Decide, locate, clear, send.

@@ -14,7 +14,7 @@ use sipveil::privacy::PrivacySet;
 use sipveil::sip::Transport;
 use sipveil::trust::Standing;
 
-use crate::legs::{CORE, FROM, NET, PAI, Party, SECRETS, UE, deliver, request, world_of};
+use crate::legs::{CORE, FROM, NET, PAI, Party, SECRETS, UE, UE_IDENTITY, deliver, request, world_of};
 use crate::world::{POLICY, Sent, World, contact_uri, respond, routes};
 
 const AUDIT: &str = "audit = { file = \"audit.log\", key_file = \"audit.key\" }";
@@ -105,6 +105,24 @@ fn a_response_that_hides_is_written_down_and_what_hides_nothing_is_not() {
         let (order, ..) = outputs(&mut world, CORE, &request(CORE, NET, "INVITE", rows));
         assert_eq!(order.len(), 2, "{order:?}");
     }
+}
+
+/// This node alone stands between a UE and a stranger: it asserts, writes down, and hides, in that order.
+//= PRIV-025 type=test
+#[test]
+fn between_a_ue_and_a_stranger_who_is_hidden_is_asserted_first() {
+    let mut world = world_of(&policy(AUDIT), &[UE]);
+    let (order, records, sent) = outputs(&mut world, UE, &request(UE, NET, "INVITE", "Privacy: id\r\n"));
+    assert_eq!(order[0], "record", "{order:?}");
+    assert_eq!(
+        (records[0].origin, records[0].hop),
+        (Standing::Served, Standing::Untrusted)
+    );
+    assert_eq!(
+        records[0].asserted.iter().map(|one| shown(one)).collect::<Vec<_>>(),
+        [UE_IDENTITY]
+    );
+    assert!(sent[0].row("P-Asserted-Identity").is_none(), "{}", sent[0].text());
 }
 
 //= LI-006 type=test

@@ -1,8 +1,9 @@
 //! The Privacy header: how it is read, how it is rewritten, and what critical does.
 
+use crate::counts::moved;
 use crate::legs::{
-    self, ALLY, ANONYMOUS, CORE, FROM, NET, PAI, STRANGER, UE, answered, forwarded, policy, policy_with_id_handling,
-    policy_with_privacy, refused, request_with_body, tells_nothing,
+    self, ALLY, ANONYMOUS, CORE, FROM, NET, PAI, Party, STRANGER, UE, answered, deliver, forwarded, policy,
+    policy_with_id_handling, policy_with_privacy, refused, request, request_with_body, tells_nothing, world_of,
 };
 use crate::world::{POLICY, Sent, World};
 
@@ -453,6 +454,36 @@ fn a_second_application_changes_nothing() {
     }
     assert_eq!(twice.row("From"), once.row("From"));
     assert_eq!(twice.row("Privacy"), once.row("Privacy"));
+}
+
+//= PRIV-101 type=test
+//= PRIV-103 type=test
+#[test]
+fn what_only_its_sender_could_hide_is_counted_on_its_way_out() {
+    let counted = |to: Party, rows: &str| {
+        let mut world = world_of(POLICY, &[to]);
+        let before = world.engine.counts();
+        let sent = deliver(&mut world, CORE, to, &request(CORE, to, "MESSAGE", rows));
+        rows.lines()
+            .filter(|row| !row.starts_with("Privacy"))
+            .for_each(|row| assert!(sent.text().contains(row)));
+        let moved = moved(&before, &world.engine.counts());
+        moved
+            .into_iter()
+            .filter(|row| row.starts_with("sipveil_left"))
+            .collect::<Vec<_>>()
+    };
+    let credentials = "Privacy: user\r\nProxy-Authorization: Digest username=\"al\", realm=\"elsewhere\"\r\n";
+    let cpim = "Privacy: user\r\nContent-Type: Message/CPIM ;charset=x\r\n";
+    assert_eq!(
+        counted(NET, credentials),
+        ["sipveil_left_total{what=\"credentials\"} 1"]
+    );
+    assert_eq!(counted(NET, cpim), ["sipveil_left_total{what=\"body\"} 1"]);
+    let nothing: [String; 0] = [];
+    assert_eq!(counted(NET, "Privacy: user\r\nContent-Type: text/plain\r\n"), nothing);
+    assert_eq!(counted(NET, &cpim.replace("user", "id")), nothing);
+    assert_eq!(counted(ALLY, cpim), nothing);
 }
 
 //= ROLE-004 type=test

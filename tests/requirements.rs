@@ -1,7 +1,9 @@
-//! The catalogues against the crate: every rule that is cited exists, and `docs/coverage.md` says where each stands.
+//! The catalogues against the crate: every rule that is cited exists, `docs/coverage.md` says where each stands, and
+//! `docs/conformance.md` which clause is backed by what.
 
 mod catalogue;
 mod citations;
+mod conformance;
 mod coverage;
 
 use catalogue::Catalogue;
@@ -9,7 +11,8 @@ use citations::Citations;
 
 use crate::tree::{self, File};
 
-const PAGE: &str = "docs/coverage.md";
+const COVERAGE: &str = "docs/coverage.md";
+const CONFORMANCE: &str = "docs/conformance.md";
 const VARIABLE: &str = "SIPVEIL_WRITE_COVERAGE";
 const REGENERATE: &str = "SIPVEIL_WRITE_COVERAGE=1 cargo test --test main requirements::";
 
@@ -22,11 +25,23 @@ fn every_cited_rule_exists() {
 /// Rules without code or test are listed on the page; they do not fail.
 #[test]
 fn the_coverage_page_is_fresh() {
-    let page = coverage::page(&catalogue(), &citations().all, REGENERATE);
+    is_fresh(COVERAGE, &coverage::page(&catalogue(), &citations().all, REGENERATE));
+}
+
+#[test]
+fn the_conformance_page_is_fresh() {
+    is_fresh(
+        CONFORMANCE,
+        &conformance::page(&catalogue(), &citations().all, REGENERATE),
+    );
+}
+
+#[track_caller]
+fn is_fresh(path: &str, page: &str) {
     if std::env::var_os(VARIABLE).is_some() {
-        tree::write(PAGE, &page);
+        tree::write(path, page);
     }
-    let written = tree::file(PAGE).map(|file| file.text).unwrap_or_default();
+    let written = tree::file(path).map(|file| file.text).unwrap_or_default();
     let stale = page
         .lines()
         .zip(written.lines())
@@ -34,7 +49,7 @@ fn the_coverage_page_is_fresh() {
     let (wanted, found) = stale.unwrap_or(("", "lines too many or too few at its end"));
     assert!(
         page == written,
-        "{PAGE} is stale.\nnow:   {wanted}\nthere: {found}\nmake it anew: {REGENERATE}"
+        "{path} is stale.\nnow:   {wanted}\nthere: {found}\nmake it anew: {REGENERATE}"
     );
 }
 

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod recent;
+mod users;
 
 use sipveil::engine::event::{Drop, Event, Judged, What};
 use sipveil::policy::{PeerId, Policy};

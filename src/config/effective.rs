@@ -76,6 +76,7 @@ impl Page<'_> {
             default_privacy_to_untrusted,
             compliance_sip,
             compliance_asserted_identity,
+            violation_limit,
             id_handling,
         } = spec_t;
         self.item(1, "how users are authenticated");
@@ -107,6 +108,7 @@ impl Page<'_> {
         self.item(6, "compliance with SIP");
         self.title("[spec_t.compliance]");
         self.value("sip", &texts(compliance_sip));
+        self.value("violation_limit", &plain(violation_limit));
         self.item(7, "compliance with RFC 3325");
         self.value("asserted_identity", &texts(compliance_asserted_identity));
         self.item(8, "privacy handling of identity");

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     grammar,
+    later::unless,
     node::values,
     read::{Fault, from_word, or_default, or_profile, shown},
     table::Table,
@@ -36,7 +37,11 @@ pub(super) fn spec_t(table: Table<'_>, profile: Profile) -> (SpecT, Places) {
     };
     let i_accept_unprotected_access = or_default(table.bool("i_accept_unprotected_access"), false);
     let (default_privacy_to_ue, default_privacy_to_untrusted) = default_privacy(&table);
-    let (compliance_sip, compliance_asserted_identity) = compliance(table.table("compliance"));
+    let Compliance {
+        sip: compliance_sip,
+        asserted_identity: compliance_asserted_identity,
+        violation_limit,
+    } = compliance(table.table("compliance"));
     let id_handling = id_handling(table.table("id_handling"), profile);
     table.close();
     let spec_t = SpecT {
@@ -48,6 +53,7 @@ pub(super) fn spec_t(table: Table<'_>, profile: Profile) -> (SpecT, Places) {
         default_privacy_to_untrusted,
         compliance_sip,
         compliance_asserted_identity,
+        violation_limit,
         id_handling,
     };
     (spec_t, places)
@@ -66,10 +72,16 @@ fn default_privacy(spec_t: &Table<'_>) -> (Stated<DefaultPrivacy>, Stated<Defaul
     (to_ue, to_untrusted)
 }
 
+struct Compliance {
+    sip: Stated<Vec<String>>,
+    asserted_identity: Stated<Vec<String>>,
+    violation_limit: Stated<u32>,
+}
+
 /// Items 6 and 7.
 //= TRUST-007
 //= TRUST-008
-fn compliance(table: Table<'_>) -> (Stated<Vec<String>>, Stated<Vec<String>>) {
+fn compliance(table: Table<'_>) -> Compliance {
     let sip = table.parsed_each("sip", |text| {
         let number = text.strip_prefix("rfc").unwrap_or_default();
         match !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -97,12 +109,15 @@ fn compliance(table: Table<'_>) -> (Stated<Vec<String>>, Stated<Vec<String>>) {
             },
         }),
     });
+    let violation_limit = or_default(table.number("violation_limit", 1..=u32::MAX), 10);
+    unless(&table, "demote_on_violation", "false");
     table.close();
     let owned = |list: &[&str]| list.iter().map(|rfc| (*rfc).to_owned()).collect::<Vec<_>>();
-    (
-        or_default(sip.map(values), owned(&["rfc3261", "rfc6026", "rfc5393"])),
-        or_default(asserted_identity.map(values), owned(&["rfc3325", "rfc5876"])),
-    )
+    Compliance {
+        sip: or_default(sip.map(values), owned(&["rfc3261", "rfc6026", "rfc5393"])),
+        asserted_identity: or_default(asserted_identity.map(values), owned(&["rfc3325", "rfc5876"])),
+        violation_limit,
+    }
 }
 
 /// Item 8.

@@ -23,6 +23,7 @@ pub struct Counts {
     identities: [u64; Identity::ALL.len()],
     asserted: [u64; ASSERTED.len()],
     functions: [u64; FUNCTIONS.len()],
+    left: [u64; LEFT.len()],
     anomalies: [u64; Anomalies::NAMES.len()],
     tokens: [u64; TokenOf::ALL.len()],
     refused: [u64; Kind::ALL.len()],
@@ -56,6 +57,9 @@ const ASSERTED: [&str; 3] = ["preferred", "default_identity", "called"];
 const FUNCTIONS: [&str; 8] = [
     "none", "id", "user", "header", "session", "history", "critical", "unknown",
 ];
+
+/// What a message with `user` left with, as nobody may edit it, by its bits in a [`Tally`].
+const LEFT: [&str; 2] = ["credentials", "body"];
 
 /// Where a token stood that is not one of ours, or not of this dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +120,7 @@ impl Counts {
                 .identities()
                 .for_each(|identity| add(&mut self.identities, identity as usize));
             add_bits(&mut self.functions, tally.functions());
+            add_bits(&mut self.left, tally.left());
         }
     }
 
@@ -161,6 +166,7 @@ impl Counts {
         let asserted = ASSERTED.map(|reason| ["asserted", reason]);
         pairs("sipveil_pai_total", labels, &asserted, &self.asserted, &mut rows);
         each("sipveil_privacy_total", "value", &FUNCTIONS, &self.functions, &mut rows);
+        each("sipveil_left_total", "what", &LEFT, &self.left, &mut rows);
         let anomalies = &self.anomalies;
         each(
             "sipveil_privacy_anomalies_total",
@@ -199,6 +205,8 @@ impl Counts {
             questions,
             lookups_failed,
             addresses_refused,
+            violations,
+            alarms,
         } = self.totals;
         let plain = [
             ("sipveil_responses_total", responses),
@@ -208,6 +216,8 @@ impl Counts {
             ("sipveil_questions_total", questions),
             ("sipveil_lookups_failed_total", lookups_failed),
             ("sipveil_addresses_refused_total", addresses_refused),
+            ("sipveil_violations_total", violations),
+            ("sipveil_alarms_total", alarms),
         ];
         rows.extend(plain.map(|(name, value)| Row {
             name,
@@ -220,13 +230,14 @@ impl Counts {
 impl AddAssign<&Counts> for Counts {
     fn add_assign(&mut self, other: &Counts) {
         self.totals += &other.totals;
-        let pairs: [(&mut [u64], &[u64]); 10] = [
+        let pairs: [(&mut [u64], &[u64]); 11] = [
             (&mut self.methods, &other.methods),
             (&mut self.origins, &other.origins),
             (&mut self.hops, &other.hops),
             (&mut self.identities, &other.identities),
             (&mut self.asserted, &other.asserted),
             (&mut self.functions, &other.functions),
+            (&mut self.left, &other.left),
             (&mut self.anomalies, &other.anomalies),
             (&mut self.tokens, &other.tokens),
             (&mut self.refused, &other.refused),

@@ -9,7 +9,7 @@ use super::reject::Reject;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
-use crate::pcscf::{Asked, SealedFlow, path};
+use crate::pcscf::{Asked, SealedFlow, authentication, path};
 use crate::policy::privacy::DialogStore;
 use crate::policy::route::Fork;
 use crate::policy::spec_t::UeSecurity;
@@ -94,7 +94,8 @@ impl Engine {
                 };
                 let has_kept = kept.to.is_some();
                 let registers = draft.method() == Some(Method::Register);
-                let asked = (registers && origin.standing() == Standing::Served).then(|| Asked::of(&draft));
+                let asked = (registers && origin.standing() == Standing::Served)
+                    .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
                 let work = Box::new(Work {
                     asked,
                     draft,
@@ -360,6 +361,7 @@ impl Engine {
     /// Puts in who a served UE is; nothing it says itself counts.
     //= PAI-001
     //= PAI-006
+    //= PRIV-025
     //= PCSCF-020
     //= TRUST-004
     fn assert(&mut self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
@@ -382,6 +384,9 @@ impl Engine {
             .ue(origin.flow(), now.unix)
             .filter(|_| accepted)
             .ok_or(Reject::Unregistered)?;
+        if !authentication::is_listed(ue.authenticated_by(), &policy.spec_t.user_authentication.value) {
+            return Err(Reject::UnlistedAuthentication);
+        }
         let asserted = assert::assert(draft, ue.identities(), assert::Terms::default());
         self.counts.asserted(asserted.map_err(|_| Reject::NoIdentity)?);
         Ok(())

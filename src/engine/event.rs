@@ -216,6 +216,10 @@ pub struct Counters {
     pub lookups_failed: u64,
     /// Addresses behind names that names must not lead to.
     pub addresses_refused: u64,
+    /// Requests of nodes of T that break SIP in a way that defeats trust.
+    pub violations: u64,
+    /// Peers that did so more often than the policy lets pass.
+    pub alarms: u64,
 }
 
 impl std::ops::AddAssign<&Counters> for Counters {
@@ -240,6 +244,8 @@ impl std::ops::AddAssign<&Counters> for Counters {
             questions,
             lookups_failed,
             addresses_refused,
+            violations,
+            alarms,
         );
     }
 }

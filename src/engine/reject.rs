@@ -43,6 +43,8 @@ pub enum Reject {
     RegisterToStranger,
     #[error("a UE prefers an identity that is not its own, or has none")]
     NoIdentity,
+    #[error("a UE registered by a method that spec_t.user_authentication does not list")]
+    UnlistedAuthentication,
     #[error("{0}")]
     Unknown(Unknown),
     #[error("the flow of this UE is gone")]
@@ -90,6 +92,7 @@ pub enum Kind {
     NoTarget,
     RegisterToStranger,
     NoIdentity,
+    UnlistedAuthentication,
     FlowGone,
     ForeignPath,
     Unregistered,
@@ -108,7 +111,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -123,6 +126,7 @@ impl Kind {
         Kind::NoTarget,
         Kind::RegisterToStranger,
         Kind::NoIdentity,
+        Kind::UnlistedAuthentication,
         Kind::FlowGone,
         Kind::ForeignPath,
         Kind::Unregistered,
@@ -156,6 +160,7 @@ impl Kind {
             Kind::NoTarget => "no_target",
             Kind::RegisterToStranger => "register_to_stranger",
             Kind::NoIdentity => "no_identity",
+            Kind::UnlistedAuthentication => "unlisted_authentication",
             Kind::FlowGone => "flow_gone",
             Kind::ForeignPath => "foreign_path",
             Kind::Unregistered => "unregistered",
@@ -192,6 +197,7 @@ impl From<&Reject> for Kind {
             Reject::NoTarget(_) => Kind::NoTarget,
             Reject::RegisterToStranger => Kind::RegisterToStranger,
             Reject::NoIdentity => Kind::NoIdentity,
+            Reject::UnlistedAuthentication => Kind::UnlistedAuthentication,
             Reject::FlowGone => Kind::FlowGone,
             Reject::ForeignPath => Kind::ForeignPath,
             Reject::Unregistered => Kind::Unregistered,
@@ -247,6 +253,7 @@ impl Reject {
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
             Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),
+            Reject::UnlistedAuthentication => (403, "Forbidden", Rule::TRUST_002),
             //= LI-001
             Reject::Unknown(Unknown::Anonymous { code: 433 }) => (433, "Anonymity Disallowed", Rule::LI_001),
             Reject::Unknown(Unknown::Anonymous { .. }) => (403, "Forbidden", Rule::LI_001),

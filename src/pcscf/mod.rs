@@ -3,6 +3,7 @@
 //! Promises that a [`RegisteredUe`] exists only where a node of T answered a REGISTER with a 2xx. Says where, never what
 //! may be seen: no type of `privacy` or `topology` occurs here. Knows no clock: the time comes in as a value.
 
+pub mod authentication;
 pub mod binding;
 pub mod integrity;
 pub mod path;

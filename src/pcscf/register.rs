@@ -1,6 +1,7 @@
 //! REGISTER on its way to the network, and what the answer teaches.
 
-use super::integrity;
+use super::{authentication, integrity};
+use crate::policy::spec_t::UserAuthentication;
 use crate::sip::headers::name_addr::{NameAddr, is_star};
 use crate::sip::headers::{identity, list};
 use crate::sip::uri::{self, Scheme, Uri};
@@ -39,6 +40,7 @@ pub struct Asked {
     /// To, as far as it names an identity.
     identity: Option<Vec<u8>>,
     contacts: Contacts,
+    authenticated_by: Option<UserAuthentication>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -79,10 +81,13 @@ pub struct RegisteredUe {
     contacts: Vec<Vec<u8>>,
     service_route: Vec<u8>,
     expires_at: u64,
+    authenticated_by: Option<UserAuthentication>,
 }
 
 impl Asked {
-    pub fn of(draft: &Draft) -> Asked {
+    /// `proved_by_certificate`: its sender showed a client certificate.
+    pub fn of(draft: &Draft, proved_by_certificate: bool) -> Asked {
+        let authenticated_by = authentication::of_register(draft, proved_by_certificate);
         let default = expires_header(draft);
         let mut contacts = Vec::new();
         for value in values(draft, Name::Contact) {
@@ -90,6 +95,7 @@ impl Asked {
                 return Asked {
                     identity: address_of_record(draft),
                     contacts: Contacts::All,
+                    authenticated_by,
                 };
             }
             if let Ok(contact) = NameAddr::parse(value)
@@ -104,6 +110,7 @@ impl Asked {
         Asked {
             identity: address_of_record(draft),
             contacts: Contacts::These(contacts),
+            authenticated_by,
         }
     }
 }
@@ -144,6 +151,7 @@ pub fn learn(asked: &Asked, response: &Draft, standing: Standing, now_unix: u64)
         contacts: registered,
         service_route: service_route(response),
         expires_at: now_unix.saturating_add(u64::from(longest)),
+        authenticated_by: asked.authenticated_by,
     })
 }
 
@@ -164,6 +172,11 @@ impl RegisteredUe {
     /// Contact URIs it registered over this flow.
     pub fn contacts(&self) -> impl Iterator<Item = &[u8]> {
         self.contacts.iter().map(Vec::as_slice)
+    }
+
+    /// How it showed who it is, where that was seen.
+    pub fn authenticated_by(&self) -> Option<UserAuthentication> {
+        self.authenticated_by
     }
 
     /// Seconds since 1970.

@@ -19,6 +19,8 @@ pub struct SpecT {
     pub compliance_sip: Stated<Vec<String>>,
     /// Item 7.
     pub compliance_asserted_identity: Stated<Vec<String>>,
+    /// Violations of SIP by one peer of T after which an alarm is raised.
+    pub violation_limit: Stated<u32>,
     /// Item 8.
     pub id_handling: IdHandling,
 }

@@ -109,6 +109,14 @@ impl Identity {
 pub struct Tally {
     identities: u16,
     functions: u8,
+    left: u8,
+}
+
+/// What a message with `user` keeps on its way out of T, as only its sender could take it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    Credentials,
+    Body,
 }
 
 impl Tally {
@@ -117,8 +125,17 @@ impl Tally {
     }
 
     pub fn identities(self) -> impl Iterator<Item = Identity> {
-        let there = move |identity: &Identity| self.identities & 1 << *identity as u16 != 0;
+        let there = move |identity: &Identity| self.has(*identity);
         Identity::ALL.into_iter().filter(there)
+    }
+
+    pub fn has(self, identity: Identity) -> bool {
+        self.identities & 1 << identity as u16 != 0
+    }
+
+    /// Bits of [`Left`].
+    pub fn left(self) -> u8 {
+        self.left
     }
 
     /// Bits of the privacy set that a hop outside T was cleared under.
@@ -186,6 +203,10 @@ impl Notes {
         self.tally.functions |= set;
     }
 
+    pub fn left(&mut self, what: Left) {
+        self.tally.left |= 1 << what as u8;
+    }
+
     pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
     }
@@ -195,6 +216,7 @@ impl Notes {
         let tally = other.take_tally();
         self.tally.identities |= tally.identities;
         self.tally.functions |= tally.functions;
+        self.tally.left |= tally.left;
         if let Some(own) = &mut self.decisions {
             let new = decisions.into_iter().filter(|decision| !own.contains(decision));
             let new: Vec<Decision> = new.collect();

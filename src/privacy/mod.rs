@@ -20,7 +20,7 @@ pub mod registrar;
 pub mod scrub;
 pub mod wanted;
 
-pub use decision::{Action, Decision, Identity, Notes, Tally};
+pub use decision::{Action, Decision, Identity, Left, Notes, Tally};
 pub use gate::{Answer, Gate, Outgoing, Refusal};
 pub use memory::{DialogMemory, Party, Side};
 pub use party_flow::PartyFlow;

@@ -1,7 +1,7 @@
 //! Applies the tables to a message that leaves the trust domain.
 
 use super::anonymous;
-use super::decision::{Action, Identity, Notes};
+use super::decision::{Action, Identity, Left, Notes};
 use super::effects::{DELETIONS, bound_to_domain};
 use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
 use super::{history, of_domain, registrar};
@@ -57,6 +57,9 @@ impl Scrubbed {
             }
             diversion(&mut draft, wanted.set, notes);
             session_id(&mut draft, wanted.set, terms, notes);
+            if wanted.set.has(PrivacySet::USER) {
+                left_alone(&draft, notes);
+            }
             privacy_header(&mut draft, wanted, terms, notes);
         }
         Scrubbed(draft)
@@ -267,6 +270,37 @@ fn diversion(draft: &mut Draft, set: PrivacySet, notes: &mut Notes) {
     }
 }
 
+/// What can name the originator and is nobody's to edit: counted, so that an operator learns of it.
+//= PRIV-101
+//= PRIV-103
+fn left_alone(draft: &Draft, notes: &mut Notes) {
+    if draft.has(Name::Authorization) || draft.has(Name::ProxyAuthorization) {
+        notes.left(Left::Credentials);
+    }
+    let types = draft.first(Name::ContentType).map(content_type);
+    if types.is_some_and(|found| TELLING.iter().any(|telling| found.eq_ignore_ascii_case(telling))) {
+        notes.left(Left::Body);
+    }
+}
+
+/// Bodies that carry identities of their own.
+const TELLING: [&[u8]; 4] = [
+    b"message/cpim",
+    b"application/pidf+xml",
+    b"message/sipfrag",
+    b"application/resource-lists+xml",
+];
+
+/// `a/b` of `a/b;c=d`.
+fn content_type(value: &[u8]) -> &[u8] {
+    value
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
+}
+
+//= PRIV-101
 fn session_id(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes: &mut Notes) {
     let strips = terms.policy.privacy.strip_session_id_on_user;
     if set.has(PrivacySet::USER) && strips.value && draft.remove(Name::SessionId) > 0 {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::sip::Method;
 
 /// What a branch of RFC 3261 begins with. A token, so any case of it is the cookie of a peer.
-pub(super) const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 
 /// Names a server transaction. Equal keys: the same transaction.
 ///

@@ -23,7 +23,7 @@ pub use branch::ClientBranch;
 pub use client::Client;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
-pub use key::{KeyError, RequestParts, Rfc2543Parts, ServerKey};
+pub use key::{KeyError, MAGIC_COOKIE, RequestParts, Rfc2543Parts, ServerKey};
 pub use server::Server;
 pub use timers::{Reliability, Timer, TimerSettings};
 

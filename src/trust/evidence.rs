@@ -152,6 +152,7 @@ impl Evidence {
             (Member::WrongDirection { .. }, _) => Reason::WrongDirection,
             (Member::Stranger { .. }, _) => Reason::StrangerWithTerms,
             (Member::Contradiction { .. }, _) => Reason::ContradictingEvidence,
+            //= PAI-012
             (Member::Nothing, _) => Reason::NoMemberEvidence,
             (_, Secure::Nothing) => Reason::NoSecureEvidence,
             (_, Secure::AnotherWay { .. }) => Reason::SecuredAnotherWay,

@@ -58,6 +58,8 @@ fn width(series: &str) -> usize {
 #[derive(Debug, Default)]
 pub struct Catalogue {
     pub titles: BTreeMap<Id, String>,
+    /// Where a rule comes from, as its line `Source:` says.
+    pub sources: BTreeMap<Id, String>,
 }
 
 impl Catalogue {
@@ -68,10 +70,15 @@ impl Catalogue {
         let mut announced = Vec::new();
         let mut faults = Vec::new();
         for file in files {
+            let mut rule = None;
             for (at, line) in file.text.lines().enumerate() {
+                if let (Some(source), Some(id)) = (line.strip_prefix("Source: "), &rule) {
+                    catalogue.sources.insert(Id::clone(id), source.to_owned());
+                }
                 let place = format!("{}:{}", file.path, at + 1);
                 match entry(line) {
                     Entry::Rule(id, title) => {
+                        rule = Some(id.clone());
                         if catalogue.titles.insert(id.clone(), title).is_some() {
                             faults.push(format!("{place}: {id} is there twice"));
                         }

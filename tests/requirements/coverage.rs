@@ -23,14 +23,14 @@ pub const SCOPE: &[(&str, u16, u16)] = &[
 
 /// The places that cite one rule, each once.
 #[derive(Default)]
-struct Cited<'c> {
+pub struct Cited<'c> {
     code: BTreeSet<&'c str>,
-    tests: BTreeSet<&'c str>,
-    exceptions: BTreeSet<&'c str>,
+    pub tests: BTreeSet<&'c str>,
+    pub exceptions: BTreeSet<&'c str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+pub enum State {
     Done,
     CodeOnly,
     TestOnly,
@@ -47,7 +47,7 @@ const STATES: [State; 5] = [
 ];
 
 impl State {
-    fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             State::Done => "done",
             State::CodeOnly => "code only",
@@ -60,7 +60,7 @@ impl State {
 
 impl Cited<'_> {
     /// A trap is itself a test: the rules it names have the code.
-    fn state(&self, id: &Id) -> State {
+    pub fn state(&self, id: &Id) -> State {
         match (
             !self.exceptions.is_empty(),
             !self.code.is_empty(),
@@ -78,6 +78,19 @@ impl Cited<'_> {
 
 /// The whole page.
 pub fn page(catalogue: &Catalogue, citations: &[Citation], regenerate: &str) -> String {
+    let cited = cited(catalogue, citations);
+    let mut page = String::new();
+    head(&mut page, regenerate);
+    open_in_scope(&mut page, catalogue, &cited);
+    totals(&mut page, &cited);
+    for series in SERIES {
+        table(&mut page, series, catalogue, &cited);
+    }
+    page
+}
+
+/// Every rule with the places that cite it.
+pub fn cited<'c>(catalogue: &'c Catalogue, citations: &'c [Citation]) -> BTreeMap<&'c Id, Cited<'c>> {
     let mut cited: BTreeMap<&Id, Cited<'_>> = catalogue.titles.keys().map(|id| (id, Cited::default())).collect();
     for citation in citations {
         let Some(places) = cited.get_mut(&citation.id) else {
@@ -89,14 +102,7 @@ pub fn page(catalogue: &Catalogue, citations: &[Citation], regenerate: &str) -> 
             Kind::Exception { reason } => places.exceptions.insert(reason),
         };
     }
-    let mut page = String::new();
-    head(&mut page, regenerate);
-    open_in_scope(&mut page, catalogue, &cited);
-    totals(&mut page, &cited);
-    for series in SERIES {
-        table(&mut page, series, catalogue, &cited);
-    }
-    page
+    cited
 }
 
 fn head(page: &mut String, regenerate: &str) {

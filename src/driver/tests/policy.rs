@@ -103,6 +103,7 @@ fn spec_t() -> SpecT {
         default_privacy_to_untrusted: stated(DefaultPrivacy::Keep),
         compliance_sip: stated(Vec::new()),
         compliance_asserted_identity: stated(Vec::new()),
+        violation_limit: stated(10),
         id_handling: IdHandling {
             user_removes_pai: stated(true),
             retain_id: stated(true),

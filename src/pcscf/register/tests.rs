@@ -23,7 +23,10 @@ fn request(rows: &str) -> Draft {
 
 /// What an answer teaches to a REGISTER for alice.
 fn taught(request_rows: &str, response_rows: &str) -> Learned {
-    let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{request_rows}")));
+    let asked = Asked::of(
+        &request(&format!("To: <sip:alice@home1.example>\r\n{request_rows}")),
+        false,
+    );
     let response = draft(&format!("SIP/2.0 200 OK\r\n{response_rows}\r\n"));
     learn(&asked, &response, Standing::Trusted, 1_000)
 }
@@ -36,6 +39,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         contacts: vec![contact.as_bytes().to_vec()],
         service_route: Vec::new(),
         expires_at,
+        authenticated_by: None,
     }
 }
 
@@ -135,7 +139,7 @@ fn without_a_list_it_is_the_to_identity_alone() {
 //= PCSCF-008 type=test
 #[test]
 fn the_to_identity_carries_nothing_that_no_registrar_looked_at() {
-    let identity = |to: &str| Asked::of(&request(&format!("To: {to}\r\n"))).identity;
+    let identity = |to: &str| Asked::of(&request(&format!("To: {to}\r\n")), false).identity;
     let alice = Some(b"sip:alice@home1.example".to_vec());
     assert_eq!(
         identity("\"Bob <sip:bob@x>\" <sip:alice@home1.example;cpc=police>;tag=1"),
@@ -198,7 +202,7 @@ fn zero_ends_a_registration() {
 //= PCSCF-007 type=test
 #[test]
 fn only_a_2xx_of_a_node_of_t_to_a_request_with_contacts_teaches() {
-    let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{CONTACT}")));
+    let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{CONTACT}")), false);
     let answer = |status: &str, standing| {
         let response = draft(&format!("SIP/2.0 {status} X\r\n{CONTACT}\r\n"));
         matches!(learn(&asked, &response, standing, 0), Learned::Nothing)
@@ -241,7 +245,7 @@ fn contacts_and_identities_beyond_the_maximum_teach_nothing() {
 
 #[test]
 fn what_is_printed_names_nobody() {
-    let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{CONTACT}")));
+    let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{CONTACT}")), false);
     let learned = taught(CONTACT, "");
     let shown = format!("{asked:?} {learned:?} {:?}", gone(Some(&["sip:alice@192.0.2.7"])));
     assert!(!shown.contains("alice") && !shown.contains("97, 108, 105"), "{shown}");

@@ -40,6 +40,30 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
     }
 }
 
+/// The parameters of a `Digest` value.
+#[derive(Debug, Clone, Copy)]
+pub struct Digest<'a>(&'a [u8]);
+
+/// `None`: another scheme.
+pub fn digest(value: &[u8]) -> Option<Digest<'_>> {
+    let value = trim(value);
+    let scheme_end = value.iter().position(|byte| is_lws(*byte))?;
+    let (scheme, params) = value.split_at(scheme_end);
+    scheme.eq_ignore_ascii_case(b"Digest").then_some(Digest(params))
+}
+
+impl<'a> Digest<'a> {
+    /// The first parameter of this name, without its quotes.
+    pub fn find(&self, name: &[u8]) -> Option<&'a [u8]> {
+        split(self.0).find_map(|param| {
+            let equals = param.iter().position(|byte| *byte == b'=')?;
+            let (key, value) = (trim(&param[..equals]), trim(&param[equals + 1..]));
+            let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+            key.eq_ignore_ascii_case(name).then_some(bare.unwrap_or(value))
+        })
+    }
+}
+
 /// The parameters between commas outside quotes.
 fn split(params: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = params;
