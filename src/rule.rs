@@ -60,6 +60,7 @@ impl Rule {
         PRIV_133 = "PRIV-133", "RFC 3323 section 5.3";
         PRIV_141 = "PRIV-141", "RFC 3323 section 5.1";
         PRIV_143 = "PRIV-143", "RFC 3261 section 12";
+        ROLE_001 = "ROLE-001", "004 SPEC(T) item 4";
         ROLE_005 = "ROLE-005", "RFC 5031, TS 24.229 section 5.2.10";
         TRUST_002 = "TRUST-002", "RFC 3325 section 11";
         TRUST_010 = "TRUST-010", "RFC 3324 section 2.3";

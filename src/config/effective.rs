@@ -215,6 +215,7 @@ impl Page<'_> {
             recurse,
             options_from_strangers,
             absent_code,
+            roles,
         } = proxy;
         self.title("[proxy]");
         self.value("name", &optional_text(name));
@@ -224,6 +225,7 @@ impl Page<'_> {
         self.value("recurse", &plain(recurse));
         self.value("options_from_strangers", &word(options_from_strangers));
         self.value("absent_code", &plain(absent_code));
+        self.value("roles", &words(roles));
     }
 
     fn route(&mut self, route: &Route, listeners: &[Listener]) {

@@ -10,9 +10,9 @@ use super::{
     table::Table,
 };
 use crate::policy::{
-    Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined,
+    Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined, Word,
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
-    proxy::OptionsAnswer,
+    proxy::{OptionsAnswer, Role},
 };
 
 /// Engines of one process.
@@ -59,6 +59,8 @@ pub(super) fn proxy(table: Table<'_>) -> Proxy {
         recurse: or_default(table.bool("recurse"), false),
         options_from_strangers: or_default(table.word("options_from_strangers"), OptionsAnswer::Answer),
         absent_code: absent_code(&table),
+        //= ROLE-001
+        roles: or_default(table.words("roles").map(values), Role::ALL.to_vec()),
     };
     table.close();
     proxy

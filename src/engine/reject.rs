@@ -39,6 +39,8 @@ pub enum Reject {
     StaleToken,
     #[error("{0}")]
     NoTarget(NoTarget),
+    #[error("proxy.roles does not list what this message needs")]
+    RoleOff,
     #[error("a REGISTER would leave for a stranger that no [[route]] names")]
     RegisterToStranger,
     #[error("a UE prefers an identity that is not its own, or has none")]
@@ -90,6 +92,7 @@ pub enum Kind {
     ForeignToken,
     StaleToken,
     NoTarget,
+    RoleOff,
     RegisterToStranger,
     NoIdentity,
     UnlistedAuthentication,
@@ -111,7 +114,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 30] = [
+    pub const ALL: [Kind; 31] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -124,6 +127,7 @@ impl Kind {
         Kind::ForeignToken,
         Kind::StaleToken,
         Kind::NoTarget,
+        Kind::RoleOff,
         Kind::RegisterToStranger,
         Kind::NoIdentity,
         Kind::UnlistedAuthentication,
@@ -158,6 +162,7 @@ impl Kind {
             Kind::ForeignToken => "foreign_token",
             Kind::StaleToken => "stale_token",
             Kind::NoTarget => "no_target",
+            Kind::RoleOff => "role_off",
             Kind::RegisterToStranger => "register_to_stranger",
             Kind::NoIdentity => "no_identity",
             Kind::UnlistedAuthentication => "unlisted_authentication",
@@ -195,6 +200,7 @@ impl From<&Reject> for Kind {
             Reject::ForeignToken => Kind::ForeignToken,
             Reject::StaleToken => Kind::StaleToken,
             Reject::NoTarget(_) => Kind::NoTarget,
+            Reject::RoleOff => Kind::RoleOff,
             Reject::RegisterToStranger => Kind::RegisterToStranger,
             Reject::NoIdentity => Kind::NoIdentity,
             Reject::UnlistedAuthentication => Kind::UnlistedAuthentication,
@@ -251,6 +257,7 @@ impl Reject {
             Reject::NoTarget(NoTarget::NotFound) => (404, "Not Found", Rule::PROXY_011),
             Reject::NoTarget(NoTarget::NoSecureWay) => (480, "Temporarily Unavailable", Rule::PROXY_017),
             Reject::NoTarget(NoTarget::Unusable) => (480, "Temporarily Unavailable", Rule::PROXY_011),
+            Reject::RoleOff => (403, "Forbidden", Rule::ROLE_001),
             Reject::RegisterToStranger => (403, "Forbidden", Rule::PRIV_029),
             Reject::NoIdentity => (403, "Forbidden", Rule::PAI_006),
             Reject::UnlistedAuthentication => (403, "Forbidden", Rule::TRUST_002),

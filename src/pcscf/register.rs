@@ -165,6 +165,7 @@ impl RegisteredUe {
     }
 
     /// The Route of its initial requests, as one list; empty when the network gave none.
+    //= TRUST-027 type=exception reason=it is kept and steers nothing yet: its nodes are members where a [[peer]] or a listener says so, and no Route or Path of a UE makes one
     pub fn service_route(&self) -> &[u8] {
         &self.service_route
     }
@@ -227,6 +228,7 @@ fn seconds(text: &[u8]) -> u32 {
 }
 
 /// The identities the network lists; `None`: it lists none at all.
+//= LI-014 type=exception reason=require_protected_pseudonyms needs the security agreement of RFC 3329; the README states the risk, and P-Associated-URI goes to its own UE alone
 //= PCSCF-008
 fn associated(response: &Draft) -> Option<Vec<Vec<u8>>> {
     values(response, Name::PAssociatedUri).next()?;

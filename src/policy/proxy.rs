@@ -20,6 +20,20 @@ pub struct Proxy {
     pub options_from_strangers: Stated<OptionsAnswer>,
     /// 404 or 480: what a UE or a stranger is told of a place where nobody is, whatever the reason.
     pub absent_code: Stated<u16>,
+    /// What this node is; a message that needs another role is refused.
+    pub roles: Stated<Vec<Role>>,
+}
+
+/// A part this node can play. Which one governs a message follows from who is on each side of it.
+//= ROLE-001
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A served UE is on one side.
+    PCscf,
+    /// A stranger is on one side.
+    Edge,
+    /// Both sides are in T.
+    Core,
 }
 
 /// An answer to an OPTIONS for this node.

@@ -5,7 +5,7 @@ use super::{
     dns::LocalAddresses,
     lawful::Admission,
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
-    proxy::OptionsAnswer,
+    proxy::{OptionsAnswer, Role},
     route::Fork,
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
@@ -61,6 +61,11 @@ words!(UeSecurity {
     Tls = "tls",
     Physical = "physical",
     None = "none",
+});
+words!(Role {
+    PCscf = "p-cscf",
+    Edge = "edge",
+    Core = "core"
 });
 words!(DialogStore {
     Token = "token",

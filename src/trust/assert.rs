@@ -69,6 +69,7 @@ pub enum NoIdentity {
 ///
 /// P-Preferred-Identity and any received P-Asserted-Identity are gone afterwards, also when it fails.
 //= PAI-001
+//= LI-013
 //= PAI-003
 pub fn assert(draft: &mut Draft, ue: Identities<'_>, terms: Terms) -> Result<Asserted, NoIdentity> {
     let preferred = preferred(draft, ue);

@@ -1,7 +1,7 @@
 //! SPEC(T) items 1 and 6 at run time: by which method users showed who they are, and how the nodes of T keep to SIP.
 
 use crate::counts::moved;
-use crate::legs::{CORE, NET, UE, deliver, request};
+use crate::legs::{ALLY, CORE, NET, Party, UE, deliver, request, world_of};
 use crate::world::{POLICY, World, respond};
 
 /// Whether the INVITE of a UE goes on that registered with these rows.
@@ -157,4 +157,44 @@ fn a_pseudonym_that_was_called_or_preferred_stands_alone() {
     let sent = deliver(&mut world, UE, NET, &text);
     assert_eq!(sent.rows("P-Asserted-Identity"), ["<sip:pseudo@home1.example>"]);
     assert!(!sent.text().contains("real@"), "{}", sent.text());
+}
+
+//= ROLE-001 type=test
+#[test]
+fn a_message_that_needs_a_role_this_node_does_not_play_is_refused() {
+    let goes = |roles: &str, from: Party, to: Party| {
+        let policy = POLICY.replacen("[[listener]]", &format!("[proxy]\nroles = [{roles}]\n[[listener]]"), 1);
+        let mut world = world_of(&policy, &[from, to]);
+        let sent = world.packet(from.listener, from.address, &request(from, to, "INVITE", ""));
+        match sent[0].start() {
+            "SIP/2.0 403 Forbidden" => false,
+            start => {
+                assert!(start.starts_with("INVITE "), "{start}");
+                true
+            }
+        }
+    };
+    let (edge, p_cscf, core) = ("\"edge\"", "\"p-cscf\", \"core\"", "\"core\"");
+    for (roles, from, to, may) in [
+        (edge, NET, CORE, true),
+        (edge, CORE, NET, true),
+        (edge, CORE, ALLY, false),
+        (p_cscf, NET, CORE, false),
+        (p_cscf, UE, CORE, true),
+        (p_cscf, CORE, UE, true),
+        (p_cscf, UE, NET, false),
+        (p_cscf, CORE, ALLY, true),
+        (core, CORE, ALLY, true),
+        (core, ALLY, CORE, true),
+        (core, CORE, NET, false),
+        ("\"core\", \"edge\", \"p-cscf\"", UE, NET, true),
+    ] {
+        assert_eq!(
+            goes(roles, from, to),
+            may,
+            "{roles}: {} to {}",
+            from.address,
+            to.address
+        );
+    }
 }

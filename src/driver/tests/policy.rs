@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     policy::{
         Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy,
-        SpecT, Stated, StatedBy, Tls, Undetermined,
+        SpecT, Stated, StatedBy, Tls, Undetermined, Word,
         lawful::LawfulInterception,
         on_behalf::Agreements,
         privacy::{CallIds, DialogDowngrade, DialogStore, RemotePartyId, Unprovidable},
-        proxy::OptionsAnswer,
+        proxy::{OptionsAnswer, Role},
         spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
     },
     sip::Transport,
@@ -33,6 +33,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
             recurse: stated(false),
             options_from_strangers: stated(OptionsAnswer::Answer),
             absent_code: stated(404),
+            roles: stated(Role::ALL.to_vec()),
         },
         listeners: listeners.iter().map(|(name, bind)| listener(name, bind)).collect(),
         peers: Vec::new(),
