@@ -60,6 +60,8 @@ pub struct Catalogue {
     pub titles: BTreeMap<Id, String>,
     /// Where a rule comes from, as its line `Source:` says.
     pub sources: BTreeMap<Id, String>,
+    /// The rules that a contradiction was decided into.
+    pub decided: BTreeMap<Id, Vec<Id>>,
 }
 
 impl Catalogue {
@@ -79,6 +81,9 @@ impl Catalogue {
                 match entry(line) {
                     Entry::Rule(id, title) => {
                         rule = Some(id.clone());
+                        if id.series() == "C" {
+                            catalogue.decided.insert(id.clone(), rules_of(line));
+                        }
                         if catalogue.titles.insert(id.clone(), title).is_some() {
                             faults.push(format!("{place}: {id} is there twice"));
                         }
@@ -126,6 +131,24 @@ fn entry(line: &str) -> Entry {
         (Some(series), Some(count)) => Entry::Count(series, count),
         _ => Entry::Other,
     }
+}
+
+/// `PRIV-021, 025`, `THIG-002…008`: the rules in the last brackets of a row. A number alone is of the series before it.
+fn rules_of(row: &str) -> Vec<Id> {
+    let named = row.rsplit_once('(').map_or("", |(_, behind)| behind);
+    let named = named.split(')').next().unwrap_or_default();
+    let mut series = "";
+    let mut rules = Vec::new();
+    for part in named.split(',').map(str::trim) {
+        let (name, numbers) = part.rsplit_once('-').unwrap_or((series, part));
+        series = name;
+        let (first, last) = numbers.split_once('…').unwrap_or((numbers, numbers));
+        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
+            continue;
+        };
+        rules.extend((first..=last).filter_map(|number| Id::read(&format!("{series}-{number:03}"))));
+    }
+    rules
 }
 
 fn first_sentence(text: &str) -> String {
@@ -177,6 +200,20 @@ mod planted {
                 "c.md:1: MSG announces 3 rules, 1 follow",
             ]
         );
+    }
+
+    #[test]
+    fn a_contradiction_names_its_rules() {
+        let rules = |row: &str| rules_of(row).iter().map(Id::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            rules("| C-01 | x (y). | Both (PRIV-021, 025). |"),
+            ["PRIV-021", "PRIV-025"]
+        );
+        assert_eq!(
+            rules("| C-02 | x | (LI-001, THIG-002…004). |"),
+            ["LI-001", "THIG-002", "THIG-003", "THIG-004"]
+        );
+        assert!(rules("| C-03 | x | y |").is_empty());
     }
 
     #[test]

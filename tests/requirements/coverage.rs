@@ -27,6 +27,8 @@ pub struct Cited<'c> {
     code: BTreeSet<&'c str>,
     pub tests: BTreeSet<&'c str>,
     pub exceptions: BTreeSet<&'c str>,
+    /// For a contradiction: the rules it was decided into, when all of those are done or excepted.
+    pub decided: Vec<&'c Id>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +71,7 @@ impl Cited<'_> {
             (true, ..) => State::Exception,
             (_, true, true) => State::Done,
             (_, false, true) if id.series() == "TRAP" => State::Done,
+            _ if !self.decided.is_empty() => State::Done,
             (_, true, false) => State::CodeOnly,
             (_, false, true) => State::TestOnly,
             (_, false, false) => State::NotDone,
@@ -102,6 +105,21 @@ pub fn cited<'c>(catalogue: &'c Catalogue, citations: &'c [Citation]) -> BTreeMa
             Kind::Exception { reason } => places.exceptions.insert(reason),
         };
     }
+    let is_settled = |id: &Id| {
+        let places = cited.get(id);
+        places.is_some_and(|places| matches!(places.state(id), State::Done | State::Exception))
+    };
+    let settled: Vec<(&Id, Vec<&Id>)> = catalogue
+        .decided
+        .iter()
+        .filter(|(_, rules)| rules.iter().all(is_settled))
+        .map(|(id, rules)| (id, rules.iter().collect()))
+        .collect();
+    for (id, rules) in settled {
+        if let Some(places) = cited.get_mut(id) {
+            places.decided = rules;
+        }
+    }
     cited
 }
 
@@ -112,7 +130,7 @@ fn head(page: &mut String, regenerate: &str) {
          Where each rule of [requirements-sip.md](requirements-sip.md) and [requirements-p2p.md](requirements-p2p.md)\n\
          is done and shown. Made by `tests/requirements.rs`, which fails when this page is stale. Made anew by\n\n\
          ```sh\n{regenerate}\n```\n\n\
-         *done*: code and a test cite the rule (for a trap: a test). A citation is the word of who wrote it, not a\n\
+         *done*: code and a test cite the rule (for a trap: a test; for a contradiction: so for each rule it was decided into). A citation is the word of who wrote it, not a\n\
          proof that every clause of the rule is met. *exception*: knowingly otherwise, with the reason.\n\n"
     );
 }
@@ -188,7 +206,15 @@ fn table(page: &mut String, series: &str, catalogue: &Catalogue, cited: &BTreeMa
             "| {id} | {} | {}{reasons} | {} | {} |",
             catalogue.titles[*id],
             state.words(),
-            list(&places.code),
+            match places.decided.is_empty() {
+                true => list(&places.code),
+                false => places
+                    .decided
+                    .iter()
+                    .map(|id| id.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            },
             list(&places.tests)
         );
     }
