@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 /// A value that names someone: an identity, a URI, a UE's address, a Call-ID, a key. `Debug` and `Display` show a digest,
 /// keyed anew at each start: enough to follow one caller through one run, and no more.
+//= LI-008
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Private<T>(T);
 

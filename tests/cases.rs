@@ -51,17 +51,36 @@ fn run(text: &str) -> Result<(), String> {
     let policy = policy(&blocks);
     let senders = senders(&blocks)?;
     let mut world = world_of(&policy, &senders);
+    play(&blocks, &mut world).map(drop)
+}
+
+/// Plays a case and gives what its parties sent and received, and all that the engine tells of it.
+pub fn observed(text: &str) -> Result<(Vec<String>, String), String> {
+    let blocks = blocks(text)?;
+    let mut world = world_of(&policy(&blocks), &senders(&blocks)?);
+    world.engine.observe();
+    let sent = play(&blocks, &mut world)?;
+    let ins = blocks.iter().filter(|block| block.kind == "in");
+    let mut messages: Vec<String> = ins.map(|block| block.lines.join("\r\n")).collect();
+    messages.extend(sent.iter().map(|sent| sent.text().to_owned()));
+    let counts = world.engine.counts();
+    let moved = moved(&Default::default(), &counts).join("\n");
+    Ok((messages, format!("{:?}\n{counts:?}\n{moved}", world.events())))
+}
+
+/// Gives all that left.
+fn play(blocks: &[Block<'_>], world: &mut World) -> Result<Vec<Sent>, String> {
     let before = world.engine.counts();
     let mut sent: Vec<Sent> = Vec::new();
     let mut all: Vec<Sent> = Vec::new();
     let mut last: Option<Sent> = None;
     let mut outs = 0;
-    for block in &blocks {
+    for block in blocks {
         match block.kind {
             "policy" | "never" | "counts" => {}
             "in" => {
                 let from = party(block.party)?;
-                sent = put_in(&mut world, from, &block.lines, last.as_ref());
+                sent = put_in(world, from, &block.lines, last.as_ref());
                 all.extend(sent.iter().cloned());
             }
             "out" => {
@@ -90,7 +109,9 @@ fn run(text: &str) -> Result<(), String> {
         .iter()
         .filter(|message| is_outside(message))
         .find_map(|message| told(message, &never));
-    told.map_or(Ok(()), |told| Err(format!("what must never be seen is seen: {told}")))
+    told.map_or(Ok(all.clone()), |told| {
+        Err(format!("what must never be seen is seen: {told}"))
+    })
 }
 
 fn is_outside(message: &Sent) -> bool {

@@ -9,6 +9,7 @@ mod keys;
 mod load;
 pub mod node;
 pub mod phone;
+mod silent;
 mod sipp;
 mod tls;
 mod ws;

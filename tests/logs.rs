@@ -75,7 +75,7 @@ fn assert_silent(text: &str) {
 }
 
 /// Runs what `scene` does under a subscriber that takes everything, and gives what was written.
-fn logged(scene: impl FnOnce()) -> String {
+pub fn logged(scene: impl FnOnce()) -> String {
     let written = Written::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)

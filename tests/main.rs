@@ -35,6 +35,7 @@ mod logs;
 mod messages;
 mod mutation;
 mod non_interference;
+mod nothing_in_clear;
 mod policies;
 mod privacy_header;
 mod properties;

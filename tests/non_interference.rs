@@ -18,7 +18,10 @@ mod words;
 use crate::world;
 pub use chance::Chance;
 use compare::{Lengths, difference};
-use proof::{Figures, Proof};
+pub use dialog::Observed;
+use proof::Figures;
+pub use proof::Proof;
+pub use words::{SECRETS, SHOWN};
 
 /// Set to the number of one dialog to play that alone, and see what differs.
 const VARIABLE: &str = "SIPVEIL_DIALOG";

@@ -14,6 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Node {
     child: Child,
     start_text: Vec<String>,
+    screen: Lines,
     log: Lines,
     /// What was read of the log so far.
     pub logged: String,
@@ -54,6 +55,7 @@ impl Node {
         Node {
             child,
             start_text,
+            screen,
             log,
             logged: String::new(),
         }
@@ -119,6 +121,14 @@ impl Node {
         let status = self.ends();
         assert!(status.success(), "{status}: {}", self.logged);
         std::mem::take(&mut self.logged)
+    }
+
+    /// The same with what it wrote on the screen.
+    pub fn stop_with_screen(mut self) -> String {
+        let mut screen = std::mem::replace(&mut self.screen, Lines::of(std::io::empty()));
+        let start_text = self.start_text.join("\n");
+        let log = self.stop();
+        format!("{start_text}\n{}\n{log}", screen.rest())
     }
 }
 

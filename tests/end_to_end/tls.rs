@@ -17,13 +17,13 @@ use super::phone::Phone;
 use super::{Dialog, call};
 use crate::world::{Sent, respond};
 
-const FRIEND: &str = "ibcf.home2.example";
+pub(super) const FRIEND: &str = "ibcf.home2.example";
 
 /// A proxy with a trusted core over UDP and an edge over TLS, and the authority its edge believes.
-struct Border {
+pub(super) struct Border {
     folder: TempDir,
-    authority: Authority,
-    node: Node,
+    pub(super) authority: Authority,
+    pub(super) node: Node,
     core: Phone,
 }
 
@@ -33,7 +33,7 @@ impl Border {
     }
 
     /// What comes from the core goes to `next_hop`.
-    fn with(edge: &str, next_hop: &str, tls: &str) -> Border {
+    pub(super) fn with(edge: &str, next_hop: &str, tls: &str) -> Border {
         let (folder, authority, core) = (TempDir::new().unwrap(), Authority::new(), Phone::on_udp());
         authority.issue(&dns(&["edge.example"])).put(folder.path(), "edge");
         std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
@@ -52,12 +52,12 @@ impl Border {
     }
 
     /// A telephone outside that shows this, connected.
-    fn outside(&self, shows: Option<&Identity>) -> Phone {
+    pub(super) fn outside(&self, shows: Option<&Identity>) -> Phone {
         connected(self.edge(), shows)
     }
 
     /// What reaches the core of a MESSAGE from outside that asserts an identity.
-    fn asserts(&mut self, shows: Option<&Identity>) -> Sent {
+    pub(super) fn asserts(&mut self, shows: Option<&Identity>) -> Sent {
         let mut outside = self.outside(shows);
         outside.send(&message(&outside, "in"));
         let seen = self.core.receive_only("MESSAGE");
@@ -67,7 +67,7 @@ impl Border {
     }
 
     /// Whether the edge ends a connection on which this is shown, without a word of SIP.
-    fn refuses(&self, shows: Option<&Identity>) -> bool {
+    pub(super) fn refuses(&self, shows: Option<&Identity>) -> bool {
         let stream = TcpStream::connect(self.edge()).unwrap();
         let Ok(secured) = connect(stream, shows) else {
             return true;
@@ -87,7 +87,7 @@ fn connected(edge: SocketAddr, shows: Option<&Identity>) -> Phone {
     Phone::secured(connect(stream, shows).unwrap())
 }
 
-const CLIENTS: &str = r#"client_ca = "ca.pem", ca = "ca.pem""#;
+pub(super) const CLIENTS: &str = r#"client_ca = "ca.pem", ca = "ca.pem""#;
 
 fn policy(folder: &Path, edge: &str, next_hop: &str, core: SocketAddr, tls: &str) -> String {
     let tls = tls.replace("ca.pem", folder.join("ca.pem").to_str().unwrap());
@@ -120,7 +120,7 @@ drain = "10s"
     )
 }
 
-fn message(from: &Phone, call_id: &str) -> String {
+pub(super) fn message(from: &Phone, call_id: &str) -> String {
     let (address, transport) = (from.address, from.via_transport());
     format!(
         "MESSAGE sip:bob@home1.example SIP/2.0\r\nVia: SIP/2.0/{transport} {address};branch=z9hG4bK{call_id}\r\n\
@@ -284,20 +284,20 @@ fn client_hello([major, minor]: [u8; 2]) -> Vec<u8> {
 }
 
 /// A telephone that is called over TLS.
-struct Callee {
-    listener: TcpListener,
-    port: u16,
+pub(super) struct Callee {
+    pub(super) listener: TcpListener,
+    pub(super) port: u16,
 }
 
 impl Callee {
-    fn new() -> Callee {
+    pub(super) fn new() -> Callee {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         Callee { listener, port }
     }
 }
 
-fn from_core(border: &Border) -> Phone {
+pub(super) fn from_core(border: &Border) -> Phone {
     Phone::on_udp().calls(border.node.address("core", "udp"))
 }
 

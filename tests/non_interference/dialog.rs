@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sipveil::engine::Input;
 use sipveil::engine::counts::Counts;
+use sipveil::engine::event::Event;
 use sipveil::sip::Transport;
 use sipveil::trust::ConnectionId;
 
@@ -39,15 +40,28 @@ pub struct Seen {
     pub sent: Sent,
 }
 
+/// The same with what the engine tells of it.
+pub struct Observed {
+    pub played: Played,
+    pub events: Vec<Event>,
+}
+
 /// Plays dialog `seed`, in which `person` hides. `forgotten`: what an engine with a fault would let out.
 pub fn play(scene: &Scene, seed: u64, cast: &'static Cast, person: Person, forgotten: Option<Forgotten>) -> Played {
     let mut dialog = Dialog::new(scene, seed, cast, person);
     dialog.forgotten = forgotten;
     dialog.run();
-    Played {
-        seen: dialog.seen,
-        counts: dialog.world.engine.counts(),
-        carried: dialog.carried,
+    dialog.played()
+}
+
+/// The same for somebody who wants to know all about it.
+pub fn play_observed(scene: &Scene, seed: u64, cast: &'static Cast, person: Person) -> Observed {
+    let mut dialog = Dialog::new(scene, seed, cast, person);
+    dialog.world.engine.observe();
+    dialog.run();
+    Observed {
+        events: dialog.world.events(),
+        played: dialog.played(),
     }
 }
 
@@ -112,6 +126,14 @@ const NOBODYS: &str = "sip:gone@192.0.2.200";
 const BEHIND: &str = "10.20.0.77";
 
 impl Dialog {
+    fn played(self) -> Played {
+        Played {
+            counts: self.world.engine.counts(),
+            seen: self.seen,
+            carried: self.carried,
+        }
+    }
+
     fn new(scene: &Scene, seed: u64, cast: &'static Cast, person: Person) -> Dialog {
         let mut chance = Chance::new(seed);
         let seats = std::iter::once(cast.caller).chain(cast.callees.iter().copied());
@@ -630,6 +652,7 @@ impl Dialog {
                 "481 Gone",
                 "500 Odd",
                 "183 Odd",
+                "180 Odd",
                 "180 Odd",
                 "503 Later",
             ]),

@@ -2,7 +2,7 @@
 
 use super::carriers::CARRIERS;
 use super::compare::{Lengths, difference, secret_in};
-use super::dialog::{Played, play};
+use super::dialog::{Observed, Played, play, play_observed};
 use super::kind::Kind;
 use super::oblivion::Forgotten;
 use super::scene::{CASTS, Cast, Scene, scenes};
@@ -75,12 +75,21 @@ impl Proof {
     /// Both runs, from an engine that forgets something, if said.
     pub fn pair(&self, number: u64, forgotten: Option<Forgotten>) -> [Played; 2] {
         let (scene, cast) = self.case(number);
-        [2 * number, 2 * number + 1].map(|seed| {
-            let person = match scene.lengths {
-                Lengths::Count => Person::of_shape(seed, number),
-                Lengths::Differ => Person::of(seed),
-            };
-            play(scene, number, cast, person, forgotten)
+        self.persons(number)
+            .map(|person| play(scene, number, cast, person, forgotten))
+    }
+
+    /// One run, with what the engine tells of it.
+    pub fn observed(&self, number: u64, run: usize) -> Observed {
+        let (scene, cast) = self.case(number);
+        play_observed(scene, number, cast, self.persons(number)[run])
+    }
+
+    /// Who hides in the one run, and who in the other.
+    fn persons(&self, number: u64) -> [Person; 2] {
+        [2 * number, 2 * number + 1].map(|seed| match self.lengths(number) {
+            Lengths::Count => Person::of_shape(seed, number),
+            Lengths::Differ => Person::of(seed),
         })
     }
 

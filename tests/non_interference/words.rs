@@ -24,6 +24,9 @@ pub struct Words {
 /// Beginnings of everything that tells of somebody who hides. No row holds one but a hidden one.
 pub const SECRETS: &[&str] = &["amelia", "Bartholomew", "quince", "+1555", "zephyr", "5ec7e7"];
 
+/// The same of those who hide nothing.
+pub const SHOWN: &[&str] = &["olive", "Oswald", "orchard", "+3160", "onyx", "0be0be"];
+
 /// How the words of a person begin: user, display name, host, number, token, digits.
 const HIDING: [&str; 6] = ["amelia", "Bartholomew ", "quince", "+1555", "zephyr", "5ec7e7"];
 const OPEN: [&str; 6] = ["olive", "Oswald ", "orchard", "+3160", "onyx", "0be0be"];
