@@ -63,6 +63,18 @@ fn who_answered_may_widen_too() {
     }
 }
 
+/// The answer counts when it comes, not the request before it.
+//= PRIV-131 type=test
+#[test]
+fn an_answer_is_under_what_was_asked_while_its_request_waited() {
+    let mut call = Call::by_bob(World::new(&store()), "", &format!("{PAI}Privacy: none\r\n"));
+    let first = call.bob_sends("INFO", 2, "");
+    let second = call.bob_sends("UPDATE", 3, "");
+    let wider = call.al_answers(&second, "200 OK", &format!("{PAI}Privacy: id\r\n"));
+    assert!(!shows_pai(&wider));
+    assert!(!shows_pai(&call.al_answers(&first, "200 OK", PAI)));
+}
+
 /// A dialog of another run of the process, or one forgotten: somebody may have asked for more.
 //= PRIV-131 type=test
 #[test]

@@ -201,6 +201,11 @@ impl Engine {
             // An earlier response by which it entered the dialog that this request opens.
             responder = self.remembered.kept(essentials.call_id(), to_tag);
         }
+        //= PRIV-131
+        if has_dialog && let Some(to_tag) = essentials.to_tag() {
+            // A wider wish may have come in another message since this request did.
+            responder = responder.union(self.remembered.kept(essentials.call_id(), to_tag));
+        }
         let call_id_received = match record::audits(&policy) {
             true => draft.first(Name::CallId).map(<[u8]>::to_vec),
             false => None,
