@@ -83,6 +83,8 @@ struct Dialog {
     said: Vec<Rc<Message>>,
     carried: Vec<(usize, Kind)>,
     forgotten: Option<Forgotten>,
+    /// What the message being written asks for beyond what holds anyway.
+    saying: Set,
 }
 
 /// A message as a party sends it.
@@ -92,6 +94,8 @@ pub struct Message {
     /// CSeq, and whose tag stands in From (of a request) or To (of a response).
     pub cseq: String,
     pub tag: &'static str,
+    /// What Privacy asks for in it, beyond what its sender asked for when it entered the dialog.
+    pub wider: Set,
     /// What of it is hidden from those outside: the carrier, and its row or value.
     pub hidden: Vec<(usize, String)>,
 }
@@ -102,6 +106,9 @@ struct Party {
     seat: Seat,
     hides: bool,
     wish: Wish,
+    /// What it asked for later in a message that went through, and in any.
+    widened: Set,
+    widened_perhaps: Set,
     tag: &'static str,
     cseq: u32,
     remote: Option<Remote>,
@@ -147,6 +154,8 @@ impl Dialog {
                     true => wishes::any(&mut chance, scene.terms),
                     false => wishes::none(),
                 },
+                widened: Set::EMPTY,
+                widened_perhaps: Set::EMPTY,
                 tag: TAGS[who],
                 cseq: 1,
                 remote: None,
@@ -173,6 +182,7 @@ impl Dialog {
             said: Vec::new(),
             carried: Vec::new(),
             forgotten: None,
+            saying: Set::EMPTY,
         };
         dialog.name_it();
         dialog.register();
@@ -322,6 +332,7 @@ impl Dialog {
         if self.parties[who].hides {
             self.said.push(Rc::clone(message));
         }
+        let before = self.seen.len();
         let (lost, twice) = (self.chance.percent(4), self.chance.percent(6));
         let seat = self.parties[who].seat;
         let times = match (lost, twice, seat.connection) {
@@ -332,6 +343,25 @@ impl Dialog {
         for _ in 0..times {
             let sent = self.hand_in(seat, &message.text);
             self.left(sent);
+        }
+        if self.parties[who].hides && message.wider != Set::EMPTY {
+            self.widen(who, message, before);
+        }
+    }
+
+    /// A wider wish holds once a message of the dialog with it went through: a request within it, or an answer that opens it.
+    fn widen(&mut self, who: usize, message: &Message, before: usize) {
+        let counts = match message.kind {
+            Kind::Request { method, within } => within && method != "ACK",
+            Kind::Response { class, .. } => class <= 2,
+            Kind::Cancel | Kind::FailureAck => false,
+        };
+        let is_it =
+            |seen: &Seen| seen.sent.row("CSeq") == Some(&message.cseq) && Kind::of_sent(&seen.sent) == message.kind;
+        let party = &mut self.parties[who];
+        party.widened_perhaps = party.widened_perhaps.and(message.wider);
+        if counts && self.seen[before..].iter().any(is_it) {
+            party.widened = party.widened.and(message.wider);
         }
     }
 
@@ -588,6 +618,9 @@ impl Dialog {
             4 => text.replacen("Route: <sip:", "Route: <sip:A", 1),
             _ => text.replacen("Max-Forwards: 70", "Max-Forwards: seventy", 1),
         };
+        if fault == 3 {
+            self.saying = Set::SESSION;
+        }
         let message = self.message(who, faulty, message.kind, message.cseq.clone(), Vec::new());
         self.send(who, &message);
     }
@@ -684,6 +717,7 @@ impl Dialog {
             kind,
             cseq,
             tag: self.parties[who].tag,
+            wider: self.saying,
             hidden,
         })
     }
@@ -728,6 +762,7 @@ impl Dialog {
             wish,
             ..
         } = &self.parties[who];
+        self.saying = Set::EMPTY;
         if !hides {
             return (String::new(), Set::EMPTY);
         }
@@ -741,6 +776,7 @@ impl Dialog {
             88..93 => (wishes::none().rows, wish.asks.and(Set::NONE)),
             _ => {
                 let wider = wishes::any(&mut self.chance, self.terms);
+                self.saying = wider.asks.levels();
                 (wider.rows, wish.asks.and(wider.asks))
             }
         };
@@ -752,9 +788,23 @@ impl Dialog {
         (rows, asks)
     }
 
+    /// What a message is under: what it asks for, and in a store what other messages asked for before it.
+    fn under(&self, who: usize, asks: Set) -> Set {
+        let party = &self.parties[who];
+        if !self.terms.widens || !party.hides {
+            return asks;
+        }
+        let asks = asks.and(party.widened);
+        // `critical` alone hides the identity; beside another value, which may have gone through, that one decides.
+        match asks == Set::CRITICAL && party.widened_perhaps != Set::EMPTY {
+            true => asks.and(Set::SESSION),
+            false => asks,
+        }
+    }
+
     fn sight(&self, who: usize, method: &'static str, status: Option<u16>, asked: Set) -> Sight {
         Sight {
-            asked,
+            asked: self.under(who, asked),
             method,
             status,
             from_inside: self.parties[who].seat.side == Side::Inside,

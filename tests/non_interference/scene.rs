@@ -26,6 +26,8 @@ pub struct Terms {
     pub provides_header: bool,
     /// What a party asked for when it entered a dialog holds until its end.
     pub remembers: bool,
+    /// What it asks for beyond that in a later message holds from then on, too.
+    pub widens: bool,
 }
 
 /// A policy, and what it means here.
@@ -66,6 +68,7 @@ pub fn scenes() -> Vec<Scene> {
         maps_call_ids: true,
         ..ims
     };
+    let stores = Terms { widens: true, ..ims };
     let strict = Terms {
         removes_identity: true,
         id_hides_from: true,
@@ -99,6 +102,11 @@ pub fn scenes() -> Vec<Scene> {
             "strict",
             strict,
             strict_text.replace(keep, &keep.replace("keep", "remove")),
+        ),
+        exact(
+            "store, names of one length",
+            stores,
+            with_all("dialog_memory = \"store\"\ntoken_max = 200"),
         ),
         scene("pass", passes, with("remote_party_id = \"pass\"")),
         scene(

@@ -28,6 +28,11 @@ impl Set {
         }
     }
 
+    /// What it asks to be done; neither `critical` nor `none` is that.
+    pub const fn levels(self) -> Set {
+        Set(self.0 & !(NONE | Set::CRITICAL.0))
+    }
+
     /// Whether any value of `other` is in here.
     pub const fn has(self, other: Set) -> bool {
         self.0 & other.0 != 0
