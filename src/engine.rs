@@ -364,6 +364,7 @@ impl Engine {
                 dialog,
             }) => {
                 if let Some(server) = self.transactions.server(id) {
+                    server.opens = work.essentials.to_tag().is_none();
                     server.work = Some(work);
                     server.kept = kept;
                     server.responder = responder;
@@ -524,6 +525,7 @@ impl Engine {
             policy: Arc::clone(&self.policy),
             tag: self.random.next_u64(),
             nonce,
+            opens: true,
             responder: PrivacySet::EMPTY,
             dialog: None,
             last: None,

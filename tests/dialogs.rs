@@ -528,6 +528,21 @@ fn what_stands_alone_gets_no_route_back() {
     }
 }
 
+/// Who entered a dialog without a word and says `none` later says it of that message.
+//= PRIV-130 type=test
+//= PRIV-131 type=test
+#[test]
+fn a_later_none_of_who_answered_in_silence_lifts_nothing_from_then_on() {
+    let mut call = Call::by_bob(World::new(&policy("ims", "remove", "remove")), "", PAI);
+    assert!(!has_pai(&call.ok));
+    let again = call.bob_sends("INVITE", 2, "");
+    let rows = format!("{PAI}Privacy: none\r\nContact: {AL_CONTACT}\r\n");
+    assert!(has_pai(&call.al_answers(&again, "200 OK", &rows)));
+    assert!(!has_pai(&call.al_sends("INFO", 2, PAI)));
+    let asked = call.bob_sends("INFO", 3, "");
+    assert!(!has_pai(&call.al_answers(&asked, "200 OK", PAI)));
+}
+
 //= PRIV-138 type=test
 #[test]
 fn of_forked_answers_each_asks_for_itself() {

@@ -192,11 +192,11 @@ impl Engine {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
-        let (asks, has_dialog) = (server.asks, server.dialog.is_some());
+        let (asks, has_dialog, opens) = (server.asks, server.dialog.is_some(), server.opens);
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
         //= PRIV-130
-        let may_enter = responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
+        let may_enter = opens && responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
         if may_enter && let Some(to_tag) = essentials.to_tag() {
             // An earlier response by which it entered the dialog that this request opens.
             responder = self.remembered.kept(essentials.call_id(), to_tag);

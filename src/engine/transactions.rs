@@ -85,6 +85,8 @@ pub struct ServerTransaction {
     /// Nonce of every token sealed for this transaction: the same text seals to the same token, so that what is sent
     /// again is sent byte for byte.
     pub nonce: [u8; 12],
+    /// It stands outside of dialogs, so who answers enters the one it may open.
+    pub opens: bool,
     /// What the party that answers gave when it entered the dialog.
     pub responder: PrivacySet,
     /// What it has to do with the dialog store; `None`: nothing.
