@@ -333,7 +333,7 @@ impl Engine {
         match (self.transactions.find(&key), method) {
             (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
             (None, Method::Ack) => {
-                overload::take(&mut draft);
+                overload::take_noted(&mut draft, &essentials.via);
                 admit::admit(&self.policy, &origin, &mut draft, &mut notes);
                 return self.forward_ack(now, &origin, draft, &essentials, notes);
             }
@@ -348,7 +348,7 @@ impl Engine {
             Err((Beyond::Silence, _)) => return self.drop(what, Drop::TooOften),
         }
         self.take_alias(&origin, &draft);
-        let asks = overload::take(&mut draft);
+        let asks = overload::take_noted(&mut draft, &essentials.via);
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let tally = notes.take_tally();
         self.watch(&origin, tally, &essentials);
@@ -484,7 +484,7 @@ impl Engine {
         *machine = next;
         self.carry_out_server(now, id, actions, None);
         if actions.contains(Action::PassAck) {
-            overload::take(&mut draft);
+            overload::take_noted(&mut draft, &essentials.via);
             admit::admit(&self.policy, origin, &mut draft, &mut notes);
             self.forward_ack(now, origin, draft, &essentials, notes);
         } else {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::sip::essentials::TopVia;
 use crate::sip::headers::Span;
 use crate::sip::headers::params::Param;
 use crate::sip::headers::via::Via;
-use crate::sip::scan::places;
+use crate::sip::scan::{pair, places};
 use crate::sip::{Draft, Name};
 
 /// How long what a peer told holds when it does not say.
@@ -48,6 +49,14 @@ impl Sequence {
         let places = fraction.len() as u32;
         let fraction = number(fraction, 5)? as u32 * 10u32.checked_pow(5 - places)?;
         Some(Sequence { seconds, fraction })
+    }
+}
+
+/// The same as [`take`] for a request whose top Via was read already, and of which it is known whether there is anything.
+pub fn take_noted(draft: &mut Draft, via: &TopVia) -> Asks {
+    match via.may_tell_load {
+        true => take(draft),
+        false => Asks::Nothing,
     }
 }
 
@@ -120,10 +129,11 @@ fn is_ours(param: &Param<'_>) -> bool {
 
 /// Whether there can be anything of it: few rows are read for it.
 fn may_hold(via: &[u8]) -> bool {
-    places(b';', via).any(|at| {
-        let param = via[at + 1..].trim_ascii_start();
-        param.get(..2).is_some_and(|name| name.eq_ignore_ascii_case(b"oc"))
-    })
+    pair(b'o', b'c', via)
+        && places(b';', via).any(|at| {
+            let param = via[at + 1..].trim_ascii_start();
+            param.get(..2).is_some_and(|name| name.eq_ignore_ascii_case(b"oc"))
+        })
 }
 
 /// A decimal number of so many digits at most.

@@ -38,6 +38,8 @@ pub struct TopVia {
     pub received: Option<Span>,
     /// The end of the value in its row.
     pub end: usize,
+    /// There may be parameters of overload control.
+    pub may_tell_load: bool,
 }
 
 impl TopVia {
@@ -48,6 +50,7 @@ impl TopVia {
             rport: via.rport(),
             received: via.received_span(),
             end: via.span().end(),
+            may_tell_load: via.may_tell_load(),
         }
     }
 }

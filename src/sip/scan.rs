@@ -91,6 +91,28 @@ pub fn has_blank(text: &[u8]) -> bool {
     end_of(text, 0, up_to_blank, |byte| byte > b' ') < text.len()
 }
 
+/// Whether these two letters, given in lower case and found in any, stand side by side somewhere.
+#[inline]
+pub fn pair(first: u8, second: u8, text: &[u8]) -> bool {
+    let Some(behind) = text.get(1..) else { return false };
+    let (firsts, rest) = text[..behind.len()].as_chunks::<LANES>();
+    let (seconds, _) = behind.as_chunks::<LANES>();
+    let stand_there = |one: &[u8; LANES], other: &[u8; LANES]| {
+        let (one, other) = (u8x16::new(*one), u8x16::new(*other));
+        (is_letter(one, first) & is_letter(other, second)).to_bitmask() != 0
+    };
+    if firsts.iter().zip(seconds).any(|(one, other)| stand_there(one, other)) {
+        return true;
+    }
+    match (text[..behind.len()].last_chunk(), behind.last_chunk()) {
+        (Some(one), Some(other)) => stand_there(one, other),
+        _ => rest
+            .iter()
+            .zip(behind)
+            .any(|(one, other)| (one | 0x20, other | 0x20) == (first, second)),
+    }
+}
+
 /// The first place at or after `at` of a quote or a backslash.
 #[inline]
 pub fn quote_or_escape(text: &[u8], at: usize) -> usize {
@@ -147,6 +169,10 @@ fn host_name(lanes: u8x16) -> u8x16 {
     letter | digit_dot_or_hyphen | equal(lanes, b'_')
 }
 
+fn is_letter(lanes: u8x16, lower: u8) -> u8x16 {
+    equal(lanes | u8x16::splat(0x20), lower)
+}
+
 fn within(lanes: u8x16, first: u8, last: u8) -> u8x16 {
     lanes.max(u8x16::splat(first)).min(u8x16::splat(last)).simd_eq(lanes)
 }
@@ -192,6 +218,8 @@ mod tests {
             prop_assert_eq!(quote_or_escape(&text, at), end(&text, at, |byte| !b"\"\\".contains(&byte)));
             prop_assert_eq!(line_end(&text, at), end(&text, at, |byte| !b"\r\n".contains(&byte)));
             prop_assert_eq!(has_blank(&text), text.iter().any(|byte| *byte <= b' '));
+            let is_pair = |two: &[u8]| two.eq_ignore_ascii_case(b"oc");
+            prop_assert_eq!(pair(b'o', b'c', &text), text.windows(2).any(is_pair));
         }
 
         #[test]
@@ -207,6 +235,9 @@ mod tests {
             prop_assert_eq!(param_mark(&text, 0), end(&text, 0, |byte| !b";=".contains(&byte)));
             prop_assert_eq!(quote_or_escape(&text, 0), end(&text, 0, |byte| !b"\"\\".contains(&byte)));
             prop_assert_eq!(line_end(&text, 0), end(&text, 0, |byte| !b"\r\n".contains(&byte)));
+            prop_assert!(!pair(b'o', b'c', &text));
+            text.splice(before..before, *b"oC");
+            prop_assert!(pair(b'o', b'c', &text));
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct Via<'a> {
     rport_span: Span,
     maddr: Option<Span>,
     alias: bool,
+    may_tell_load: bool,
     span: Span,
 }
 
@@ -116,7 +117,11 @@ impl<'a> Via<'a> {
                     value: param.value_span,
                 })
                 .is_some(),
-            _ => false,
+            _ => {
+                let overload = |begin: &[u8]| begin.eq_ignore_ascii_case(b"oc");
+                self.may_tell_load |= param.name.get(..2).is_some_and(overload);
+                false
+            }
         };
         if twice { Err(param.span.start()) } else { Ok(()) }
     }
@@ -177,6 +182,11 @@ impl<'a> Via<'a> {
     /// Whether the sender takes requests on this connection (RFC 5923).
     pub fn alias(&self) -> bool {
         self.alias
+    }
+
+    /// Whether a parameter begins with `oc`, as those of overload control do (RFC 7339).
+    pub fn may_tell_load(&self) -> bool {
+        self.may_tell_load
     }
 
     pub fn params(&self) -> Params<'a> {
@@ -254,6 +264,7 @@ fn parse_sent_by(row: &[u8]) -> Result<Via<'_>, usize> {
         rport_span: Span::default(),
         maddr: None,
         alias: false,
+        may_tell_load: false,
         span: Span::new(start, sent_by_end),
     })
 }
