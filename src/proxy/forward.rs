@@ -49,21 +49,27 @@ pub fn mark_via(draft: &mut Draft, via: &TopVia, source: SocketAddr) {
         let behind = Piece::Kept(stale.end().clamp(from, to)..to);
         (before, behind)
     };
-    let (mut port, mut received) = (Text::new(), Text::new());
+    let mut text = Text::new();
     if asks.is_some() {
-        port.extend(b"=");
-        port.number(u32::from(source.port()));
+        text.byte(b'=');
+        text.number(u32::from(source.port()));
     }
+    let port_end = text.length;
     if needs_received {
-        received.extend(b";received=");
+        text.extend(b";received=");
         match address {
-            IpAddr::V4(address) => received.dotted(address.octets()),
-            IpAddr::V6(address) => received.extend(address.to_string().as_bytes()),
+            IpAddr::V4(address) => text.dotted(address.octets()),
+            IpAddr::V6(address) => text.extend(address.to_string().as_bytes()),
         }
     }
-    let ((a, b), (c, d)) = (kept(0, insert_at), kept(insert_at, via.end));
+    let (port, received) = text.as_bytes().split_at(port_end);
+    let (port, received) = (Piece::New(port), Piece::New(received));
     let rest = Piece::Kept(via.end..length);
-    let (port, received) = (Piece::New(port.as_bytes()), Piece::New(received.as_bytes()));
+    if via.received.is_none() {
+        let (before, behind) = (Piece::Kept(0..insert_at), Piece::Kept(insert_at..via.end));
+        return draft.rewrite(row, &[before, port, behind, received, rest]);
+    }
+    let ((a, b), (c, d)) = (kept(0, insert_at), kept(insert_at, via.end));
     draft.rewrite(row, &[a, b, port, c, d, received, rest]);
 }
 
@@ -74,7 +80,7 @@ struct Text {
 }
 
 impl Text {
-    /// Room for `;received=` and the longest address.
+    /// Room for `=`, a port, `;received=` and the longest address.
     const BYTES_MAX: usize = 64;
 
     fn new() -> Text {
@@ -93,33 +99,33 @@ impl Text {
         }
     }
 
-    fn dotted(&mut self, octets: [u8; 4]) {
-        let (mut text, mut length) = ([0; 16], 0);
-        for octet in octets {
-            // Hundreds, tens, units and a dot; what begins with zeros begins further on.
-            let digits = [octet / 100 + b'0', octet / 10 % 10 + b'0', octet % 10 + b'0', b'.'];
-            let skipped = usize::from(octet < 100) + usize::from(octet < 10);
-            for (place, digit) in text[length..].iter_mut().zip(&digits[skipped..]) {
-                *place = *digit;
-            }
-            length += digits.len() - skipped;
+    fn byte(&mut self, byte: u8) {
+        if let Some(room) = self.bytes.get_mut(self.length) {
+            *room = byte;
+            self.length += 1;
         }
-        self.extend(&text[..length - 1]);
+    }
+
+    fn dotted(&mut self, octets: [u8; 4]) {
+        for (place, octet) in octets.into_iter().enumerate() {
+            if place > 0 {
+                self.byte(b'.');
+            }
+            self.number(u32::from(octet));
+        }
     }
 
     /// A decimal number without the machinery of formatting: this is written into every request.
     fn number(&mut self, number: u32) {
-        let mut digits = [0; 10];
-        let (mut begin, mut left) = (digits.len(), number);
-        loop {
-            begin -= 1;
-            digits[begin] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 || begin == 0 {
-                break;
+        let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let mut left = number;
+        if let Some(room) = self.bytes.get_mut(self.length..self.length + digits) {
+            for place in room.iter_mut().rev() {
+                *place = b'0' + (left % 10) as u8;
+                left /= 10;
             }
+            self.length += digits;
         }
-        self.extend(&digits[begin..]);
     }
 
     fn as_bytes(&self) -> &[u8] {
