@@ -57,7 +57,7 @@ use self::reject::Reject;
 use self::remembered::Remembered;
 use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
-use self::transactions::{Id, Keyed, ServerMachine, ServerTransaction, Transactions};
+use self::transactions::{HashedKey, Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
 use crate::policy::{CertifiedName, Policy};
@@ -153,7 +153,7 @@ impl Engine {
             routes: Routes::of(Arc::clone(&policy)),
             own: OwnAddresses::new(&policy, &bound),
             limits: parse_limits(&policy),
-            transactions: Transactions::new(keyed.clone()),
+            transactions: Transactions::default(),
             deadlines: Deadlines::new(),
             pending: Pending::new(
                 keyed.clone(),
@@ -499,7 +499,7 @@ impl Engine {
         place: Option<Place>,
         via: &TopVia,
         method: Method,
-        key: ServerKey,
+        key: HashedKey,
     ) -> Id {
         let reliability = Reliability::from(origin.flow().transport);
         let (machine, actions) = match method {
@@ -547,7 +547,7 @@ impl Engine {
         draft: &Draft,
         essentials: &Essentials,
         of: KeyOf,
-    ) -> Result<ServerKey, crate::transaction::KeyError> {
+    ) -> Result<HashedKey, crate::transaction::KeyError> {
         //= TXN-005
         let flow = (origin.standing() != Standing::Trusted).then(|| self.keyed.other_end(origin.flow()));
         let parts = RequestParts {
@@ -565,10 +565,11 @@ impl Engine {
             cseq: essentials.cseq,
             top_via: draft.first(Name::Via).unwrap_or_default(),
         };
-        match of {
+        let key = match of {
             KeyOf::Itself => ServerKey::of(&parts, old),
             KeyOf::CancelledInvite => ServerKey::invite_of_cancel(&parts, old),
-        }
+        }?;
+        Ok(HashedKey::new(key, &self.keyed))
     }
 
     /// Where the responses to a request go: its connection, or its source as its Via says.

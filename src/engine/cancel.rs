@@ -7,14 +7,12 @@ use super::branches::State;
 use super::event::{Drop, What};
 use super::output::{Output, SendId};
 use super::reject::Reject;
-use super::transactions::{ClientMachine, Failure, Id};
+use super::transactions::{ClientMachine, Failure, HashedKey, Id};
 use super::{Due, Engine, KeyOf, Now, TIMERS};
 use crate::privacy::Notes;
 use crate::privacy::gate::{Answer, Gate};
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::transaction::{
-    Action, Actions, Client, Reliability, ResponseClass, ServerKey, Timer, client, invite_client,
-};
+use crate::transaction::{Action, Actions, Client, Reliability, ResponseClass, Timer, client, invite_client};
 use crate::trust::Origin;
 
 impl Engine {
@@ -26,7 +24,7 @@ impl Engine {
         origin: &Origin,
         draft: Draft,
         essentials: &Essentials,
-        key: ServerKey,
+        key: HashedKey,
     ) {
         let flow = *origin.flow();
         let invite = self.key_of(origin, &draft, essentials, KeyOf::CancelledInvite).ok();

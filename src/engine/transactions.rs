@@ -1,9 +1,9 @@
 //! Live transactions: machines, the last [`Outgoing`] of each, and what a response needs to find its way back.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
+use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 use slab::Slab;
 
@@ -67,7 +67,7 @@ impl SendTo {
 pub struct ServerTransaction {
     pub generation: u32,
     pub machine: ServerMachine,
-    pub key: ServerKey,
+    pub key: HashedKey,
     pub method: Method,
     pub origin: Origin,
     /// Where its source is counted, when that is outside T.
@@ -236,10 +236,24 @@ impl BuildHasher for Keyed {
     }
 }
 
+/// The key of a server transaction with its hash, which is made once for a request, whatever the table is asked.
+pub struct HashedKey {
+    key: ServerKey,
+    hash: u64,
+}
+
+impl HashedKey {
+    pub fn new(key: ServerKey, keyed: &Keyed) -> HashedKey {
+        let hash = keyed.hash_one(&key);
+        HashedKey { key, hash }
+    }
+}
+
 /// All live transactions of an engine.
 pub struct Transactions {
     servers: Slab<ServerTransaction>,
-    by_key: HashMap<ServerKey, u32, Keyed>,
+    /// Slots of the servers. Their keys stand there, and only there.
+    by_key: HashTable<u32>,
     clients: Slab<ClientTransaction>,
     generation: u32,
     unanswered: usize,
@@ -251,18 +265,20 @@ pub struct Transactions {
 /// to is not used up.
 const ROOM: usize = 4096;
 
-impl Transactions {
-    pub fn new(keyed: Keyed) -> Transactions {
+impl Default for Transactions {
+    fn default() -> Transactions {
         Transactions {
             servers: Slab::with_capacity(ROOM),
-            by_key: HashMap::with_capacity_and_hasher(ROOM, keyed),
+            by_key: HashTable::with_capacity(ROOM),
             clients: Slab::with_capacity(ROOM),
             generation: 0,
             unanswered: 0,
             of_places: vec![0; SLOTS],
         }
     }
+}
 
+impl Transactions {
     /// Requests that have no final answer yet.
     pub fn unanswered(&self) -> usize {
         self.unanswered
@@ -295,8 +311,12 @@ impl Transactions {
         self.servers.is_empty() && self.clients.is_empty()
     }
 
-    pub fn find(&self, key: &ServerKey) -> Option<Id> {
-        let slot = *self.by_key.get(key)?;
+    pub fn find(&self, key: &HashedKey) -> Option<Id> {
+        let is_it = |slot: &u32| {
+            let server = self.servers.get(*slot as usize);
+            server.is_some_and(|server| server.key.key == key.key)
+        };
+        let slot = *self.by_key.find(key.hash, is_it)?;
         let generation = self.servers.get(slot as usize)?.generation;
         Some(Id { slot, generation })
     }
@@ -304,12 +324,14 @@ impl Transactions {
     pub fn add_server(&mut self, mut server: ServerTransaction) -> Id {
         let generation = self.next_generation();
         server.generation = generation;
-        let key = server.key.clone();
+        let hash = server.key.hash;
         if let Some(of_place) = server.place.and_then(|place| self.of_places.get_mut(place.index())) {
             *of_place += 1;
         }
         let slot = self.servers.insert(server) as u32;
-        self.by_key.insert(key, slot);
+        let servers = &self.servers;
+        let hash_of = |slot: &u32| servers.get(*slot as usize).map_or(0, |server| server.key.hash);
+        self.by_key.insert_unique(hash, slot, hash_of);
         self.unanswered += 1;
         Id { slot, generation }
     }
@@ -355,7 +377,9 @@ impl Transactions {
         self.answered(id);
         if self.server(id).is_some() {
             let server = self.servers.remove(id.slot as usize);
-            self.by_key.remove(&server.key);
+            if let Ok(entry) = self.by_key.find_entry(server.key.hash, |slot| *slot == id.slot) {
+                entry.remove();
+            }
             if let Some(of_place) = server.place.and_then(|place| self.of_places.get_mut(place.index())) {
                 *of_place -= 1;
             }
