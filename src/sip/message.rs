@@ -54,6 +54,20 @@ impl Index {
         if self.names & name.bit() == 0 { &[] } else { &self.lines }
     }
 
+    /// Notes which names occur, and which of them more than once.
+    pub(super) fn note_names(&mut self) {
+        // In halves: a bit of 128 takes twice the work.
+        let (mut low, mut high) = (Seen::default(), Seen::default());
+        for line in &self.lines {
+            match line.name as u8 {
+                name @ ..64 => low.note(1 << name),
+                name => high.note(1 << (name % 64)),
+            }
+        }
+        let whole = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
+        (self.names, self.repeated) = (whole(high.once, low.once), whole(high.again, low.again));
+    }
+
     /// Counts every place from `less` bytes further on.
     pub(super) fn shift(&mut self, less: u32) {
         let back = |span: &mut Span| (span.start, span.end) = (span.start - less, span.end - less);
@@ -75,6 +89,20 @@ impl Index {
         }
         self.blank -= less;
         self.body -= less;
+    }
+}
+
+/// Names as a set of bits: those that were met, and those that were met again.
+#[derive(Default)]
+struct Seen {
+    once: u64,
+    again: u64,
+}
+
+impl Seen {
+    fn note(&mut self, bit: u64) {
+        self.again |= self.once & bit;
+        self.once |= bit;
     }
 }
 

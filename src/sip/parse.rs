@@ -304,72 +304,54 @@ impl Reader<'_> {
                 .min(limits.header_block_bytes_max)
                 .min(limits.header_rows_max.saturating_mul(3))
                 .min(u16::MAX.into());
-        let bytes = self.bytes;
         let mut from = self.at;
-        let (mut names, mut repeated) = ([0u64; 2], [0u64; 2]);
         let outcome = loop {
-            if let Some(b'\r' | b'\n') = bytes.get(from)
-                && let Some(length) = line_end_length(&bytes[from..])
-            {
-                self.bare_feed |= length == 1;
-                index.blank = from as u32;
-                from += length;
-                break Ok(());
+            if !long {
+                from = usual_rows(self.bytes, from, &mut index.lines);
             }
-            let (name, end) = match self.row(from, &mut index.lines) {
-                Ok(row) => row,
+            match self.unusual(from) {
+                Ok(Next::Row(line)) => {
+                    index.lines.push(line);
+                    from = line.end as usize;
+                }
+                Ok(Next::Blank { end }) => {
+                    index.blank = from as u32;
+                    from = end;
+                    break Ok(());
+                }
                 Err(error) => break Err(error),
-            };
-            from = end;
+            }
             if long && let Err(error) = check_limits(&index.lines, limits) {
                 index.lines.pop();
                 break Err(error);
             }
-            // In halves: a bit of 128 takes twice the work.
-            let (half, bit) = (usize::from(name as u8 >> 6) % 2, 1 << (name as u8 % 64));
-            repeated[half] |= names[half] & bit;
-            names[half] |= bit;
         };
-        let whole = |halves: [u64; 2]| u128::from(halves[1]) << 64 | u128::from(halves[0]);
-        (index.names, index.repeated) = (whole(names), whole(repeated));
+        index.note_names();
         index.body = from as u32;
         index.bare_feed = self.bare_feed;
         (index, outcome)
     }
 
-    /// Reads the row at `from` with its folds, behind the rows before it. Gives its name, and where it ends.
-    #[inline]
-    fn row(&mut self, from: usize, lines: &mut Lines) -> Result<(Name, usize), ParseError> {
-        let bytes = self.bytes;
-        let (name, name_bytes, colon) = row_name(&bytes[from..])?;
-        let behind_colon = from + colon + 1;
-        let text_end = line_end(bytes, behind_colon);
-        // As nearly every sender writes it: one blank in front of the value, none behind it, one line.
-        let (value, end) = match bytes[text_end..] {
-            [b'\r', b'\n', next, ..]
-                if !matches!(next, b' ' | b'\t')
-                    && text_end > behind_colon + 1
-                    && bytes[behind_colon] == b' '
-                    && bytes[behind_colon + 1] > b' '
-                    && bytes[text_end - 1] > b' ' =>
-            {
-                (Span::new(behind_colon + 1, text_end), text_end + 2)
-            }
-            _ => self.folded(behind_colon)?,
-        };
-        lines.push(Line {
+    /// Reads the row at `from` with its folds, however it is written, or the blank line.
+    fn unusual(&mut self, from: usize) -> Result<Next, ParseError> {
+        let text = &self.bytes[from..];
+        if let Some(length) = line_end_length(text) {
+            self.bare_feed |= length == 1;
+            return Ok(Next::Blank { end: from + length });
+        }
+        let (name, name_bytes, colon) = row_name(text)?;
+        let (value, end) = self.folded(from + colon + 1)?;
+        Ok(Next::Row(Line {
             name,
             made: false,
             name_bytes: name_bytes as u16,
             start: from as u32,
             value,
             end: end as u32,
-        });
-        Ok((name, end))
+        }))
     }
 
     /// The value of a row behind its colon, without the white space around it, folds too; and where the row ends.
-    #[cold]
     fn folded(&mut self, from: usize) -> Result<(Span, usize), ParseError> {
         let (mut value_end, mut end) = self.line_end(from)?;
         while let Some(b' ' | b'\t') = self.bytes.get(end) {
@@ -389,6 +371,50 @@ impl Reader<'_> {
         }
         Ok((Span::new(start, start + value.len()), end))
     }
+}
+
+/// What comes next in a header block.
+enum Next {
+    Row(Line),
+    /// The line that ends it, and where that one ends.
+    Blank {
+        end: usize,
+    },
+}
+
+/// Reads rows as long as they are as nearly every sender writes them. Gives where the last of them ends. A loop of its own: it
+/// needs every register.
+#[inline(never)]
+fn usual_rows(bytes: &[u8], from: usize, lines: &mut Lines) -> usize {
+    let mut from = from;
+    while let Some(line) = usual_row(bytes, from) {
+        lines.push(line);
+        from = line.end as usize;
+    }
+    from
+}
+
+/// The row at `from`, when it has the usual capitals, the colon at once, one blank in front of its value, none behind it, and is
+/// one line. `None` says nothing.
+#[inline]
+fn usual_row(bytes: &[u8], from: usize) -> Option<Line> {
+    let (name, name_bytes) = Name::usual(bytes.get(from..)?)?;
+    let behind_colon = from + name_bytes + 1;
+    let text_end = line_end(bytes, behind_colon);
+    let ends = matches!(bytes[text_end..], [b'\r', b'\n', next, ..] if !matches!(next, b' ' | b'\t'));
+    let is_usual = ends
+        && text_end > behind_colon + 1
+        && bytes[behind_colon] == b' '
+        && bytes[behind_colon + 1] > b' '
+        && bytes[text_end - 1] > b' ';
+    is_usual.then(|| Line {
+        name,
+        made: false,
+        name_bytes: name_bytes as u16,
+        start: from as u32,
+        value: Span::new(behind_colon + 1, text_end),
+        end: text_end as u32 + 2,
+    })
 }
 
 /// How long the line end is that a text begins with; `None` when it begins with another.
@@ -418,11 +444,7 @@ fn check_limits(lines: &Lines, limits: &ParseLimits) -> Result<(), ParseError> {
 }
 
 /// The name a row begins with, its length, and the place of the colon.
-#[inline]
 fn row_name(text: &[u8]) -> Result<(Name, usize, usize), ParseError> {
-    if let Some((name, length)) = Name::usual(text) {
-        return Ok((name, length, length));
-    }
     // A line without a colon gives a name with a line end in it, which is none.
     let colon = find(b':', text).ok_or_else(|| without_colon(text))?;
     let mut length = colon;
