@@ -66,6 +66,12 @@ pub fn host_name_end(text: &[u8], at: usize) -> usize {
     end_of(text, at, |lanes| equal(host_name(lanes), 0), is_host_byte)
 }
 
+/// The first place at or after `at` that cannot stand in base64url (RFC 4648 section 5).
+#[inline]
+pub fn base64url_end(text: &[u8], at: usize) -> usize {
+    end_of(text, at, |lanes| equal(base64url(lanes), 0), is_base64url_byte)
+}
+
 /// The same as [`uri_end`] for the value of a parameter, which a semicolon or a comma ends too.
 #[inline]
 pub fn param_value_end(text: &[u8], at: usize) -> usize {
@@ -161,6 +167,16 @@ fn no_uri(lanes: u8x16) -> u8x16 {
     up_to_blank(lanes) | equal(lanes, 0x7f) | equal(lanes, b'"') | equal(lanes & u8x16::splat(0xfd), b'<')
 }
 
+/// Letters, digits, `-` and `_`.
+fn base64url(lanes: u8x16) -> u8x16 {
+    let letter = within(lanes | u8x16::splat(0x20), b'a', b'z');
+    letter | within(lanes, b'0', b'9') | equal(lanes, b'-') | equal(lanes, b'_')
+}
+
+fn is_base64url_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 /// Letters, digits, `-`, `.` and `_`.
 fn host_name(lanes: u8x16) -> u8x16 {
     let letter = within(lanes | u8x16::splat(0x20), b'a', b'z');
@@ -209,6 +225,7 @@ mod tests {
             prop_assert_eq!(uri_end(&text, at), end(&text, at, is_uri_byte));
             prop_assert_eq!(uri_mark(&text, at), end(&text, at, |byte| is_uri_byte(byte) && !b"?@".contains(&byte)));
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
+            prop_assert_eq!(base64url_end(&text, at), end(&text, at, is_base64url_byte));
             prop_assert_eq!(param_value_end(&text, at), end(&text, at, is_param_value_byte));
             prop_assert_eq!(separator(&text, at), end(&text, at, |byte| !b",\"<".contains(&byte)));
             let all = (0..text.len()).filter(|place| text[*place] == b'a');
@@ -230,6 +247,7 @@ mod tests {
             prop_assert_eq!(uri_end(&text, 0), end(&text, 0, is_uri_byte));
             prop_assert_eq!(uri_mark(&text, 0), end(&text, 0, |byte| is_uri_byte(byte) && !b"?@".contains(&byte)));
             prop_assert_eq!(host_name_end(&text, 0), end(&text, 0, is_host_byte));
+            prop_assert_eq!(base64url_end(&text, 0), end(&text, 0, is_base64url_byte));
             prop_assert_eq!(param_value_end(&text, 0), end(&text, 0, is_param_value_byte));
             prop_assert_eq!(separator(&text, 0), end(&text, 0, |byte| !b",\"<".contains(&byte)));
             prop_assert_eq!(param_mark(&text, 0), end(&text, 0, |byte| !b";=".contains(&byte)));
