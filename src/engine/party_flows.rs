@@ -14,6 +14,7 @@ use crate::privacy::{DialogMemory, Party, PartyFlow, Side};
 use crate::proxy::targets::{Arrival, ChosenBy, NoTarget, Targets, is_secure, targets};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::scan::places;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Name, Transport};
 use crate::trust::{Destination, Hop, Origin, Standing, UntrustedKind};
@@ -134,7 +135,7 @@ fn is_outbound(uri: &[u8]) -> bool {
 
 /// Asked of every dialog, so by a look before a reading. As everybody writes it.
 fn may_be_outbound(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b";ob").is_some()
+    places(b';', text).any(|at| text[at..].starts_with(b";ob"))
 }
 
 fn flow_to(memory: &DialogMemory, party: Party) -> Option<Destination> {

@@ -38,6 +38,16 @@ pub const DELETIONS: &[Deletion] = &[
     row(Name::IdentityInfo, true, false, USER, Rule::PRIV_100),
 ];
 
+/// All names of [`DELETIONS`].
+pub const DELETED: u128 = {
+    let (mut names, mut at) = (0, 0);
+    while at < DELETIONS.len() {
+        names |= DELETIONS[at].name.bit();
+        at += 1;
+    }
+    names
+};
+
 const fn row(name: Name, requests: bool, responses: bool, by: PrivacySet, rule: Rule) -> Deletion {
     Deletion {
         name,

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::decision::{Action, Notes};
+use super::effects::set;
 use crate::policy::StatedBy;
 use crate::rule::Rule;
 use crate::sip::headers::list;
@@ -16,6 +17,8 @@ const PARAMETERS: [&[u8]; 3] = [b"cpc", b"oli", b"iotl"];
 /// Where they are looked for beside the Request-URI.
 const PLACES: [Name; 4] = [Name::PAssertedIdentity, Name::Route, Name::Path, Name::ServiceRoute];
 
+const ANY_PLACE: u128 = set(&PLACES);
+
 /// Takes them out of what a stranger gets.
 //= PRIV-106
 pub(super) fn strip(draft: &mut Draft, notes: &mut Notes) {
@@ -23,6 +26,9 @@ pub(super) fn strip(draft: &mut Draft, notes: &mut Notes) {
         draft.set_request_uri(&uri);
     }
     let names = draft.names();
+    if names & ANY_PLACE == 0 {
+        return;
+    }
     for name in PLACES.into_iter().filter(|name| names & name.bit() != 0) {
         let rows: SmallVec<[_; 2]> = draft
             .rows_at(name)

@@ -2,7 +2,7 @@
 
 use super::anonymous;
 use super::decision::{Action, Identity, Left, Notes};
-use super::effects::{DELETIONS, bound_to_domain};
+use super::effects::{DELETED, DELETIONS, bound_to_domain};
 use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
 use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
@@ -159,6 +159,9 @@ fn why_removed(policy: &Policy, set: PrivacySet) -> (Rule, StatedBy, Identity) {
 /// Table B, the rows that remove.
 //= PRIV-089
 fn deletions(draft: &mut Draft, set: PrivacySet, notes: &mut Notes) {
+    if draft.names() & DELETED == 0 {
+        return;
+    }
     let is_request = draft.is_request();
     for row in DELETIONS {
         let applies = if is_request { row.requests } else { row.responses };
