@@ -652,7 +652,12 @@ fn parse_limits(policy: &Policy) -> ParseLimits {
 fn too_many_routes(message: &Message, max: usize) -> bool {
     [Name::Via, Name::RecordRoute].into_iter().any(|name| {
         // A value takes two bytes at least, with its comma.
-        if message.rows(name).map(|row| row.len() / 2 + 1).sum::<usize>() <= max {
+        let at_most = |row: &[u8]| row.len() / 2 + 1;
+        let few = match message.is_repeated(name) {
+            true => message.rows(name).map(at_most).sum::<usize>() <= max,
+            false => message.first(name).is_none_or(|row| at_most(row) <= max),
+        };
+        if few {
             return false;
         }
         let at_most = |row: &[u8]| 1 + memchr::memchr_iter(b',', row).count();

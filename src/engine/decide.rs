@@ -131,7 +131,10 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         check::check(draft)?;
         // The ACK of a 2xx gets a branch of its own each time: it is compared, but not written.
-        let may_be_back = draft.rows(Name::Via).any(ClientBranch::stands_in);
+        let may_be_back = match essentials.has_one_via {
+            true => essentials.branch().and_then(ClientBranch::parse).is_some(),
+            false => draft.rows(Name::Via).any(ClientBranch::stands_in),
+        };
         let loop_part = match may_be_back || draft.method() != Some(Method::Ack) {
             true => self.loop_part(draft, essentials, origin),
             false => 0,

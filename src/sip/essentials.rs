@@ -25,6 +25,8 @@ pub struct Essentials {
     pub sent_by_port: Option<u16>,
     /// What the top Via asks for, and where its parts stand in the first Via row.
     pub via: TopVia,
+    /// It is the only one.
+    pub has_one_via: bool,
 }
 
 /// The parts of the top Via that whoever received it fills in.
@@ -76,17 +78,17 @@ impl Essentials {
     //= MSG-007
     pub fn read(message: &Message) -> Result<Essentials, Fault> {
         let fields = Fields::of(message);
-        let (via_row, via_at) = fields.via.value(message, Name::Via)?;
+        let (via_row, via_at) = fields.value(message, Name::Via)?;
         let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
-        let (from, from_at) = fields.from.only(message, Name::From)?;
+        let (from, from_at) = fields.only(message, Name::From)?;
         let from_tag = NameAddr::tag_of(from).map_err(|_| Fault::Malformed(Name::From))?;
-        let (to, to_at) = fields.to.only(message, Name::To)?;
+        let (to, to_at) = fields.only(message, Name::To)?;
         let to_tag = NameAddr::tag_of(to).map_err(|_| Fault::Malformed(Name::To))?;
-        let (call_id, call_id_at) = fields.call_id.only(message, Name::CallId)?;
+        let (call_id, call_id_at) = fields.only(message, Name::CallId)?;
         if call_id.is_empty() || has_blank(call_id) && call_id.iter().any(u8::is_ascii_whitespace) {
             return Err(Fault::Malformed(Name::CallId));
         }
-        let (cseq, _) = fields.cseq.only(message, Name::CSeq)?;
+        let (cseq, _) = fields.only(message, Name::CSeq)?;
         let cseq = CSeq::parse(cseq).map_err(|_| Fault::Malformed(Name::CSeq))?;
         if is_twice(message, Name::MaxForwards) {
             return Err(Fault::Twice(Name::MaxForwards));
@@ -105,6 +107,7 @@ impl Essentials {
             cseq_method: cseq.method,
             sent_by_port: via.port(),
             via: TopVia::of(&via),
+            has_one_via: via.span().end() == via_row.len() && !is_twice(message, Name::Via),
         })
     }
 
@@ -154,47 +157,42 @@ impl std::fmt::Debug for Essentials {
 }
 
 /// The first row of each field that every message has, found in one walk.
-#[derive(Default)]
-struct Fields {
-    via: Field,
-    from: Field,
-    to: Field,
-    call_id: Field,
-    cseq: Field,
-}
-
-/// Where the value of a row stands in the message; `None` when there is none.
-#[derive(Clone, Copy, Default)]
-struct Field(Option<MessageSpan>);
+struct Fields([u32; Fields::PLACES]);
 
 impl Fields {
+    /// One for each name up to the last of those that are read.
+    const PLACES: usize = Name::CSeq as usize + 1;
+    const NOWHERE: u32 = u32::MAX;
+
     fn of(message: &Message) -> Fields {
-        let mut fields = Fields::default();
-        // From the last to the first, so that the first one stays.
-        for line in message.index.lines.iter().rev() {
-            let value = Field(Some(line.value));
-            match line.name {
-                Name::Via => fields.via = value,
-                Name::From => fields.from = value,
-                Name::To => fields.to = value,
-                Name::CallId => fields.call_id = value,
-                Name::CSeq => fields.cseq = value,
-                _ => {}
+        let mut first = [Fields::NOWHERE; Fields::PLACES];
+        let mut missing = 5;
+        for (row, line) in message.index.lines.iter().enumerate() {
+            match first.get_mut(line.name as usize) {
+                Some(place) if *place == Fields::NOWHERE => *place = row as u32,
+                _ => continue,
+            }
+            let is_read = matches!(line.name, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq);
+            missing -= u32::from(is_read);
+            // Most senders write them before the others.
+            if missing == 0 {
+                break;
             }
         }
-        fields
+        Fields(first)
     }
-}
 
-impl Field {
     /// The value, and where in the message it begins.
-    fn value(self, message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
-        let value = self.0.ok_or(Fault::Missing(name))?;
+    #[inline(always)]
+    fn value<'a>(&self, message: &'a Message, name: Name) -> Result<(&'a [u8], u32), Fault> {
+        let line = message.index.lines.get(self.0[name as usize] as usize);
+        let value = line.ok_or(Fault::Missing(name))?.value;
         Ok((value.of(&message.bytes), value.start))
     }
 
     /// The same for a field there must be one of.
-    fn only(self, message: &Message, name: Name) -> Result<(&[u8], u32), Fault> {
+    #[inline(always)]
+    fn only<'a>(&self, message: &'a Message, name: Name) -> Result<(&'a [u8], u32), Fault> {
         if is_twice(message, name) {
             return Err(Fault::Twice(name));
         }

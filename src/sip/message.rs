@@ -225,6 +225,11 @@ impl Message {
         self.rows(name).next()
     }
 
+    /// Whether more than one row of this name was received.
+    pub fn is_repeated(&self, name: Name) -> bool {
+        self.index.repeated & name.bit() != 0
+    }
+
     pub fn count(&self, name: Name) -> usize {
         self.lines_for(name).iter().filter(|line| line.name == name).count()
     }
