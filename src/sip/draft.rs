@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::headers::cseq::CSeq;
 use super::message::{Line, Message, Span, StartLine};
-use super::scan::find;
+use super::scan::has;
 use super::uri::Uri;
 use super::{Malformed, Method, Name};
 
@@ -313,7 +313,8 @@ impl Draft {
     /// The message as it would leave now.
     pub fn to_bytes(&self) -> Bytes {
         let received = &self.message.bytes[..];
-        let mut out = Vec::with_capacity(self.bytes_left());
+        // Room for all that was received and made, without counting what of it is left: most of it is.
+        let mut out = Vec::with_capacity(received.len() + self.made.len());
         let mut run = match self.start {
             Some(made) => {
                 out.extend_from_slice(made.of(&self.made));
@@ -358,14 +359,6 @@ impl Draft {
         Bytes::from(out)
     }
 
-    /// How long the message is that would leave now.
-    fn bytes_left(&self) -> usize {
-        let index = &self.message.index;
-        let start = self.start.map_or(index.start.end() as usize, Span::len);
-        let rows: u32 = index.lines.iter().map(|line| line.end - line.start).sum();
-        start + rows as usize + self.message.bytes.len() - index.blank as usize
-    }
-
     /// The message as it would leave now in a datagram, with CRLF behind every line of its head: some readers end no line at a
     /// bare LF, and would take the row behind it for a part of the one before.
     //= SEC-001
@@ -395,7 +388,7 @@ impl Draft {
 
     /// A value made here that holds a fold may have it from another message, with a bare LF.
     fn note_fold(&mut self, value: Span) {
-        if find(b'\n', value.of(&self.made)).is_some() {
+        if has(b'\n', value.of(&self.made)) {
             self.message.index.bare_feed = true;
         }
     }

@@ -14,6 +14,20 @@ pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
     (at < text.len()).then_some(at)
 }
 
+/// Whether the byte is there. It mostly is not, so all of the text is looked at before it is told.
+#[inline]
+pub fn has(byte: u8, text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks::<LANES>();
+    let Some(last) = text.last_chunk::<LANES>() else {
+        return rest.contains(&byte);
+    };
+    let mut found = equal(u8x16::new(*last), byte);
+    for chunk in chunks {
+        found |= equal(u8x16::new(*chunk), byte);
+    }
+    found.to_bitmask() != 0
+}
+
 /// Where the byte stands first at or after `at`; the end of the text when it does not.
 #[inline]
 pub fn find_from(byte: u8, text: &[u8], at: usize) -> usize {
@@ -222,6 +236,8 @@ mod tests {
         ) {
             prop_assert_eq!(find(byte, &text), text.iter().position(|found| *found == byte));
             prop_assert_eq!(find(b'a', &text), text.iter().position(|found| *found == b'a'));
+            prop_assert_eq!(has(byte, &text), text.contains(&byte));
+            prop_assert_eq!(has(b'a', &text), text.contains(&b'a'));
             prop_assert_eq!(uri_end(&text, at), end(&text, at, is_uri_byte));
             prop_assert_eq!(uri_mark(&text, at), end(&text, at, |byte| is_uri_byte(byte) && !b"?@".contains(&byte)));
             prop_assert_eq!(host_name_end(&text, at), end(&text, at, is_host_byte));
