@@ -79,7 +79,7 @@ impl Essentials {
     pub fn read(message: &Message) -> Result<Essentials, Fault> {
         let fields = Fields::of(message);
         let (via_row, via_at) = fields.value(message, Name::Via)?;
-        let (via, _) = Via::parse(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
+        let (via, _) = Via::read(via_row).map_err(|_| Fault::Malformed(Name::Via))?;
         let (from, from_at) = fields.only(message, Name::From)?;
         let from_tag = NameAddr::tag_of(from).map_err(|_| Fault::Malformed(Name::From))?;
         let (to, to_at) = fields.only(message, Name::To)?;
@@ -156,20 +156,23 @@ impl std::fmt::Debug for Essentials {
     }
 }
 
-/// The first row of each field that every message has, found in one walk.
-struct Fields([u32; Fields::PLACES]);
+/// The first row of each field that every message has, found in one walk: where its value stands.
+struct Fields([MessageSpan; Fields::PLACES]);
 
 impl Fields {
     /// One for each name up to the last of those that are read.
     const PLACES: usize = Name::CSeq as usize + 1;
-    const NOWHERE: u32 = u32::MAX;
+    const NOWHERE: MessageSpan = MessageSpan {
+        start: u32::MAX,
+        end: u32::MAX,
+    };
 
     fn of(message: &Message) -> Fields {
         let mut first = [Fields::NOWHERE; Fields::PLACES];
         let mut missing = 5;
-        for (row, line) in message.index.lines.iter().enumerate() {
+        for line in &message.index.lines {
             match first.get_mut(line.name as usize) {
-                Some(place) if *place == Fields::NOWHERE => *place = row as u32,
+                Some(place) if *place == Fields::NOWHERE => *place = line.value,
                 _ => continue,
             }
             let is_read = matches!(line.name, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq);
@@ -185,9 +188,10 @@ impl Fields {
     /// The value, and where in the message it begins.
     #[inline(always)]
     fn value<'a>(&self, message: &'a Message, name: Name) -> Result<(&'a [u8], u32), Fault> {
-        let line = message.index.lines.get(self.0[name as usize] as usize);
-        let value = line.ok_or(Fault::Missing(name))?.value;
-        Ok((value.of(&message.bytes), value.start))
+        match self.0[name as usize] {
+            Fields::NOWHERE => Err(Fault::Missing(name)),
+            value => Ok((value.of(&message.bytes), value.start)),
+        }
     }
 
     /// The same for a field there must be one of.

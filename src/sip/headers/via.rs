@@ -52,6 +52,12 @@ impl<'a> Via<'a> {
     /// Parses the first value of a Via row; the rest begins with the next value, and is empty after the last.
     //= MSG-001
     pub fn parse(row: &'a [u8]) -> Result<(Via<'a>, &'a [u8]), Malformed> {
+        Via::read(row)
+    }
+
+    /// The same within its caller, which takes of it what it needs, and no more is put together: every message is read so.
+    #[inline(always)]
+    pub(in crate::sip) fn read(row: &'a [u8]) -> Result<(Via<'a>, &'a [u8]), Malformed> {
         let mut via = parse_sent_by(row).map_err(malformed)?;
         let mut at = via.sent_by_end;
         while at < row.len() {
@@ -224,7 +230,7 @@ impl fmt::Debug for Via<'_> {
 }
 
 /// `SIP / 2.0 / UDP host : port`, without parameters yet.
-#[inline]
+#[inline(always)]
 fn parse_sent_by(row: &[u8]) -> Result<Via<'_>, usize> {
     let start = skip_lws(row, 0);
     let transport_start = if row[start..].starts_with(b"SIP/2.0/") {
