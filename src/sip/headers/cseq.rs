@@ -26,6 +26,17 @@ impl<'a> CSeq<'a> {
         if end == start || number > i32::MAX as u32 {
             return Err(malformed(start));
         }
+        // As nearly every sender writes it.
+        if let [b' ', method_name @ ..] = &value[end..]
+            && let method = Method::from_bytes(method_name)
+            && method != Method::Other
+        {
+            return Ok(CSeq {
+                number,
+                method,
+                method_name,
+            });
+        }
         let name_start = skip_lws(value, end);
         let name_end = skip_while(value, name_start, is_token_byte);
         if name_start == end || name_end == name_start || !value[name_end..].iter().all(|byte| is_lws(*byte)) {

@@ -9,12 +9,15 @@ pub fn read(value: &[u8]) -> Option<u8> {
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0u8, |number, digit| {
+    let mut number = 0;
+    for digit in digits {
         if !digit.is_ascii_digit() {
             return None;
         }
-        number.checked_mul(10)?.checked_add(digit - b'0')
-    })
+        // Stays too large once it is.
+        number = (number * 10 + u32::from(digit - b'0')).min(256);
+    }
+    u8::try_from(number).ok()
 }
 
 #[cfg(test)]
