@@ -227,6 +227,8 @@ fn path_of_a_stranger_does_not_come_in() {
     assert!(!forwarded(POLICY, NET, CORE, "REGISTER", path).text().contains("evil"));
     assert!(!forwarded(POLICY, UE, CORE, "REGISTER", path).text().contains("evil"));
     assert!(forwarded(POLICY, ALLY, CORE, "REGISTER", path).text().contains("evil"));
+    assert!(!answered(POLICY, NET, CORE, "200 OK", path).text().contains("evil"));
+    assert!(answered(POLICY, ALLY, CORE, "200 OK", path).text().contains("evil"));
 }
 
 //= TRUST-040 type=test

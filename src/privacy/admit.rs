@@ -31,13 +31,8 @@ pub fn admit(policy: &Policy, origin: &Origin, draft: &mut Draft, notes: &mut No
             registrar::strip(draft, notes);
         }
         Standing::Untrusted => {
-            let mut bound = IN_FROM_STRANGER;
-            bound |= if draft.is_request() {
-                Name::Path.bit()
-            } else {
-                Name::Reason.bit()
-            };
-            let gone = draft.remove_names(bound);
+            let reason = if draft.is_request() { 0 } else { Name::Reason.bit() };
+            let gone = draft.remove_names(IN_FROM_STRANGER | reason);
             note_gone(notes, gone, Rule::PAI_002, Identity::RemovedStranger);
             registrar::strip(draft, notes);
         }

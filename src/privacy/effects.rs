@@ -105,6 +105,7 @@ pub const IN_FROM_STRANGER: u128 = BOUND
         Name::PAccessNetworkInfo,
         Name::CellularNetworkInfo,
         Name::PAssociatedUri,
+        Name::Path,
         Name::SecurityClient,
         Name::SecurityVerify,
     ]);
