@@ -76,6 +76,7 @@ impl Rule {
         MSG_009 = "MSG-009", "RFC 3261 section 16.3";
         MSG_011 = "MSG-011", "RFC 3261 section 16.3";
         MSG_012 = "MSG-012", "RFC 3261 section 21.4.11";
+        MSG_013 = "MSG-013", "RFC 3325 section 7";
         TPT_002 = "TPT-002", "RFC 3261 section 18.1.1, RFC 3581";
         PROXY_002 = "PROXY-002", "RFC 3261 section 16.3";
         PROXY_003 = "PROXY-003", "RFC 3261 section 16.3";

@@ -683,8 +683,17 @@ fn an_unreadable_identity_stays_inside_and_never_gets_out() {
             .len(),
         1
     );
-    for (from, to, privacy) in [(CORE, UE, "Privacy: id\r\n"), (NET, CORE, ""), (NET, UE, "")] {
+    for (from, to, privacy) in [
+        (CORE, UE, "Privacy: id\r\n"),
+        (NET, CORE, ""),
+        (NET, UE, ""),
+        (CORE, NET, ""),
+        (CORE, UE, ""),
+    ] {
         let sent = forwarded(POLICY, from, to, "INVITE", &format!("{privacy}{broken}"));
         assert!(!sent.text().contains("15550001"), "{}", sent.text());
     }
+    let beside = "Privacy: none\r\nP-Asserted-Identity: <sip:a@x>, <sip:broken-15550001\r\n";
+    let sent = forwarded(POLICY, CORE, NET, "INVITE", beside);
+    assert_eq!(sent.rows("P-Asserted-Identity"), ["<sip:a@x>"]);
 }

@@ -102,8 +102,21 @@ fn surplus_identities(draft: &mut Draft, notes: &mut Notes) {
         return;
     }
     let surplus = |verdict| matches!(verdict, Verdict::Second | Verdict::ForeignScheme);
+    if remove_identities(draft, surplus) {
+        notes.identity(Identity::RemovedSurplus);
+        notes.note(
+            Name::PAssertedIdentity,
+            Action::Rewritten,
+            Rule::PAI_008,
+            StatedBy::Default,
+        );
+    }
+}
+
+/// Takes out the identities that are judged so, and tells whether there were any.
+pub(super) fn remove_identities(draft: &mut Draft, surplus: impl Fn(Verdict) -> bool) -> bool {
     if !identity::judged(draft.rows(Name::PAssertedIdentity)).any(|(_, verdict)| surplus(verdict)) {
-        return;
+        return false;
     }
     let rows: SmallVec<[_; 2]> = draft
         .rows_at(Name::PAssertedIdentity)
@@ -126,11 +139,5 @@ fn surplus_identities(draft: &mut Draft, notes: &mut Notes) {
             false => draft.set(*row, &[value]),
         }
     }
-    notes.identity(Identity::RemovedSurplus);
-    notes.note(
-        Name::PAssertedIdentity,
-        Action::Rewritten,
-        Rule::PAI_008,
-        StatedBy::Default,
-    );
+    true
 }

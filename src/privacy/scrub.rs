@@ -1,5 +1,6 @@
 //! Applies the tables to a message that leaves the trust domain.
 
+use super::admit::remove_identities;
 use super::anonymous;
 use super::decision::{Action, Identity, Left, Notes};
 use super::effects::{DELETED, DELETIONS, bound_to_domain};
@@ -8,6 +9,7 @@ use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
 use crate::policy::{Policy, Stated, StatedBy};
 use crate::rule::Rule;
+use crate::sip::headers::identity::Verdict;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::privacy::{PrivacyHeader, PrivacyValue};
@@ -110,6 +112,16 @@ fn asserted_identity(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes
         } else {
             became
         });
+    }
+    // Valid values pass, and what cannot be read is none.
+    //= MSG-013
+    if action == Action::Kept && remove_identities(draft, |verdict| verdict == Verdict::Unreadable) {
+        notes.note(
+            Name::PAssertedIdentity,
+            Action::Rewritten,
+            Rule::MSG_013,
+            StatedBy::Default,
+        );
     }
     for name in [Name::PAssertedIdentity, Name::RemotePartyId] {
         if draft.has(name) {
