@@ -96,6 +96,23 @@ fn places_signatures_and_session_ids() {
     assert_eq!(left(&strips, "id"), [true, true, false, false, true]);
 }
 
+/// A signature goes when From changes, and only then: an anonymous From that came signed stays signed.
+//= PRIV-100 type=test
+//= PRIV-028 type=test
+#[test]
+fn a_signature_goes_with_the_from_it_signs() {
+    let left = |policy: &str, from: &str, privacy: &str| {
+        let rows = format!("From: {from}\r\nPrivacy: {privacy}\r\nIdentity: x\r\nn: <http://x>\r\n");
+        let sent = forwarded(policy, CORE, NET, "INVITE", &rows);
+        (sent.rows("Identity").len(), sent.rows("n").len())
+    };
+    assert_eq!(left(POLICY, FROM, "user"), (0, 0));
+    assert_eq!(left(POLICY, ANONYMOUS, "user"), (1, 1));
+    let by_id = policy_with_privacy("id_anonymises_from = true");
+    assert_eq!(left(&by_id, FROM, "id"), (0, 0));
+    assert_eq!(left(POLICY, FROM, "id"), (1, 1));
+}
+
 //= PRIV-080 type=test
 #[test]
 fn the_anonymous_host_is_the_operators_choice() {

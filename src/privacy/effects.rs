@@ -22,7 +22,6 @@ const ID_USER_HEADER: PrivacySet = USER_HEADER.union(PrivacySet::ID);
 /// Table B, the rows that remove.
 //= PRIV-089
 //= PRIV-099
-//= PRIV-100
 pub const DELETIONS: &[Deletion] = &[
     row(Name::CallInfo, true, true, USER, Rule::PRIV_089),
     row(Name::UserAgent, true, false, USER, Rule::PRIV_089),
@@ -34,8 +33,6 @@ pub const DELETIONS: &[Deletion] = &[
     row(Name::RemotePartyId, true, true, ID_USER_HEADER, Rule::PRIV_097),
     row(Name::Geolocation, true, false, USER_HEADER, Rule::PRIV_099),
     row(Name::GeolocationRouting, true, false, USER_HEADER, Rule::PRIV_099),
-    row(Name::Identity, true, false, USER, Rule::PRIV_100),
-    row(Name::IdentityInfo, true, false, USER, Rule::PRIV_100),
 ];
 
 /// All names of [`DELETIONS`].

@@ -201,9 +201,11 @@ fn request_fields(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes: &
     }
 }
 
-/// From becomes anonymous; its tag stays, other parameters go.
+/// From becomes anonymous; its tag stays, other parameters go. What was signed with it no longer verifies, so the signature
+/// goes too.
 //= PRIV-080
 //= PRIV-028
+//= PRIV-100
 fn from(draft: &mut Draft, terms: Terms<'_>, notes: &mut Notes) {
     let host = &terms.policy.privacy.anonymous_host;
     let Some((row, value)) = draft.first_at(Name::From) else {
@@ -220,6 +222,11 @@ fn from(draft: &mut Draft, terms: Terms<'_>, notes: &mut Notes) {
         None => draft.set(row, &[display, name, end]),
     }
     notes.note(Name::From, Action::Anonymised, Rule::PRIV_080, host.by);
+    for name in [Name::Identity, Name::IdentityInfo] {
+        if draft.remove(name) > 0 {
+            notes.note(name, Action::Removed, Rule::PRIV_100, StatedBy::Default);
+        }
+    }
 }
 
 /// There is to be one Referred-By; should there be more, none is left as it was.
