@@ -636,6 +636,10 @@ fn a_peer_that_matches_whole_froms_gets_them() {
     let text = opening(CORE, NET, "INVITE", FROM, AL_CONTACT, "Privacy: user;critical\r\n");
     let sent = World::new(&policy).packet(CORE.listener, CORE.address, &text);
     assert_eq!(sent[0].start(), "SIP/2.0 500 Privacy Service Failure: user");
+    // Nor is it rewritten because of `id`, where the policy has that.
+    let by_id = policy.replacen("[[peer]]", "[privacy]\nid_anonymises_from = true\n[[peer]]", 1);
+    let call = Call::by_al(World::new(&by_id), &telling("Privacy: id\r\n"), "");
+    assert_eq!(call.invite.row("From"), Some(FROM));
 }
 
 //= PRIV-080 type=test

@@ -405,11 +405,13 @@ impl Gate<'_> {
             lacking: wanted.unprovidable.clone(),
             rewrites_from: true,
         };
+        //= PRIV-140
+        let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
+        plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
         let privacy = &self.policy.privacy;
         let provides = |value: Provided| privacy.values.value.contains(&value);
-        plan.rewrites_from = provides(Provided::User);
         let registers = draft.exchange() == Some(Method::Register);
-        let by_user = !registers && wanted.set.has(PrivacySet::USER) && plan.rewrites_from;
+        let by_user = !registers && wanted.set.has(PrivacySet::USER) && provides(Provided::User);
         //= PRIV-033
         let by_header = !registers && wanted.set.has(PrivacySet::HEADER) && provides(Provided::Header);
         if !by_user && !by_header {
@@ -430,9 +432,6 @@ impl Gate<'_> {
         if !by_user {
             return plan;
         }
-        //= PRIV-140
-        let peer = hop.peer().and_then(|peer| self.policy.peers.get(peer.0 as usize));
-        plan.rewrites_from = peer.is_none_or(|peer| peer.anonymise_from_for_legacy.value);
         if !plan.rewrites_from || (draft.is_request() && !plan.hiding.call_id && call_id::tells(draft)) {
             plan.lack(Unprovidable::User);
         }
