@@ -54,6 +54,33 @@ fn a_disabled_value_is_like_an_unknown_one() {
     assert_eq!(sent.row("Privacy"), Some("user"));
 }
 
+/// A disabled value does nothing of what it would do, and `unknown_token` decides about the identity.
+//= PRIV-001 type=test
+//= PRIV-010 type=test
+#[test]
+fn a_disabled_value_does_nothing_by_itself() {
+    let disabled = |handling: &str| {
+        let values = "[privacy]\nvalues = [\"none\", \"id\", \"critical\"]\n[[peer]]";
+        policy_with_id_handling(handling).replace("[[peer]]", values)
+    };
+    let rows = "Subject: s\r\nGeolocation: <cid:x>\r\nDiversion: <sip:d@x>;privacy=full\r\n";
+    for value in ["user", "header", "history"] {
+        let said = format!("Privacy: {value}\r\n{rows}{PAI}");
+        let sent = forwarded(&disabled("unknown_token = \"ignore\""), CORE, NET, "INVITE", &said);
+        for name in ["Subject", "Geolocation", "Diversion", "P-Asserted-Identity"] {
+            assert_eq!(sent.rows(name).len(), 1, "{value} {name}");
+        }
+        assert_eq!((sent.row("From"), sent.row("Privacy")), (Some(FROM), Some(value)));
+        assert!(
+            forwarded(&disabled(""), CORE, NET, "INVITE", &said)
+                .rows("P-Asserted-Identity")
+                .is_empty()
+        );
+        let refusal = refused(&disabled("unknown_token = \"reject-500\""), CORE, NET, "INVITE", &said);
+        assert_eq!(refusal.start(), format!("SIP/2.0 500 Privacy Service Failure: {value}"));
+    }
+}
+
 //= PRIV-002 type=test
 //= MSG-010 type=test
 #[test]

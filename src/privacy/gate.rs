@@ -508,10 +508,9 @@ impl Gate<'_> {
         if plan.lacking.is_empty() || releases {
             return Ok(());
         }
-        let unknown = plan
-            .lacking
-            .iter()
-            .any(|lacking| matches!(lacking, Unprovidable::Other(_)));
+        // Disabled values too; `session` alone is known and never provided.
+        let mut unprovidable = wanted.unprovidable.iter();
+        let unknown = unprovidable.any(|lacking| *lacking != Unprovidable::Session);
         let handling = &self.policy.spec_t.id_handling;
         let refused = wanted.set.has(PrivacySet::CRITICAL)
             || self.policy.privacy.unprovidable_without_critical.value == WithoutCritical::Reject500

@@ -288,7 +288,7 @@ impl Said {
                 (!provides(Provided::History)).then_some(Unprovidable::History),
             ),
         };
-        self.set = self.set.union(value);
+        self.set = self.set.union(provided(policy, value));
         if let Some(lacking) = lacking
             && !self.unprovidable.contains(&lacking)
         {
@@ -349,6 +349,23 @@ impl Said {
             leave_header,
             anomalies: self.anomalies,
         })
+    }
+}
+
+/// What this node does not provide is as what nobody knows. `id` is given even where it is not listed, and `session` has a
+/// column of its own in Table A.
+//= PRIV-001
+fn provided(policy: &Policy, value: PrivacySet) -> PrivacySet {
+    let provides = |value: Provided| policy.privacy.values.value.contains(&value);
+    let extras = [
+        (PrivacySet::USER, Provided::User),
+        (PrivacySet::HEADER, Provided::Header),
+        (PrivacySet::HISTORY, Provided::History),
+    ];
+    let lacks = |(set, extra): &(PrivacySet, Provided)| *set == value && !provides(*extra);
+    match extras.iter().any(lacks) {
+        true => PrivacySet::UNKNOWN,
+        false => value,
     }
 }
 
