@@ -8,8 +8,8 @@ use sipveil::seal::Keys;
 
 use crate::dialog::{AL_CONTACT, BOB_CONTACT, Call, End, INNER, PLACES, opening};
 use crate::legs::{
-    ALLY, ANONYMOUS, CORE, FROM, NET, PAI, UE, pass, policy, policy_with_privacy, tells_none_of, tells_nothing,
-    world_of,
+    ALLY, ANONYMOUS, CORE, FROM, NET, PAI, UE, pass, policy, policy_with_id_handling, policy_with_privacy,
+    tells_none_of, tells_nothing, world_of,
 };
 use crate::world::{POLICY, Sent, World, contact_uri, respond, routes};
 
@@ -618,6 +618,58 @@ fn a_dialog_made_by_transfer_starts_anew() {
     assert!(has_pai(&sent));
     assert!(sent.row("From").unwrap().starts_with("\"Al Secret\""));
     assert_eq!(sent.row("Replaces"), Some("call-1;to-tag=b;from-tag=7"));
+}
+
+/// An ACK has no answer: one that is not sent on leaves a call half open.
+//= PRIV-065 type=test
+//= PRIV-011 type=test
+#[test]
+fn an_ack_with_an_unreadable_privacy_header_arrives() {
+    let strict = policy_with_id_handling("malformed_privacy = \"reject-400\"\nconflict_none = \"reject-400\"");
+    for value in ["\"x\";user", "none;user"] {
+        let mut call = Call::by_al(World::new(&strict), "", "");
+        let ack = call.al_sends("ACK", 1, &telling(&format!("Privacy: {value}\r\n")));
+        assert_eq!((ack.row("From"), ack.row("Privacy")), (Some(ANONYMOUS), Some(value)));
+        assert!(!has_pai(&ack));
+    }
+}
+
+/// What the network agreed to is no word of the caller, which could take its wish back where the policy honours that.
+//= PRIV-131 type=test
+//= LI-010 type=test
+#[test]
+fn an_agreement_takes_no_wish_back() {
+    let honours = policy_with_privacy("dialog_downgrade = \"honour\"");
+    let agreement =
+        "[[privacy.on_behalf]]\nidentity = \"sip:+15550001@home1.example\"\nvalues = [\"history\"]\n[[peer]]";
+    let policy = honours.replacen("[[peer]]", agreement, 1);
+    let mut call = Call::by_al(World::new(&policy), "Privacy: user\r\n", "");
+    let sent = call.al_sends("UPDATE", 2, PAI);
+    assert_eq!(sent.row("From"), Some(ANONYMOUS), "{}", sent.text());
+    let taken_back = call.al_sends("INFO", 3, "Privacy: none\r\n");
+    assert_eq!(taken_back.row("From"), Some(FROM));
+    // Nor where it is written into the request of a UE.
+    let agreement = agreement.replace("+15550001@", "ue@");
+    let policy = honours.replacen("[[peer]]", &agreement, 1);
+    let mut world = world_of(&policy, &[UE]);
+    let contact = "<sip:al-secret@10.30.0.9>";
+    let text = opening(UE, NET, "INVITE", FROM, contact, "Privacy: user\r\n");
+    let invite = pass(&mut world, UE, NET, &text);
+    let ok = respond(&invite, "200 OK", "b", "Contact: <sip:bob@192.0.2.9>\r\n");
+    let ok = pass(&mut world, NET, UE, &ok);
+    let update = opening(
+        UE,
+        NET,
+        "UPDATE",
+        FROM,
+        contact,
+        &routes(&ok.rows("Record-Route"), true),
+    )
+    .replacen("sip:bob@net.example", "sip:bob@192.0.2.9", 1)
+    .replace("To: <sip:bob@net.example>", "To: <sip:bob@net.example>;tag=b")
+    .replace("z9hG4bKopen", "z9hG4bKupdate");
+    let sent = pass(&mut world, UE, NET, &update);
+    assert_eq!(sent.row("From"), Some(ANONYMOUS), "{}", sent.text());
 }
 
 //= PRIV-140 type=test

@@ -120,6 +120,13 @@ fn what_was_agreed_is_written_for_a_ue_and_done_for_everyone() {
     );
     assert_eq!(privacy("INVITE", "Privacy: None\r\n"), "None");
     assert_eq!(privacy("INVITE", "Privacy: user; id\r\n"), "user; id");
+    let off = policy.replacen(
+        "[[listener]]",
+        "[spec_t.id_handling]\nlegacy_tokens = { off = \"none\" }\n[[listener]]",
+        1,
+    );
+    let sent = forwarded(&off, UE, CORE, "INVITE", "Privacy: Off\r\n");
+    assert_eq!(sent.rows("Privacy"), ["Off"], "which means none here");
     assert_eq!(privacy("MESSAGE", ""), "");
     let from = forwarded(&policy, CORE, NET, "INVITE", "From: <tel:+15550001>;tag=7\r\n");
     assert_eq!(

@@ -636,6 +636,44 @@ fn a_response_is_delivered_whatever_it_asks() {
     }
 }
 
+/// Under a policy that refuses what cannot be read, a response keeps what can be.
+//= PRIV-064 type=test
+//= PRIV-010 type=test
+#[test]
+fn a_response_that_would_be_refused_gets_all_it_asks_for() {
+    let strict = policy_with_id_handling("malformed_privacy = \"reject-400\"\nconflict_none = \"reject-400\"");
+    for value in ["\"x\";user", "none;user"] {
+        let rows = format!("Privacy: {value}\r\nServer: al-secret\r\nContact: <sip:al-secret@10.20.0.9>\r\n");
+        let sent = answered(&strict, CORE, NET, "200 OK", &rows);
+        assert!(sent.rows("Server").is_empty(), "{}", sent.text());
+        assert!(!sent.row("Contact").unwrap().contains("al-secret"), "{}", sent.text());
+        assert_eq!(sent.row("Privacy"), Some(value));
+    }
+}
+
+/// What ends a session, or has no answer, passes a policy that refuses what cannot be read, and hides what it can.
+//= PRIV-065 type=test
+//= PRIV-008 type=test
+//= PRIV-011 type=test
+#[test]
+fn what_releases_a_session_is_not_refused_for_its_privacy_header() {
+    let strict = policy_with_id_handling("malformed_privacy = \"reject-400\"\nconflict_none = \"reject-400\"");
+    for value in ["\"x\";user", "none;user"] {
+        for method in ["BYE", "PRACK"] {
+            let rows = format!("Privacy: {value}\r\nUser-Agent: al-secret\r\n");
+            let sent = forwarded(&strict, CORE, UE, method, &rows);
+            assert_eq!(
+                (sent.row("From"), sent.row("Privacy")),
+                (Some(ANONYMOUS), Some(value)),
+                "{method}"
+            );
+            assert!(sent.rows("User-Agent").is_empty(), "{method}");
+        }
+        let refusal = refused(&strict, CORE, UE, "UPDATE", &format!("Privacy: {value}\r\n"));
+        assert_eq!(refusal.start(), "SIP/2.0 400 Bad Privacy");
+    }
+}
+
 //= PRIV-065 type=test
 #[test]
 fn what_releases_a_session_is_always_forwarded() {

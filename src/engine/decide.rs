@@ -148,13 +148,16 @@ impl Engine {
         let opened = self.open_routes(now, origin, draft, essentials)?;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
-            on_behalf::write(&policy, draft);
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
         let wanted = match is_emergency(draft.request_uri()) {
             true => Wanted::nothing(),
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
         };
+        if origin.standing() == Standing::Served {
+            // Behind the reading: it is no word of the UE, which could take back what it asked for before.
+            on_behalf::write(&policy, origin.peer(), draft);
+        }
         self.counts.anomalies(wanted.anomalies);
         let stored = self.of_store(&policy, opened.dialog.as_ref(), sender, &wanted, essentials);
         lawful::check(

@@ -1,9 +1,9 @@
 //! Privacy that the network asks for on a subscriber's behalf, as agreed with it.
 
-use super::wanted::PrivacySet;
+use super::wanted::{PrivacySet, says_none};
 use crate::policy::on_behalf::OnBehalf;
 use crate::policy::privacy::Provided;
-use crate::policy::{Policy, Word};
+use crate::policy::{PeerId, Policy, Word};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::privacy::PrivacyHeader;
@@ -19,15 +19,15 @@ pub(super) fn values(policy: &Policy, draft: &Draft) -> PrivacySet {
 }
 
 /// Writes those values into the Privacy header of a request of a served UE, beside what it says itself: whoever provides
-/// privacy later must know. Beside `none` nothing is written.
+/// privacy later must know. Beside `none`, or a word that means it here, nothing is written. `peer`: whose aliases apply.
 //= LI-010
-pub fn write(policy: &Policy, draft: &mut Draft) {
+pub fn write(policy: &Policy, peer: Option<PeerId>, draft: &mut Draft) {
     if policy.privacy.on_behalf.is_empty() {
         return;
     }
     let rows: Vec<Vec<u8>> = draft.rows(Name::Privacy).map(<[u8]>::to_vec).collect();
     let said = PrivacyHeader::read(rows.iter().map(Vec::as_slice));
-    if said.none {
+    if said.none || said.elements().iter().any(|element| says_none(policy, peer, element)) {
         return;
     }
     let mut words: Vec<&str> = Vec::new();

@@ -8,7 +8,7 @@ use crate::policy::privacy::{DialogDowngrade, Provided};
 use crate::policy::spec_t::{ConflictNone, MalformedPrivacy, TokenMeaning, UnknownToken};
 use crate::policy::{PeerId, Policy};
 use crate::sip::headers::privacy::{Element, PrivacyHeader, PrivacyValue};
-use crate::sip::{Draft, Name};
+use crate::sip::{Draft, Method, Name};
 
 /// A set of privacy values, one byte, as it travels in a dialog token.
 //= PRIV-020
@@ -185,10 +185,18 @@ impl Wanted {
         peer: Option<PeerId>,
         remembered: PrivacySet,
     ) -> Result<Wanted, Unreadable> {
+        //= PRIV-064
+        //= PRIV-065
+        let releases = matches!(
+            draft.method(),
+            Some(Method::Ack | Method::Cancel | Method::Bye | Method::Prack)
+        );
         let mut said = Said {
             set: PrivacySet::EMPTY,
             unprovidable: SmallVec::new(),
             malformed: false,
+            by_party: false,
+            refusable: draft.is_request() && !releases,
             anomalies: Anomalies::default(),
         };
         if draft.has(Name::Privacy) {
@@ -207,6 +215,7 @@ impl Wanted {
                 said.overflow(policy, &header);
             }
         }
+        said.by_party = !said.set.is_empty();
         //= LI-010
         if !policy.privacy.on_behalf.is_empty() && !said.set.has(PrivacySet::NONE) {
             said.set = said.set.union(on_behalf::values(policy, draft));
@@ -219,6 +228,11 @@ struct Said {
     set: PrivacySet,
     unprovidable: SmallVec<[Unprovidable; 2]>,
     malformed: bool,
+    /// The party itself asks for something. What the network agreed to is no word of its, and takes no wish back.
+    //= PRIV-131
+    by_party: bool,
+    /// A response is not refused for what it says, nor is what closes a transaction or releases a session.
+    refusable: bool,
     anomalies: Anomalies,
 }
 
@@ -310,7 +324,7 @@ impl Said {
 
     fn settle(mut self, policy: &Policy, remembered: PrivacySet) -> Result<Wanted, Unreadable> {
         let handling = &policy.spec_t.id_handling;
-        if self.malformed && handling.malformed_privacy.value == MalformedPrivacy::Reject400 {
+        if self.refusable && self.malformed && handling.malformed_privacy.value == MalformedPrivacy::Reject400 {
             return Err(Unreadable::Malformed);
         }
         let mut leave_header = self.malformed;
@@ -319,12 +333,12 @@ impl Said {
             leave_header = true;
             self.anomalies.add(Anomalies::NONE_WITH_OTHERS);
             match handling.conflict_none.value {
-                ConflictNone::PrivacyWins => self.set = self.set.without(PrivacySet::NONE),
+                ConflictNone::Reject400 if self.refusable => return Err(Unreadable::NoneWithOthers),
+                ConflictNone::PrivacyWins | ConflictNone::Reject400 => self.set = self.set.without(PrivacySet::NONE),
                 ConflictNone::NoneWins => {
                     self.set = PrivacySet::NONE;
                     self.unprovidable.clear();
                 }
-                ConflictNone::Reject400 => return Err(Unreadable::NoneWithOthers),
             }
         }
         //= PRIV-009
@@ -332,7 +346,11 @@ impl Said {
             leave_header = true;
             self.anomalies.add(Anomalies::CRITICAL_ALONE);
         }
-        let set = together(self.set, remembered, policy.privacy.dialog_downgrade.value);
+        let downgrade = match self.by_party {
+            true => policy.privacy.dialog_downgrade.value,
+            false => DialogDowngrade::Ignore,
+        };
+        let set = together(self.set, remembered, downgrade);
         if set.has_levels() || !set.has(PrivacySet::NONE) {
             return Ok(Wanted {
                 set,
@@ -386,6 +404,12 @@ fn together(said: PrivacySet, remembered: PrivacySet, downgrade: DialogDowngrade
     } else {
         union.without(PrivacySet::NONE)
     }
+}
+
+/// Whether an element says `none`, in its own word or in one that the policy gives this meaning.
+pub(super) fn says_none(policy: &Policy, peer: Option<PeerId>, element: &Element<'_>) -> bool {
+    let meaning = meaning_of(element.value).or_else(|| alias(policy, peer, element.bytes));
+    meaning == Some(TokenMeaning::None)
 }
 
 fn meaning_of(value: PrivacyValue) -> Option<TokenMeaning> {
