@@ -33,6 +33,7 @@ mod lengths;
 mod locating;
 mod logs;
 mod messages;
+mod model;
 mod mutation;
 mod non_interference;
 mod nothing_in_clear;
