@@ -16,6 +16,7 @@ pub(super) fn kind(kind: Kind) -> RecordType {
         Kind::Srv => RecordType::SRV,
         Kind::A => RecordType::A,
         Kind::Aaaa => RecordType::AAAA,
+        Kind::Ptr => RecordType::PTR,
     }
 }
 
@@ -34,6 +35,7 @@ fn one(record: &Record) -> Option<Ours> {
         RData::A(address) => Data::Address(address.0.into()),
         RData::AAAA(address) => Data::Address(address.0.into()),
         RData::CNAME(alias) => Data::Cname(host(&alias.0)?),
+        RData::PTR(name) => Data::Ptr(host(&name.0)?),
         RData::SRV(srv) => Data::Srv(Srv {
             priority: srv.priority,
             weight: srv.weight,

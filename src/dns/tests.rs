@@ -58,6 +58,9 @@ first 50 IN CNAME second
 second 10 IN CNAME host
 round 50 IN CNAME about
 about 50 IN CNAME round
+7.2.0.192.in-addr.arpa 25 IN CNAME 7.0-15.2.0.192.in-addr.arpa
+7.0-15.2.0.192.in-addr.arpa 15 IN PTR Edge.Home1
+7.0-15.2.0.192.in-addr.arpa 15 IN PTR other
 "#;
 
 //= LOC-001 type=test
@@ -99,6 +102,31 @@ async fn a_name_server_is_asked_for_every_kind() {
     assert_eq!(addresses(&found).len(), 2);
     let (found, _) = said(&dns, "host.test", Kind::Aaaa).await;
     assert_eq!(addresses(&found), ["2001:db8::11".parse::<IpAddr>().unwrap()]);
+}
+
+//= TRUST-026 type=test
+#[tokio::test]
+async fn a_name_server_is_asked_what_an_address_is_called() {
+    let server = NameServer::start(RECORDS);
+    let dns = asking(&[server.address], Duration::from_secs(5));
+    let (found, answer) = said(&dns, "7.2.0.192.in-addr.arpa.test", Kind::Ptr).await;
+    let mut names: Vec<&str> = found
+        .iter()
+        .filter_map(|data| match data {
+            Data::Ptr(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["edge.home1.test", "other.test"],
+        "in small letters, through an alias"
+    );
+    let Answer::Found { lifetime, .. } = answer else {
+        panic!()
+    };
+    assert!(lifetime.as_secs() <= 15, "{lifetime:?}");
 }
 
 //= LOC-007 type=test

@@ -36,6 +36,8 @@ pub enum Data {
     Address(IpAddr),
     /// The owner is another name of this one.
     Cname(HostName),
+    /// A name of the address that the owner stands for.
+    Ptr(HostName),
 }
 
 /// RFC 3403 section 4.1.
@@ -95,7 +97,7 @@ impl Answer {
 impl Data {
     fn is(&self, kind: Kind) -> bool {
         match (self, kind) {
-            (Data::Naptr(_), Kind::Naptr) | (Data::Srv(_), Kind::Srv) => true,
+            (Data::Naptr(_), Kind::Naptr) | (Data::Srv(_), Kind::Srv) | (Data::Ptr(_), Kind::Ptr) => true,
             (Data::Address(address), Kind::A) => address.is_ipv4(),
             (Data::Address(address), Kind::Aaaa) => address.is_ipv6(),
             _ => false,
@@ -112,6 +114,7 @@ impl std::fmt::Debug for Data {
             Data::Address(IpAddr::V4(_)) => "A",
             Data::Address(IpAddr::V6(_)) => "AAAA",
             Data::Cname(_) => "CNAME",
+            Data::Ptr(_) => "PTR",
         })
     }
 }

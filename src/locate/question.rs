@@ -20,4 +20,6 @@ pub enum Kind {
     A,
     /// IPv6 addresses of a host.
     Aaaa,
+    /// What an address is called (RFC 1035 section 3.5).
+    Ptr,
 }

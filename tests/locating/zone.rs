@@ -20,7 +20,7 @@ pub struct Zone {
 
 impl Zone {
     /// A line a record: `NAME NAPTR order preference flags services replacement`, `NAME SRV priority weight port target`,
-    /// `NAME A address`, `NAME AAAA address`, `NAME CNAME alias`. `NAME SILENT` never answers, `NAME SERVFAIL` fails.
+    /// `NAME A address`, `NAME AAAA address`, `NAME PTR name`, `NAME CNAME alias`. `NAME SILENT` never answers, `NAME SERVFAIL` fails.
     pub fn new(text: &str) -> Zone {
         let lines = text.lines().filter_map(|line| {
             let mut words = line.split_whitespace().map(str::to_owned);
@@ -112,6 +112,7 @@ impl Zone {
         let lifetime = self.lifetime;
         let is_of_kind = |record: &Record| match (&record.data, question.kind) {
             (Data::Cname(_), _) | (Data::Naptr(_), Kind::Naptr) | (Data::Srv(_), Kind::Srv) => true,
+            (Data::Ptr(_), Kind::Ptr) => true,
             (Data::Address(address), Kind::A) => address.is_ipv4(),
             (Data::Address(address), Kind::Aaaa) => address.is_ipv6(),
             _ => false,
@@ -149,6 +150,7 @@ fn data(words: &[String]) -> Option<Data> {
         }),
         "A" | "AAAA" => Data::Address(words[1].parse::<IpAddr>().unwrap()),
         "CNAME" => Data::Cname(host(&words[1])),
+        "PTR" => Data::Ptr(host(&words[1])),
         _ => return None,
     })
 }
