@@ -28,6 +28,7 @@ pub mod rate;
 pub mod record;
 pub mod reject;
 pub mod remembered;
+pub mod reverse;
 pub mod shed;
 pub mod sources;
 pub mod transactions;
@@ -55,6 +56,7 @@ use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
+use self::reverse::Reverse;
 use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
 use self::transactions::{HashedKey, Id, Keyed, ServerMachine, ServerTransaction, Transactions};
@@ -76,13 +78,15 @@ use crate::transaction::{
     TimerSettings, invite_server, server,
 };
 pub use crate::trust::Bound;
-use crate::trust::{Flow, Hop, Origin, OwnAddresses, Recent, Standing};
+use crate::trust::{Flow, Hop, Origin, OwnAddresses, Recent};
 
 /// One worker's half of the proxy that decides.
 pub struct Engine {
     policy: Arc<Policy>,
     /// Who was met last, by the same policy.
     recent: Recent,
+    /// What DNS calls who is not known, if the policy wants to know.
+    reverse: Option<Box<Reverse>>,
     /// Where its routes lead.
     routes: Routes,
     keys: Arc<Keys>,
@@ -131,6 +135,7 @@ enum Due {
     Cancel(Id, Timer),
     TimerC(Id),
     Search(SearchId),
+    Reverse,
     Lingered(Id),
 }
 
@@ -150,6 +155,7 @@ impl Engine {
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
         Engine {
             recent: Recent::new(Arc::clone(&policy)),
+            reverse: Reverse::of(&policy, &keyed),
             routes: Routes::of(Arc::clone(&policy)),
             own: OwnAddresses::new(&policy, &bound),
             limits: parse_limits(&policy),
@@ -238,6 +244,7 @@ impl Engine {
             dialogs: self.dialogs.len(),
             questions: self.pending.questions(),
             plans: self.plans.len(),
+            reverse_names: self.reverse.as_ref().map_or(0, |reverse| reverse.len()),
             avoided: self.avoided.len(),
             deadlines: self.deadlines.len(),
         }
@@ -275,6 +282,10 @@ impl Engine {
         self.limits = parse_limits(&policy);
         // The name servers may be others now.
         self.plans.clear();
+        if let Some(reverse) = &self.reverse {
+            reverse.end(&mut self.pending);
+        }
+        self.reverse = Reverse::of(&policy, &self.keyed);
         self.sources.limit(&policy.limits);
         self.policy = policy;
     }
@@ -319,7 +330,7 @@ impl Engine {
             };
         }
         // Admit.
-        let origin = Origin::judge_recent(&mut self.recent, flow);
+        let origin = self.origin_of(now, flow);
         self.counts.origin(origin.evidence().why());
         let mut draft = Draft::from(message);
         forward::mark_via(&mut draft, &essentials.via, flow.remote);
@@ -413,7 +424,7 @@ impl Engine {
             self.cancel_answered(now, client, message.status());
             return self.drop(what, Drop::HopByHop);
         }
-        let origin = Origin::judge_recent(&mut self.recent, flow);
+        let origin = self.origin_of_answer(client, flow);
         self.counts.origin(origin.evidence().why());
         self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
@@ -549,7 +560,9 @@ impl Engine {
         of: KeyOf,
     ) -> Result<HashedKey, crate::transaction::KeyError> {
         //= TXN-005
-        let flow = (origin.standing() != Standing::Trusted).then(|| self.keyed.other_end(origin.flow()));
+        // What DNS says of a peer may change between a request and its repetition, so it must not change what matches.
+        let is_lasting = origin.is_trusted() && origin.reverse_name().is_none();
+        let flow = (!is_lasting).then(|| self.keyed.other_end(origin.flow()));
         let parts = RequestParts {
             method: draft.method_name(),
             branch: essentials.branch(),

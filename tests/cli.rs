@@ -145,6 +145,20 @@ fn spec_states_the_eight_items_in_order() {
     );
 }
 
+//= TRUST-026 type=test
+#[test]
+fn spec_says_where_a_name_in_dns_makes_a_member() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("policy.toml");
+    let text = std::fs::read_to_string(root().join("fixtures/policies/good/interconnect.toml")).unwrap();
+    std::fs::write(&file, text.replace("[evidence]\n", "[evidence]\nreverse_dns = true\n")).unwrap();
+    let said = sipveil(&["--config", file.to_str().unwrap(), "spec"]);
+    ends_with(&said, 0);
+    let names: Vec<&str> = out(&said).lines().filter(|line| line.contains("DNS names")).collect();
+    assert_eq!(names.len(), 1, "not where everybody is a member: {names:?}");
+    assert!(names[0].starts_with("- On the listener `exchange`"), "{names:?}");
+}
+
 //= PRIV-031 type=test
 #[test]
 fn explain_privacy_id_to_a_stranger() {

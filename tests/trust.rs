@@ -5,6 +5,7 @@
 
 mod certificates;
 mod recent;
+mod reverse;
 mod users;
 
 use sipveil::engine::event::{Drop, Event, Judged, What};

@@ -93,6 +93,11 @@ fn members(policy: &Policy) -> String {
         let who = match listener.peers.value {
             PeersAre::Trusted => "everybody who can be there is a member",
             PeersAre::Listed if listener.implicit_member.value => "who is not listed below is a member, too",
+            //= TRUST-026
+            PeersAre::Listed if policy.evidence.reverse_dns.value && listener.may_have_members_by_name() => {
+                "members are those listed below, and whoever has an address that DNS names within the administrative domains, \
+                 and that this name leads back to"
+            }
             PeersAre::Listed => "members are those listed below",
             PeersAre::Untrusted => "nobody there is a member",
             PeersAre::Ue => "served users, who are never members",

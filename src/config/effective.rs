@@ -383,6 +383,7 @@ impl Page<'_> {
             dialogs_max,
             questions_max,
             plans_max,
+            reverse_names_max,
             avoided_max,
             registrations_max,
             hosts_max,

@@ -96,7 +96,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let proxy = node::proxy(top.table("proxy"));
     let listeners = listener::listeners(top, &spec_t, &places, &proxy);
     let peers = peer::peers(top, &spec_t, &listeners);
-    let evidence = node::evidence(top.table("evidence"));
+    let evidence = node::evidence(top.table("evidence"), &domain, &listeners);
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
     let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));

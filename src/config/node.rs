@@ -10,7 +10,7 @@ use super::{
     table::Table,
 };
 use crate::policy::{
-    Domain, Evidence, Limits, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined, Word,
+    Domain, Evidence, Limits, Listener, Privacy, Profile, Proxy, Stated, StatedBy, Undetermined, Word,
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::{OptionsAnswer, Role},
 };
@@ -80,12 +80,10 @@ fn absent_code(table: &Table<'_>) -> Stated<u16> {
     or_default(written, 404)
 }
 
-pub(super) fn evidence(table: Table<'_>) -> Evidence {
+pub(super) fn evidence(table: Table<'_>, domain: &Domain, listeners: &[Listener]) -> Evidence {
     let reverse_dns = table.bool("reverse_dns");
-    if let Some(written) = &reverse_dns
-        && written.value
-    {
-        not_provided(&table, "reverse_dns", written.at.clone(), "write `reverse_dns = false`");
+    if let Some(written) = reverse_dns.as_ref().filter(|written| written.value) {
+        reverse_dns_changes_something(&table, written, domain, listeners);
     }
     unless(&table, "require_dnssec", "false");
     let undetermined = table.word("undetermined");
@@ -94,6 +92,25 @@ pub(super) fn evidence(table: Table<'_>) -> Evidence {
         reverse_dns: or_default(reverse_dns, false),
         //= TRUST-013
         undetermined: or_default(undetermined, Undetermined::Untrusted),
+    }
+}
+
+/// A name in DNS counts only where nothing else says who is a member, over a way that is secured.
+//= TRUST-026
+fn reverse_dns_changes_something(table: &Table<'_>, written: &Written<bool>, domain: &Domain, listeners: &[Listener]) {
+    if !listeners.iter().any(Listener::may_have_members_by_name) {
+        table.reader.warn(
+            written.at.clone(),
+            "`reverse_dns` changes nothing here: it can only help on a secured listener whose members are listed, and there is none",
+            "write `peers = \"listed\"` and `secured_by` for a listener, or take `reverse_dns` out",
+        );
+    }
+    if domain.admin_domains.value.is_empty() {
+        table.reader.warn(
+            written.at.clone(),
+            "`reverse_dns` changes nothing here: no name is of this domain, for `admin_domains` is empty",
+            "write your domains into [domain], such as `admin_domains = [\"home1.example\"]`",
+        );
     }
 }
 
@@ -199,6 +216,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         pending_max: limit("pending_max", built_in.pending_max),
         questions_max: limit("questions_max", built_in.questions_max),
         plans_max: limit("plans_max", built_in.plans_max),
+        reverse_names_max: limit("reverse_names_max", built_in.reverse_names_max),
         avoided_max: limit("avoided_max", built_in.avoided_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
         dialogs_max: limit("dialogs_max", built_in.dialogs_max),

@@ -192,7 +192,7 @@ impl Engine {
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
         let hop = match Arc::ptr_eq(&policy, &self.policy) {
-            true => Hop::judge_recent(&mut self.recent, destination),
+            true => self.hop_to(now, destination),
             false => Hop::judge(&policy, destination),
         };
         if self.spares(now, &hop, work) {
@@ -282,6 +282,7 @@ impl Engine {
             server: id,
             line,
             kept,
+            reverse_name: hop.reverse_name().map(Box::new),
             request: Some(outgoing),
             ack: None,
             cancel: None,
@@ -481,7 +482,7 @@ impl Engine {
             ..
         } = ack;
         let policy = Arc::clone(&self.policy);
-        let hop = Hop::judge_recent(&mut self.recent, destination);
+        let hop = self.hop_to(now, destination);
         //= PRIV-130
         // Every INVITE is record-routed, so the ACK of its 2xx brings our token. One without is the late ACK of a failure, or
         // belongs to no dialog of ours: what it may show outside T is not known.

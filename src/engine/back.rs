@@ -614,7 +614,7 @@ impl Engine {
         };
         let top = TopVia::of(&top);
         let tag = self.keyed.hash_one((via, draft.first(Name::CallId)));
-        let origin = Origin::judge_recent(&mut self.recent, flow);
+        let origin = self.origin_of(now, flow);
         if !self.answers(now, &origin, reject) {
             return self.drop(what, Drop::TooOften);
         }
@@ -649,6 +649,7 @@ impl Engine {
                 Due::Cancel(id, timer) => self.cancel_timer(now, id, timer),
                 Due::TimerC(id) => self.timer_c(now, id),
                 Due::Search(id) => self.search_overdue(now, id),
+                Due::Reverse => self.reverse_overdue(now),
                 Due::Lingered(id) => self.transactions.remove_server(id),
             }
         }

@@ -265,6 +265,8 @@ pub struct Held {
     pub questions: usize,
     /// Names whose servers are known.
     pub plans: usize,
+    /// Addresses of which it is known what DNS calls them.
+    pub reverse_names: usize,
     /// Peers that failed of late.
     pub avoided: usize,
     pub deadlines: usize,

@@ -47,6 +47,8 @@ impl Engine {
     pub(super) fn located(&mut self, now: Now, id: LocateId, answer: &Answer) {
         if let Some(search) = self.pending.answered(id, answer) {
             self.carry_on(now, search);
+        } else {
+            self.reverse_answered(now, id, answer);
         }
     }
 

@@ -27,6 +27,6 @@ pub enum Output<M = Outgoing> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SendId(pub u64);
 
-/// Names one question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Names one question. A later one is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LocateId(pub u64);

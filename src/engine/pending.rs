@@ -38,6 +38,8 @@ pub struct Pending {
     searches: BTreeMap<SearchId, Under>,
     by_wish: HashMap<Wish, SearchId, Keyed>,
     questions: BTreeMap<u64, (SearchId, Slot)>,
+    /// Questions of no search: nobody waits for them.
+    aside: usize,
     next: u64,
     waiting: usize,
     waiting_max: usize,
@@ -68,6 +70,7 @@ impl Pending {
             searches: BTreeMap::new(),
             by_wish: HashMap::with_hasher(keyed),
             questions: BTreeMap::new(),
+            aside: 0,
             next: 0,
             waiting: 0,
             waiting_max,
@@ -103,7 +106,7 @@ impl Pending {
         let search = &mut self.searches.get_mut(&id)?.search;
         loop {
             let (slot, question) = search.next_question()?;
-            if self.questions.len() >= self.questions_max {
+            if self.questions.len() + self.aside >= self.questions_max {
                 search.answer(slot, &Answer::Failed);
                 continue;
             }
@@ -111,6 +114,22 @@ impl Pending {
             self.questions.insert(self.next, (id, slot));
             return Some((LocateId(self.next), question));
         }
+    }
+
+    /// A place for a question that nobody waits for. They get half of all, so that strangers who cause them do not keep the
+    /// messages of others from being located. `None`: there is no room.
+    pub fn ask_aside(&mut self) -> Option<LocateId> {
+        if self.questions() >= self.questions_max || self.aside >= self.questions_max.div_ceil(2) {
+            return None;
+        }
+        self.aside += 1;
+        self.next += 1;
+        Some(LocateId(self.next))
+    }
+
+    /// One of those is answered, or given up.
+    pub fn aside_done(&mut self) {
+        self.aside = self.aside.saturating_sub(1);
     }
 
     /// An answer came: gives the search it belongs to. One that nobody waits for does nothing.
@@ -149,7 +168,7 @@ impl Pending {
 
     /// Questions not answered yet.
     pub fn questions(&self) -> usize {
-        self.questions.len()
+        self.questions.len() + self.aside
     }
 }
 
@@ -212,5 +231,23 @@ mod tests {
         let another = pending.wait(wish("d"), who()).unwrap().unwrap();
         assert!(pending.next_question(another).is_some());
         assert_eq!((pending.questions(), pending.len()), (2, 2));
+    }
+    //= TRUST-026 type=test
+    #[test]
+    fn questions_that_nobody_waits_for_leave_room_for_the_others() {
+        let mut pending = pending(10, 4);
+        let aside: Vec<_> = (0..2).map(|_| pending.ask_aside().unwrap()).collect();
+        assert!(pending.ask_aside().is_none(), "half of all");
+        let searches: Vec<SearchId> = ["a", "b", "c"]
+            .iter()
+            .map(|host| pending.wait(wish(host), who()).unwrap().unwrap())
+            .collect();
+        assert!(pending.next_question(searches[0]).is_some() && pending.next_question(searches[1]).is_some());
+        assert!(pending.next_question(searches[2]).is_none(), "all of them together");
+        assert_eq!(pending.questions(), 4);
+        assert!(pending.answered(aside[0], &Answer::Failed).is_none());
+        pending.aside_done();
+        assert!(pending.ask_aside().is_some_and(|id| id > aside[1]));
+        assert!(pending.ask_aside().is_none());
     }
 }

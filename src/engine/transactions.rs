@@ -15,7 +15,7 @@ use crate::proxy::targets::ChosenBy;
 use crate::sip::{Draft, Essentials, Method};
 use crate::topology::Concealed;
 use crate::transaction::{Client, InviteClient, InviteServer, Server, ServerKey, client, invite_client};
-use crate::trust::{Flow, Hop, Origin};
+use crate::trust::{Flow, Hop, Origin, ReverseName};
 use std::sync::Arc;
 
 use super::branches::Branches;
@@ -170,6 +170,8 @@ pub struct ClientTransaction {
     pub line: usize,
     /// What its responses get back, when the request was sent on differently than it came.
     pub kept: Option<Box<Kept>>,
+    /// What its receiver was trusted for, if nothing else spoke for it: its answers are trusted for the same.
+    pub reverse_name: Option<Box<ReverseName>>,
     /// The request as sent; gone when no retransmission, ACK or CANCEL can need it.
     pub request: Option<Outgoing>,
     /// The ACK of its failure, to be sent again.

@@ -331,7 +331,7 @@ impl Search {
 
 /// How long an answer counts.
 //= LOC-007
-fn lifetime(answer: &Answer, said: &[&Data]) -> Duration {
+pub(super) fn lifetime(answer: &Answer, said: &[&Data]) -> Duration {
     let stated = match answer {
         Answer::Found { lifetime, .. } if !said.is_empty() => Some(*lifetime),
         Answer::Found { .. } | Answer::Failed => None,

@@ -42,6 +42,9 @@ pub struct Limits {
     pub questions_max: u32,
     /// Names of one engine whose servers are known; beyond: the one that is valid least long goes.
     pub plans_max: u32,
+    /// Addresses of one engine of which it is known what DNS calls them (`reverse_dns`); beyond: the one that is valid least long
+    /// goes.
+    pub reverse_names_max: u32,
     /// Peers of one engine that failed of late; beyond: the one whose time ends soonest is tried again. And as many that told
     /// their load; beyond: another is not heard.
     pub avoided_max: u32,
@@ -85,6 +88,7 @@ impl Default for Limits {
             pending_max: 10_000,
             questions_max: 1_000,
             plans_max: 10_000,
+            reverse_names_max: 10_000,
             avoided_max: 1_000,
             remembered_max: 100_000,
             dialogs_max: 10_000,

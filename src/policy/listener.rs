@@ -25,6 +25,13 @@ pub struct Listener {
     pub tls: Option<Tls>,
 }
 
+impl Listener {
+    /// Whether it can make a difference here what a peer is called in DNS: the way is secured, and not everybody is a member.
+    pub fn may_have_members_by_name(&self) -> bool {
+        self.peers.value == PeersAre::Listed && self.secured_by.is_some() && !self.implicit_member.value
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bind {
     pub transport: Transport,

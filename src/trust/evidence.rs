@@ -106,6 +106,8 @@ pub enum Member {
     Prefix { peer: PeerId, line: u32 },
     /// Its certificate proves a name of this peer.
     Name { peer: PeerId, line: u32 },
+    /// DNS gives its address a name of T's own domains, and that name leads back to it. Weak, so only for want of anything else.
+    ReverseName { line: u32 },
     /// Its certificate says one peer, its address on a secured listener another.
     Contradiction { line: u32 },
     /// A prefix or name matches, but `direction` excludes this one.
@@ -125,7 +127,7 @@ impl Evidence {
         matches!(self.secure, Secure::Listener { .. } | Secure::Certificate { .. })
             && matches!(
                 self.member,
-                Member::Listener { .. } | Member::Prefix { .. } | Member::Name { .. }
+                Member::Listener { .. } | Member::Prefix { .. } | Member::Name { .. } | Member::ReverseName { .. }
             )
     }
 
@@ -159,6 +161,7 @@ impl Evidence {
             (Member::Listener { .. }, _) => Reason::TrustedListener,
             (Member::Prefix { .. }, _) => Reason::PeerByPrefix,
             (Member::Name { .. }, _) => Reason::PeerByName,
+            (Member::ReverseName { .. }, _) => Reason::SameDomainByReverseDns,
         }
     }
 
@@ -168,6 +171,7 @@ impl Evidence {
             Member::Listener { line }
             | Member::Prefix { line, .. }
             | Member::Name { line, .. }
+            | Member::ReverseName { line }
             | Member::Contradiction { line }
             | Member::WrongDirection { line, .. }
             | Member::Stranger { line, .. }
@@ -187,6 +191,7 @@ pub enum Reason {
     TrustedListener,
     PeerByPrefix,
     PeerByName,
+    SameDomainByReverseDns,
     ServedUe,
     UntrustedListener,
     WrongDirection,
@@ -198,10 +203,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::TrustedListener,
         Reason::PeerByPrefix,
         Reason::PeerByName,
+        Reason::SameDomainByReverseDns,
         Reason::ServedUe,
         Reason::UntrustedListener,
         Reason::WrongDirection,
@@ -217,6 +223,7 @@ impl Reason {
             Reason::TrustedListener => "trusted-listener",
             Reason::PeerByPrefix => "peer-by-prefix",
             Reason::PeerByName => "peer-by-name",
+            Reason::SameDomainByReverseDns => "same-domain-by-reverse-dns",
             Reason::ServedUe => "served-ue",
             Reason::UntrustedListener => "untrusted-listener",
             Reason::WrongDirection => "wrong-direction",
@@ -231,7 +238,9 @@ impl Reason {
     /// The class it leads to.
     pub fn class(self) -> &'static str {
         match self {
-            Reason::TrustedListener | Reason::PeerByPrefix | Reason::PeerByName => "trusted",
+            Reason::TrustedListener | Reason::PeerByPrefix | Reason::PeerByName | Reason::SameDomainByReverseDns => {
+                "trusted"
+            }
             Reason::ServedUe => "served",
             _ => "untrusted",
         }
@@ -274,7 +283,8 @@ impl Facts {
 
 /// Collects the evidence for whoever is at the other end.
 ///
-/// A name that a certificate proves decides which peer it is, else the longest matching prefix.
+/// A name that a certificate proves decides which peer it is, else the longest matching prefix. What DNS says of an address
+/// is not asked here: see [`super::ReverseName`].
 //= TRUST-005
 //= TRUST-011
 //= TRUST-023

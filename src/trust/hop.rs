@@ -3,6 +3,7 @@
 use super::evidence::{Crossing, Destination, Evidence, Facts, Member, collect};
 use super::origin::Origin;
 use super::recent::Recent;
+use super::reverse::ReverseName;
 use crate::policy::{PeerId, Policy};
 
 /// A next hop inside T. Made only here.
@@ -61,13 +62,30 @@ impl Hop {
     /// A hop as it counts for the responses to what came from `origin`.
     //= TRUST-030
     pub fn for_responses_to(self, origin: &Origin) -> Hop {
-        match self {
+        // What DNS said of a sender counts for the answer, whatever it says by then.
+        let hop = match origin.reverse_name() {
+            Some(name) => self.supported_by(name),
+            None => self,
+        };
+        match hop {
             Hop::Trusted(TrustedHop(peer)) if !origin.is_trusted() => Hop::Untrusted(UntrustedHop {
                 peer,
                 kind: UntrustedKind::Stranger,
             }),
             hop => hop,
         }
+    }
+
+    /// The same with what DNS says of its address, where nothing else is known of it.
+    //= TRUST-026
+    pub fn supported_by(self, name: ReverseName) -> Hop {
+        let destination = *self.destination();
+        Hop::of(destination, self.evidence().supported(destination.remote.ip(), name))
+    }
+
+    /// What DNS says of it, if it is trusted for that.
+    pub fn reverse_name(&self) -> Option<ReverseName> {
+        ReverseName::of(self.evidence(), self.destination().remote.ip())
     }
 
     fn of(destination: Destination, evidence: Evidence) -> Hop {

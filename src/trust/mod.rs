@@ -10,9 +10,11 @@ pub mod hop;
 pub mod origin;
 pub mod own;
 pub mod recent;
+pub mod reverse;
 
 pub use evidence::{ConnectionId, Destination, Evidence, Flow, Member, Reason, Secure};
 pub use hop::{Hop, TrustedHop, UntrustedHop, UntrustedKind};
 pub use origin::{Origin, Standing};
 pub use own::{Bound, Own, OwnAddresses};
 pub use recent::Recent;
+pub use reverse::ReverseName;

@@ -2,6 +2,7 @@
 
 use super::evidence::{Crossing, Evidence, Facts, Flow, Member, collect};
 use super::recent::Recent;
+use super::reverse::ReverseName;
 use crate::policy::{PeerId, Policy};
 
 /// Where a message came from, judged once on receipt from transport facts alone.
@@ -34,6 +35,17 @@ impl Origin {
     /// The same, of a peer that may have been judged before.
     pub fn judge_recent(recent: &mut Recent, flow: Flow) -> Origin {
         Origin::of(flow, recent.evidence(Facts::of_flow(&flow), Crossing::In))
+    }
+
+    /// The same with what DNS says of its address, where nothing else is known of it.
+    //= TRUST-026
+    pub fn supported_by(self, name: ReverseName) -> Origin {
+        Origin::of(self.flow, self.evidence.supported(self.flow.remote.ip(), name))
+    }
+
+    /// What DNS says of it, if it is trusted for that.
+    pub fn reverse_name(&self) -> Option<ReverseName> {
+        ReverseName::of(&self.evidence, self.flow.remote.ip())
     }
 
     fn of(flow: Flow, evidence: Evidence) -> Origin {

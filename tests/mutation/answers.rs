@@ -32,14 +32,17 @@ pub fn answer(question: &Question, below: &mut dyn FnMut(usize) -> usize) -> Ans
     Answer::Found { records, lifetime }
 }
 
+const CNAME: usize = 4;
+
 fn record(question: &Question, below: &mut dyn FnMut(usize) -> usize) -> Option<Record> {
     let owner = match below(4) {
         0 => name(question, below)?,
         _ => question.name.clone(),
     };
     let kind = match below(8) {
-        0 => 4,
+        0 => CNAME,
         1 => below(4),
+        _ if question.kind == Kind::Ptr => return reverse(question, below),
         _ => question.kind as usize,
     };
     let data = match kind {
@@ -57,9 +60,22 @@ fn record(question: &Question, below: &mut dyn FnMut(usize) -> usize) -> Option<
             port: [0, 5060, 5061, u16::MAX][below(4)],
             target: name(question, below),
         }),
-        4 => Data::Cname(name(question, below)?),
+        CNAME => Data::Cname(name(question, below)?),
         kind => address(kind == Kind::A as usize, below),
     };
+    Some(Record { owner, data })
+}
+
+/// A name of T's domains only for one whose address no name leads back to; for the others one that looks like it.
+fn reverse(question: &Question, below: &mut dyn FnMut(usize) -> usize) -> Option<Record> {
+    let is_far = question.name.as_str().ends_with(".203.in-addr.arpa");
+    let name = match below(3) {
+        0 if is_far => HostName::parse(format!("host{}.home1.example", below(12)).as_bytes())?,
+        0 => HostName::parse(b"evilhome1.example")?,
+        _ => name(question, below)?,
+    };
+    let owner = question.name.clone();
+    let data = Data::Ptr(name);
     Some(Record { owner, data })
 }
 

@@ -101,11 +101,14 @@ via = "core"
 from = "access"
 next_hop = ["sip:10.20.0.9:5060"]
 via = "core"
+[evidence]
+reverse_dns = true
 [limits]
 transactions_max = 3000
 pending_max = 200
 questions_max = 50
 plans_max = 3
+reverse_names_max = 2
 avoided_max = 3
 remembered_max = 200
 "#;
@@ -256,6 +259,7 @@ impl Storm {
         if left > 0
             || held.remembered > 200
             || held.plans > 3
+            || held.reverse_names > 2
             || held.avoided > 3
             || self.engine.poll_output().is_some()
         {
