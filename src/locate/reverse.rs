@@ -19,7 +19,10 @@ pub struct ReverseSearch {
     name: Option<HostName>,
     /// Names to ask for after that.
     names: VecDeque<HostName>,
-    lifetime: Duration,
+    /// How long it counts what the address is called.
+    called: Duration,
+    /// And the shortest of all answers: that nothing was found counts no longer.
+    shortest: Duration,
 }
 
 /// What came of it, and how long that counts.
@@ -44,7 +47,8 @@ impl ReverseSearch {
             address: address.to_canonical(),
             name: None,
             names: VecDeque::new(),
-            lifetime: LIFETIME_MAX,
+            called: LIFETIME_MAX,
+            shortest: LIFETIME_MAX,
         }
     }
 
@@ -73,9 +77,11 @@ impl ReverseSearch {
     //= TRUST-026
     pub fn answer(&mut self, policy: &Policy, answer: &Answer) -> Option<Finding> {
         let said = answer.to(&self.question());
-        self.lifetime = self.lifetime.min(lifetime(answer, &said));
+        let lifetime = lifetime(answer, &said);
+        self.shortest = self.shortest.min(lifetime);
         match &self.name {
             None => {
+                self.called = lifetime;
                 let names = said.iter().take(NAMES_MAX).filter_map(|data| match data {
                     Data::Ptr(name) if is_of_domain(policy, name.as_str()) => Some(name.clone()),
                     _ => None,
@@ -92,20 +98,17 @@ impl ReverseSearch {
                     .collect();
                 let name = ReverseName::confirm(policy, self.address, name.as_str(), &addresses);
                 if name.is_some() {
-                    return Some(self.found(name));
+                    let lifetime = lifetime.min(self.called);
+                    return Some(Finding { name, lifetime });
                 }
             }
         }
         self.name = self.names.pop_front();
-        match self.name {
-            Some(_) => None,
-            None => Some(self.found(None)),
-        }
-    }
-
-    fn found(&self, name: Option<ReverseName>) -> Finding {
-        let lifetime = self.lifetime;
-        Finding { name, lifetime }
+        let nothing = Finding {
+            name: None,
+            lifetime: self.shortest,
+        };
+        self.name.is_none().then_some(nothing)
     }
 }
 

@@ -147,6 +147,25 @@ fn any_of_several_names_will_do_but_only_so_many_are_looked_at() {
 
 //= TRUST-026 type=test
 #[test]
+fn a_name_that_fails_takes_nothing_from_one_that_fits() {
+    let records = format!("30.2.0.192.in-addr.arpa PTR gone.home1.example\ngone.home1.example SERVFAIL\n{OWN}");
+    let (mut zone, mut world) = (Zone::new(&records), World::new(&on("")));
+    assert!(!believed(&mut zone, &mut world, "net", PEER, "1"));
+    assert_eq!(zone.questions().len(), 3);
+    world.pass(zone.lifetime - Duration::from_secs(1));
+    assert!(believed(&mut zone, &mut world, "net", PEER, "2"));
+    // Where none fits, the failure is tried again soon.
+    let records = records.replace("A 192.0.2.30", "A 192.0.2.31");
+    let (mut zone, mut world) = (Zone::new(&records), World::new(&on("")));
+    assert!(!believed(&mut zone, &mut world, "net", PEER, "1"));
+    world.pass(Duration::from_secs(5));
+    zone.questions();
+    assert!(!believed(&mut zone, &mut world, "net", PEER, "2"));
+    assert_eq!(zone.questions().len(), 3);
+}
+
+//= TRUST-026 type=test
+#[test]
 fn the_family_of_the_address_is_that_of_the_question() {
     let six = "3.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR edge.home1.example\n\
                edge.home1.example AAAA 2001:db8::3\n";
