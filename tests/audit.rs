@@ -518,6 +518,59 @@ fn key_file(folder: &Path, name: &str, secret: u8) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
+/// Who looks is written down as well, with the same keys and before anything is shown.
+//= LI-007 type=test
+#[test]
+fn a_look_up_leaves_a_record_of_its_own() {
+    let (folder, path) = scratch();
+    written(&path, &[1, 2]);
+    let read = |file: &str, key: &str| {
+        let ended = sipveil(&["audit", "read", file, "--key-file", key], folder.path());
+        (ended.status.code(), String::from_utf8(ended.stdout).unwrap())
+    };
+    key_file(folder.path(), "audit.key", 7);
+    key_file(folder.path(), "other.key", 8);
+    let lookups = folder.path().join("audit.log.lookups");
+    // Who has not the key sees nothing, and spoils nothing.
+    assert_eq!(read("audit.log", "other.key"), (Some(1), String::new()));
+    assert!(!lookups.exists());
+    for _ in 0..2 {
+        assert_eq!(read("audit.log", "audit.key").1.lines().count(), 2);
+    }
+    let sealed = fs::read(&lookups).unwrap();
+    assert!(memchr::memmem::find(&sealed, b"audit.log").is_none());
+    // The look at the look-ups is the third.
+    let (code, out) = read("audit.log.lookups", "audit.key");
+    assert_eq!((code, out.lines().count()), (Some(0), 3), "{out}");
+    for line in out.lines() {
+        assert!(line.contains(" AUDIT-READ ") && line.contains("from uid "), "{line}");
+    }
+    assert!(out.lines().nth(2).unwrap().contains("to audit.log.lookups"), "{out}");
+    // What cannot be written down is not done.
+    fs::remove_file(&lookups).unwrap();
+    fs::create_dir(&lookups).unwrap();
+    assert_eq!(read("audit.log", "audit.key"), (Some(2), String::new()));
+}
+
+//= LI-007 type=test
+#[test]
+fn a_token_that_is_opened_leaves_a_record_too() {
+    let (folder, path) = scratch();
+    key_file(folder.path(), "audit.key", 7);
+    the_token_tells_in(folder.path(), &policy(AUDIT));
+    assert!(!path.exists(), "the audit is the proxy's");
+    let ended = sipveil(
+        &["audit", "read", "audit.log.lookups", "--key-file", "audit.key"],
+        folder.path(),
+    );
+    let out = String::from_utf8(ended.stdout).unwrap();
+    let opened = out.lines().next().unwrap();
+    assert!(
+        opened.contains(" AUDIT-OPEN ") && opened.contains("call-id call-1") && opened.contains("to bye.sip"),
+        "{out}"
+    );
+}
+
 //= LI-006 type=test
 #[test]
 fn the_command_prints_what_was_written_and_says_when_it_was_changed() {
@@ -571,12 +624,12 @@ fn the_command_prints_what_was_written_and_says_when_it_was_changed() {
 fn the_token_of_a_bye_tells_the_original_from_to_who_has_the_key() {
     let mapped = POLICY.replacen("[[peer]]", "[privacy]\ncall_id = \"map\"\n[[peer]]", 1);
     for policy in [POLICY, &mapped] {
-        the_token_tells(policy);
+        let folder = tempfile::tempdir().unwrap();
+        the_token_tells_in(folder.path(), policy);
     }
 }
 
-fn the_token_tells(policy: &str) {
-    let folder = tempfile::tempdir().unwrap();
+fn the_token_tells_in(folder: &Path, policy: &str) {
     let mut world = world_of(policy, &[]);
     let invite = request(CORE, NET, "INVITE", "Privacy: user\r\n");
     let sent = deliver(&mut world, CORE, NET, &invite);
@@ -591,10 +644,10 @@ fn the_token_tells(policy: &str) {
         sent.row("From").unwrap(),
         sent.row("Call-ID").unwrap()
     );
-    fs::write(folder.path().join("bye.sip"), bye).unwrap();
-    fs::write(folder.path().join("trust-domain.toml"), policy).unwrap();
-    key_file(folder.path(), "token.keys", 42);
-    let open = || sipveil(&["audit", "open", "bye.sip", "--key-file", "token.keys"], folder.path());
+    fs::write(folder.join("bye.sip"), bye).unwrap();
+    fs::write(folder.join("trust-domain.toml"), policy).unwrap();
+    key_file(folder, "token.keys", 42);
+    let open = || sipveil(&["audit", "open", "bye.sip", "--key-file", "token.keys"], folder);
     let ended = open();
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert_eq!(
@@ -604,7 +657,7 @@ fn the_token_tells(policy: &str) {
         String::from_utf8_lossy(&ended.stderr)
     );
     assert_eq!(out, format!("From: {FROM}\nsent by the other party\n"));
-    key_file(folder.path(), "token.keys", 43);
+    key_file(folder, "token.keys", 43);
     let ended = open();
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stdout.is_empty());

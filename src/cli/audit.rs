@@ -7,12 +7,14 @@
 )]
 
 mod line;
+mod lookups;
 mod token;
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use self::lookups::LookUp;
 use super::Exit;
 use crate::audit::{AuditKeys, Reading, Step};
 use crate::config::key_file;
@@ -54,20 +56,30 @@ pub(super) fn audit(config: &Path, arguments: &Arguments) -> Exit {
 }
 
 fn read(path: &Path, key_file: &Path, json: bool) -> Exit {
-    let keys = key_file::existing_secrets(key_file).and_then(|secrets| Ok(AuditKeys::new(&secrets)?));
-    let keys = match keys {
-        Ok(keys) => keys,
-        Err(error) => return bad_input(&error),
+    let (keys, for_noting) = match (keys(key_file), keys(key_file)) {
+        (Ok(keys), Ok(again)) => (keys, again),
+        (Err(error), _) | (_, Err(error)) => return bad_input(&error),
     };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) => return bad_input(&format_args!("{}: the audit cannot be read: {error}", path.display())),
     };
     let mut reading = Reading::new(BufReader::new(file), &keys);
+    let mut for_noting = Some(for_noting);
     let mut screen = io::BufWriter::new(io::stdout().lock());
     let end = loop {
         match reading.step() {
             Ok(Step::Record(record)) => {
+                // The first one shows that these are the keys.
+                let of = LookUp {
+                    command: "AUDIT-READ",
+                    file: path,
+                    call_id: None,
+                };
+                let noted = for_noting.take().map(|keys| lookups::note(path, keys, &of));
+                if let Some(Err(error)) = noted {
+                    return bad_input(&error);
+                }
                 let line = match json {
                     true => line::json(&record),
                     false => line::text(&record),
@@ -99,6 +111,10 @@ fn read(path: &Path, key_file: &Path, json: bool) -> Exit {
     };
     let _ = writeln!(io::stderr(), "{}: {sum}; {verdict}", path.display());
     exit
+}
+
+fn keys(path: &Path) -> Result<AuditKeys, key_file::KeyFileError> {
+    Ok(AuditKeys::new(&key_file::existing_secrets(path)?)?)
 }
 
 fn bad_input(error: &dyn std::fmt::Display) -> Exit {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::line::shown;
+use super::lookups::{self, LookUp};
 use super::{Exit, bad_input};
 use crate::config::{self, key_file};
 use crate::privacy::{DialogMemory, Party};
@@ -40,13 +41,28 @@ pub(super) fn open(config: &Path, message: &Path, key_file: Option<&Path>) -> Ex
         Ok(keys) => keys,
         Err(error) => return bad_input(&error),
     };
+    let path_of_message = message;
     let message = match read(message) {
         Ok(message) => message,
-        Err(error) => return bad_input(&format_args!("{}: {error}", message.display())),
+        Err(error) => return bad_input(&format_args!("{}: {error}", path_of_message.display())),
     };
     let Some((memory, party)) = memory(&keys, &message) else {
         return bad_input(&"no Route of this message carries a token that these keys open");
     };
+    if let Some(audit) = &policy.lawful_interception.audit {
+        let of = LookUp {
+            command: "AUDIT-OPEN",
+            file: path_of_message,
+            call_id: message.first(Name::CallId),
+        };
+        let noted = super::keys(Path::new(&audit.key_file.value))
+            .map(|keys| lookups::note(Path::new(&audit.file.value), keys, &of));
+        match noted {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return bad_input(&error),
+            Err(error) => return bad_input(&error),
+        }
+    }
     let from = memory.from.as_deref().map(shown);
     let sender = match party {
         Party::Creator => "who opened the dialog",
