@@ -41,7 +41,7 @@ struct Clear {
     concealed: crate::topology::Concealed,
     hides: bool,
     /// What its token is too short for.
-    stored: Option<DialogMemory>,
+    stored: Option<Box<DialogMemory>>,
 }
 
 impl Engine {

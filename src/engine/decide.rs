@@ -44,7 +44,7 @@ pub(super) struct Decided {
 pub(super) struct Plan {
     pub wanted: Wanted,
     /// To be remembered, when it is to be record-routed.
-    pub dialog: Option<(DialogMemory, Party)>,
+    pub dialog: Option<(Box<DialogMemory>, Party)>,
     /// Its Call-ID on the other side of its dialog, when that is not the one it came with.
     pub call_id: Option<Vec<u8>>,
     pub targets: Targets,
@@ -60,7 +60,7 @@ pub(super) struct Plan {
 
 /// What was found in our own Route values.
 struct Opened {
-    dialog: Option<(DialogMemory, Party)>,
+    dialog: Option<(Box<DialogMemory>, Party)>,
     /// The flow of a UE that a node of T sends to by our Path.
     flow: Option<Destination>,
     /// Our address in the last own Route value taken off, without a token: the side it leaves by.
@@ -398,10 +398,16 @@ impl Engine {
         Ok(())
     }
 
-    fn open_token(&self, now: Now, essentials: &Essentials, token: &[u8]) -> Result<(DialogMemory, Party), Reject> {
+    fn open_token(
+        &self,
+        now: Now,
+        essentials: &Essentials,
+        token: &[u8],
+    ) -> Result<(Box<DialogMemory>, Party), Reject> {
         let to_tag = essentials.to_tag().unwrap_or_default();
         let opened = DialogMemory::open(&self.keys, essentials.call_id(), essentials.from_tag(), to_tag, token);
-        let (mut memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
+        let (memory, party) = opened.map_err(|_| Reject::ForeignToken)?;
+        let mut memory = Box::new(memory);
         //= PRIV-143
         let age = now.unix.saturating_sub(u64::from(memory.created));
         if age > self.policy.privacy.max_dialog_age.value.as_secs() {
@@ -420,7 +426,7 @@ impl Engine {
     fn remembered_sets(
         &self,
         policy: &Policy,
-        dialog: Option<&(DialogMemory, Party)>,
+        dialog: Option<&(Box<DialogMemory>, Party)>,
         essentials: &Essentials,
     ) -> (PrivacySet, PrivacySet) {
         let (Some((memory, party)), true) = (dialog, policy.privacy.dialog_sticky.value) else {
@@ -463,7 +469,7 @@ impl Engine {
     fn of_store(
         &mut self,
         policy: &Policy,
-        dialog: Option<&(DialogMemory, Party)>,
+        dialog: Option<&(Box<DialogMemory>, Party)>,
         sender: PrivacySet,
         wanted: &Wanted,
         essentials: &Essentials,
@@ -494,7 +500,7 @@ impl Engine {
         &self,
         draft: &Draft,
         essentials: &Essentials,
-        dialog: Option<&(DialogMemory, Party)>,
+        dialog: Option<&(Box<DialogMemory>, Party)>,
         is_at_home: bool,
     ) -> Result<Option<Vec<u8>>, Reject> {
         let Some((memory, party)) = dialog else { return Ok(None) };
@@ -515,16 +521,11 @@ impl Engine {
     fn restore(
         &mut self,
         draft: &mut Draft,
-        dialog: Option<&(DialogMemory, Party)>,
+        dialog: Option<&(Box<DialogMemory>, Party)>,
         kept: &mut Kept,
     ) -> Result<bool, Reject> {
-        if let Some((
-            DialogMemory {
-                record_route: Some(record_route),
-                ..
-            },
-            Party::Other,
-        )) = dialog
+        if let Some((memory, Party::Other)) = dialog
+            && let Some(record_route) = &memory.record_route
         {
             draft.insert_top(Name::Route, &[record_route]);
         }
@@ -584,10 +585,10 @@ impl Engine {
         now: Now,
         origin: &Origin,
         draft: &Draft,
-        opened: Option<(DialogMemory, Party)>,
+        opened: Option<(Box<DialogMemory>, Party)>,
         said: PrivacySet,
         targets: &Targets,
-    ) -> Option<(DialogMemory, Party)> {
+    ) -> Option<(Box<DialogMemory>, Party)> {
         let forms = matches!(
             draft.method(),
             Some(Method::Invite | Method::Subscribe | Method::Refer | Method::Other)
@@ -604,7 +605,7 @@ impl Engine {
             listener: origin.flow().listener,
             transport: origin.flow().transport,
         };
-        let memory = DialogMemory {
+        let memory = Box::new(DialogMemory {
             creator: said,
             other: None,
             created: now.unix as u32,
@@ -622,7 +623,7 @@ impl Engine {
             from: None,
             record_route: None,
             stored: None,
-        };
+        });
         Some((memory, Party::Creator))
     }
 }

@@ -144,12 +144,12 @@ impl Engine {
     }
 
     /// Keeps what the token of a request that leaves now is too short for.
-    pub(super) fn store(&mut self, id: Id, handle: u64, memory: DialogMemory) {
+    pub(super) fn store(&mut self, id: Id, handle: u64, memory: Box<DialogMemory>) {
         let until = u64::from(memory.created) + self.policy.privacy.max_dialog_age.value.as_secs();
         if let Some(dialog) = self.transactions.server(id).and_then(|server| server.dialog.as_mut()) {
             dialog.created = u64::from(memory.created);
             dialog.handles.push(handle);
-            self.dialogs.put(handle, memory, until);
+            self.dialogs.put(handle, *memory, until);
         }
     }
 

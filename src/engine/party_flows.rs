@@ -61,7 +61,7 @@ impl Engine {
         policy: &Policy,
         draft: &Draft,
         arrival: Arrival,
-        dialog: Option<&(DialogMemory, Party)>,
+        dialog: Option<&(Box<DialogMemory>, Party)>,
     ) -> Result<Targets, Reject> {
         let located = || targets(policy, &self.own, &self.routes, draft, arrival).map_err(Reject::from);
         let Some((memory, flow)) = dialog.and_then(|(memory, sender)| Some((memory, flow_to(memory, sender.other())?)))

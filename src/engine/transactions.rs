@@ -134,7 +134,7 @@ pub struct Work {
     pub essentials: Essentials,
     pub wanted: Wanted,
     /// The dialog it opens or belongs to, when it is to be record-routed.
-    pub dialog: Option<(DialogMemory, Party)>,
+    pub dialog: Option<(Box<DialogMemory>, Party)>,
     /// Its Call-ID on the other side of its dialog, when that is not the one it came with.
     pub call_id: Option<Vec<u8>>,
     pub chosen_by: ChosenBy,

@@ -208,7 +208,7 @@ pub struct Store {
 /// The dialog a request opens or belongs to. After [`Gate::request`] its memory is as it was sealed.
 #[derive(Debug)]
 pub struct Dialog<'a> {
-    pub memory: DialogMemory,
+    pub memory: Box<DialogMemory>,
     /// Where this process may keep what is too long for a token.
     pub store: Option<Store>,
     /// Who sends this request.
@@ -570,7 +570,7 @@ impl Gate<'_> {
                 let short = DialogMemory {
                     from: None,
                     record_route: None,
-                    ..dialog.memory.clone()
+                    ..(*dialog.memory).clone()
                 };
                 short.seal(self.keys, dialog.call_id, dialog.creator_tag, nonce, u32::MAX)
             });
