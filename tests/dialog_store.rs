@@ -5,7 +5,9 @@ use std::time::Duration;
 use sipveil::engine::Input;
 
 use crate::dialog::{AL_CONTACT, Call, End, opening};
-use crate::legs::{CORE, FROM, PAI, UE, pass, policy_with_privacy, tells_none_of, tells_nothing, world_of};
+use crate::legs::{
+    CORE, FROM, NET, PAI, STRANGER, UE, pass, policy_with_privacy, tells_none_of, tells_nothing, world_of,
+};
 use crate::world::{Sent, World, contact_uri, keys_of_instance, respond, routes};
 
 const INVITE_REFUSED: &str = "SIP/2.0 500 Privacy Service Failure: user";
@@ -177,12 +179,23 @@ fn an_answer_that_ends_the_dialog_frees_its_place() {
         ("481 Gone", 0),
         ("408 Request Timeout", 0),
         ("500 Error", 1),
+        ("401 Unauthorized", 1),
         ("200 OK", 1),
     ] {
         let mut call = Routed::open(&store());
         let info = call.ue_sends("INFO", 1);
         call.core_answers(&info, status, "");
         assert_eq!(call.stored(), left, "{status}");
+    }
+    // A BYE that was challenged comes again, with credentials.
+    for status in ["401 Unauthorized", "407 Proxy Authentication Required", "503 Busy"] {
+        let mut call = Routed::open(&store());
+        let bye = call.ue_sends("BYE", 1);
+        call.core_answers(&bye, status, "");
+        let again = call.ue_sends("BYE", 2);
+        assert_eq!(again.rows("Route").join(", "), call.list, "{status}");
+        call.core_answers(&again, "200 OK", "");
+        assert_eq!(call.stored(), 0);
     }
     // Our own 408.
     let mut call = Routed::open(&store());
@@ -259,6 +272,26 @@ fn at_the_maximum_a_dialog_is_as_without_the_store() {
     assert_eq!(world.engine.held().dialogs, 2);
     world.pass(Duration::from_secs(25 * 3600));
     assert!(open(&mut world, 4).0.starts_with("INVITE "), "there is room again");
+}
+
+/// Strangers that call each other leave half of the room to those who are known.
+//= PRIV-143 type=test
+//= SEC-009 type=test
+#[test]
+fn strangers_fill_half_of_the_store_at_most() {
+    let mut world = world_of(&(store() + "\n[limits]\ndialogs_max = 2\n"), &[UE]);
+    let long = format!("\"{}\" <sip:bob@net.example>;tag=7", "b".repeat(900));
+    for number in 1..=2 {
+        let text = opening(STRANGER, NET, "INVITE", &long, "<sip:x@192.0.2.8>", "Privacy: user\r\n")
+            .replace("call-1", &format!("call-{number}"))
+            .replace("z9hG4bKopen", &format!("z9hG4bKopen{number}"));
+        world.packet(STRANGER.listener, STRANGER.address, &text);
+        assert_eq!(world.engine.held().dialogs, 1);
+    }
+    let text = routed_invite("user;critical").0.replace("call-1", "call-9");
+    let sent = world.packet(CORE.listener, CORE.address, &text);
+    assert!(sent[0].start().starts_with("INVITE "), "{}", sent[0].text());
+    assert_eq!(world.engine.held().dialogs, 2);
 }
 
 /// What is short enough travels in the token: the store is for the rest.

@@ -339,7 +339,7 @@ impl Engine {
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
                 memory,
-                store: self.place(policy, branch.nonce).filter(|_| opens),
+                store: self.place(policy, origin.standing(), branch.nonce).filter(|_| opens),
                 party: *party,
                 call_id: work.essentials.call_id(),
                 creator_tag: match party {

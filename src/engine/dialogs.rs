@@ -15,6 +15,7 @@ use crate::policy::privacy::DialogStore;
 use crate::privacy::gate::Store;
 use crate::privacy::{DialogMemory, PrivacySet};
 use crate::sip::{Draft, Essentials, Method, Name};
+use crate::trust::Standing;
 
 /// What is added to a session's time, so that a refresh under way is not too late.
 pub const SESSION_MARGIN: Duration = Duration::from_secs(32);
@@ -55,10 +56,16 @@ impl Dialogs {
         self.kept.is_empty()
     }
 
-    /// Whether another one can be kept. None that stands has to go for it.
+    /// Whether another one can be kept. None that stands has to go for it, and strangers fill half of it at most: they could
+    /// open dialogs with each other and end none.
     //= PRIV-143
-    pub fn has_room(&self) -> bool {
-        self.kept.len() < self.max
+    //= SEC-009
+    pub fn has_room(&self, opened_by: Standing) -> bool {
+        let room = match opened_by {
+            Standing::Untrusted => self.max / 2,
+            Standing::Trusted | Standing::Served => self.max,
+        };
+        self.kept.len() < room
     }
 
     /// Takes over what the token of this memory does not hold.
@@ -126,7 +133,8 @@ impl OfDialog {
     //= PRIV-143
     pub fn ends_with(&self, method: Method, status: u16) -> bool {
         match self.stands {
-            true => method == Method::Bye || status == 481 || status == 408,
+            // A BYE that is challenged or turned back comes again, and must find its way.
+            true => status == 481 || status == 408 || method == Method::Bye && (200..300).contains(&status),
             false => status >= 300,
         }
     }
@@ -135,9 +143,9 @@ impl OfDialog {
 impl Engine {
     /// A free place in the store, when the policy has one.
     //= PRIV-143 type=exception reason=a request too long for a datagram goes by TCP (TPT-004) before its token is made shorter
-    pub(super) fn place(&self, policy: &Policy, handle: u64) -> Option<Store> {
+    pub(super) fn place(&self, policy: &Policy, opened_by: Standing, handle: u64) -> Option<Store> {
         let is_on = policy.privacy.dialog_memory.value == DialogStore::Store;
-        (is_on && self.dialogs.has_room()).then_some(Store {
+        (is_on && self.dialogs.has_room(opened_by)).then_some(Store {
             handle,
             texts_bytes_max: TEXTS_BYTES_MAX,
         })
