@@ -7,23 +7,34 @@ use crate::sip::{Draft, Name};
 /// What a REGISTER that a registrar of T accepted was sent with. `None`: nothing that is seen here, so the registrar's word
 /// alone counts.
 ///
-/// The algorithm is the UE's word; the registrar has computed the response by it, or would not have accepted it.
+/// The algorithm is the UE's word; the registrar has computed the response by it, or would not have accepted it. Of several
+/// credentials nobody here knows which one it looked at, so the weakest counts; those of another scheme count as none.
 //= TRUST-002
 //= TRUST-002 type=exception reason=a registration that a registrar of T accepts without credentials counts as authenticated by it: what it went by is not seen here
 pub fn of_register(draft: &Draft, proved_by_certificate: bool) -> Option<UserAuthentication> {
-    let digest = draft.rows(Name::Authorization).find_map(credentials::digest);
-    match digest {
-        Some(params) => {
-            let algorithm = params.find(b"algorithm").unwrap_or_default();
-            let is_aka = algorithm
-                .get(..4)
-                .is_some_and(|head| head.eq_ignore_ascii_case(b"AKAv"));
-            Some(match is_aka {
-                true => UserAuthentication::ImsAka,
-                false => UserAuthentication::SipDigest,
-            })
-        }
-        None => proved_by_certificate.then_some(UserAuthentication::TlsClientCert),
+    let shown = draft.rows(Name::Authorization).map(method);
+    let by_certificate = || proved_by_certificate.then_some(UserAuthentication::TlsClientCert);
+    shown.max_by_key(|by| weakness(*by)).or_else(by_certificate)
+}
+
+fn method(credentials: &[u8]) -> UserAuthentication {
+    let Some(params) = credentials::digest(credentials) else {
+        return UserAuthentication::None;
+    };
+    let is_aka = |name: &[u8]| name.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"AKAv"));
+    let mut algorithms = params.find_all(b"algorithm").peekable();
+    match algorithms.peek().is_some() && algorithms.all(is_aka) {
+        true => UserAuthentication::ImsAka,
+        false => UserAuthentication::SipDigest,
+    }
+}
+
+fn weakness(by: UserAuthentication) -> u8 {
+    match by {
+        UserAuthentication::ImsAka => 0,
+        UserAuthentication::TlsClientCert => 1,
+        UserAuthentication::SipDigest => 2,
+        UserAuthentication::None => 3,
     }
 }
 
@@ -58,7 +69,20 @@ mod tests {
                 "Digest username=\"a\", Algorithm = SHA-256",
                 Some(UserAuthentication::SipDigest),
             ),
-            ("Basic YWJj", None),
+            ("Basic YWJj", Some(UserAuthentication::None)),
+            // What one reader takes for AKA and another for less.
+            (
+                "Digest algorithm=AKAv1-MD5, algorithm=MD5",
+                Some(UserAuthentication::SipDigest),
+            ),
+            (
+                "Digest algorithm=AKAv1-MD5\r\nAuthorization: Digest algorithm=MD5",
+                Some(UserAuthentication::SipDigest),
+            ),
+            (
+                "Digest algorithm=AKAv1-MD5\r\nAuthorization: Bearer x",
+                Some(UserAuthentication::None),
+            ),
         ] {
             let draft = draft(&format!("REGISTER sip:h SIP/2.0\r\nAuthorization: {row}\r\n\r\n"));
             assert_eq!(of_register(&draft, false), by, "{row}");

@@ -53,9 +53,9 @@ pub fn digest(value: &[u8]) -> Option<Digest<'_>> {
 }
 
 impl<'a> Digest<'a> {
-    /// The first parameter of this name, without its quotes.
-    pub fn find(&self, name: &[u8]) -> Option<&'a [u8]> {
-        split(self.0).find_map(|param| {
+    /// The parameters of this name, without their quotes.
+    pub fn find_all(&self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        split(self.0).filter_map(move |param| {
             let equals = param.iter().position(|byte| *byte == b'=')?;
             let (key, value) = (trim(&param[..equals]), trim(&param[equals + 1..]));
             let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
