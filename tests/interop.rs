@@ -6,7 +6,9 @@ mod baresip;
 mod edge;
 mod linphone;
 pub mod phone_process;
+mod registrar;
 mod relay;
+mod served;
 mod sipp;
 mod softphone;
 mod table;
@@ -92,6 +94,7 @@ fn baresip_calls_baresip() {
 }
 
 //= PRIV-031 type=test
+//= PCSCF-022 type=test
 #[test]
 fn linphone_calls_linphone() {
     table::fill("linphone", linphone::show);

@@ -25,7 +25,7 @@ impl Softphone for Baresip {
         SocketAddr::new(own_ip(), if carrier == Carrier::Tls { PORT + 1 } else { PORT })
     }
 
-    fn start(name: &str, at: SocketAddr, aor: &str, proxy: SocketAddr, answers: Answers, ground: &Ground) -> Baresip {
+    fn start(name: &str, at: SocketAddr, aor: &str, way: &str, answers: Answers, ground: &Ground) -> Baresip {
         let folder = ground.folder().join(name);
         std::fs::create_dir(&folder).unwrap();
         ground
@@ -39,15 +39,14 @@ impl Softphone for Baresip {
             Answers::AtOnce => "auto",
             Answers::Never => "manual",
         };
-        let carrier = ground.carrier;
-        let account = format!("<{aor}>;regint=0;answermode={answers};outbound=\"sip:{proxy};transport={carrier}\"\n");
+        let account = format!("<{aor}>;regint=0;answermode={answers};outbound=\"{way}\"\n");
         std::fs::write(folder.join("accounts"), account).unwrap();
         std::fs::write(folder.join("contacts"), "\"Bob\" <sip:bob@elsewhere.example>\n").unwrap();
         let mut command = Command::new("baresip");
         command.args(["-4", "-s", "-f"]).arg(&folder).env("HOME", &folder);
         let mut process = PhoneProcess::start(&format!("baresip {name}"), "baresip-core", &mut command);
         process.waits_for("baresip is ready.");
-        process.until_open(at, carrier);
+        process.until_open(at, ground.carrier);
         Baresip { process }
     }
 

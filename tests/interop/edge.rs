@@ -35,7 +35,41 @@ impl Ground {
 
     /// Starts the proxy: what comes from inside goes to `callee`, what comes from outside to `caller`.
     pub fn start(&self, callee: SocketAddr, caller: SocketAddr) -> Edge {
-        let node = Node::start(self.folder(), &self.policy(callee, caller));
+        let routes = [
+            format!(
+                "from = \"core\", next_hop = [\"{}\"], via = \"outside\"",
+                self.way(callee)
+            ),
+            format!(
+                "from = \"outside\", next_hop = [\"{}\"], via = \"core\"",
+                self.way(caller)
+            ),
+        ];
+        self.start_with("untrusted", &routes, "")
+    }
+
+    /// Starts the proxy as a P-CSCF: what is outside are UEs. They register with `registrar`, and call by a Service-Route to
+    /// `serving`, which is a node of T by its address.
+    pub fn start_for_ues(&self, registrar: SocketAddr, serving: SocketAddr) -> Edge {
+        let register = format!(
+            "from = \"outside\", method = [\"REGISTER\"], next_hop = [\"{}\"], via = \"core\"",
+            self.way(registrar)
+        );
+        let peer = format!(
+            "[[peer]]\nname = \"serving\"\nprefixes = [\"{}/32\"]\nsecured_by = \"physical\"\n",
+            serving.ip()
+        );
+        self.start_with("ue", &[register], &peer)
+    }
+
+    /// The URI by which somebody is reached over the transport of the cell.
+    pub fn way(&self, to: SocketAddr) -> String {
+        format!("sip:{to};transport={}", self.carrier)
+    }
+
+    /// `outside`: who is there.
+    fn start_with(&self, outside: &str, routes: &[String], more: &str) -> Edge {
+        let node = Node::start(self.folder(), &self.policy(outside, routes, more));
         let carrier = self.carrier.to_string();
         Edge {
             inside: node.address("core", &carrier),
@@ -44,7 +78,8 @@ impl Ground {
         }
     }
 
-    fn policy(&self, callee: SocketAddr, caller: SocketAddr) -> String {
+    fn policy(&self, outside: &str, routes: &[String], more: &str) -> String {
+        let routes: String = routes.iter().map(|route| format!("    {{ {route} }},\n")).collect();
         let (carrier, folder) = (self.carrier, self.folder().display());
         let tls = match carrier {
             Carrier::Tls => format!(
@@ -58,21 +93,19 @@ schema = 1
 domain = {{ id = "T-test", admin_domains = ["home1.example"] }}
 listener = [
     {{ name = "core", bind = ["{carrier}://127.0.0.1:0"], peers = "trusted", secured_by = "physical"{tls} }},
-    {{ name = "outside", bind = ["{carrier}://127.0.0.1:0"], peers = "untrusted"{tls} }},
+    {{ name = "outside", bind = ["{carrier}://127.0.0.1:0"], peers = "{outside}"{tls} }},
 ]
 route = [
-    {{ from = "core", next_hop = ["sip:{callee};transport={carrier}"], via = "outside" }},
-    {{ from = "outside", next_hop = ["sip:{caller};transport={carrier}"], via = "core" }},
-]
+{routes}]
 [spec_t]
 user_authentication = ["sip-digest"]
 inter_node_security = ["physical"]
-ue_security = ["physical"]
+ue_security = ["tls"]
 default_privacy = {{ to_ue = "keep", to_untrusted = "keep" }}
 [proxy]
 workers = 1
 drain = "10s"
-"#
+{more}"#
         )
     }
 }

@@ -3,43 +3,35 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::baresip::Baresip;
 use super::edge::{Ground, own_place};
 use super::phone_process::PhoneProcess;
-use super::softphone::{self, Answers, Pair, Softphone};
+use super::softphone::{self, Answers, Softphone};
 use super::table::Cell;
-use super::{Carrier, Scenario};
+use super::{Carrier, Scenario, served};
 
-/// As caller and as callee; over TLS as caller alone.
+/// Over TLS it is a UE, for nobody else can call it.
 pub fn show(carrier: Carrier, scenario: Scenario) -> Cell {
-    let tls = carrier == Carrier::Tls;
-    match scenario {
-        Scenario::Privacy if tls => {
-            return Cell::Impossible("linphone takes no TLS connection, and as caller it asserts nothing");
-        }
-        _ if !tls => return softphone::show::<Linphone>(carrier, scenario),
-        _ => Pair::<Linphone, Baresip>::plays(carrier, scenario),
+    match carrier {
+        Carrier::Tls => served::show(scenario),
+        Carrier::Udp | Carrier::Tcp => softphone::show::<Linphone>(carrier, scenario),
     }
-    Cell::ShownWith("linphone calls baresip: linphone takes no TLS connection")
 }
 
 pub struct Linphone {
     process: PhoneProcess,
 }
 
-impl Softphone for Linphone {
-    const IN_CALL: &str = "Event: LinphoneCallStreamsRunning";
-    const HOLDING: &str = "Event: LinphoneCallPaused";
-
-    fn place(_: Carrier) -> SocketAddr {
-        own_place()
+impl Linphone {
+    /// The same with a registration, which it asks for at once.
+    pub fn registers(name: &str, at: SocketAddr, aor: &str, way: &str, answers: Answers, ground: &Ground) -> Linphone {
+        Linphone::with_config(name, &config(at, aor, way, Some(600), ground), at, answers, ground)
     }
 
-    fn start(name: &str, at: SocketAddr, aor: &str, proxy: SocketAddr, answers: Answers, ground: &Ground) -> Linphone {
+    fn with_config(name: &str, config: &str, at: SocketAddr, answers: Answers, ground: &Ground) -> Linphone {
         let folder = ground.folder().join(name);
         std::fs::create_dir_all(folder.join(".local/share/linphone")).unwrap();
         let rc = folder.join("linphonerc");
-        std::fs::write(&rc, config(at, aor, proxy, ground)).unwrap();
+        std::fs::write(&rc, config).unwrap();
         let mut command = Command::new("linphone-daemon");
         command
             .arg("--config")
@@ -54,6 +46,19 @@ impl Softphone for Linphone {
         process.waits_for("Creating listening point");
         process.until_open(at, ground.carrier);
         Linphone { process }
+    }
+}
+
+impl Softphone for Linphone {
+    const IN_CALL: &str = "Event: LinphoneCallStreamsRunning";
+    const HOLDING: &str = "Event: LinphoneCallPaused";
+
+    fn place(_: Carrier) -> SocketAddr {
+        own_place()
+    }
+
+    fn start(name: &str, at: SocketAddr, aor: &str, way: &str, answers: Answers, ground: &Ground) -> Linphone {
+        Linphone::with_config(name, &config(at, aor, way, None, ground), at, answers, ground)
     }
 
     fn process(&mut self) -> &mut PhoneProcess {
@@ -87,16 +92,19 @@ impl Softphone for Linphone {
 
 /// Its Contact names the port of a connection it opened, where nobody listens: it is reached by that connection.
 /// Of a certificate it verifies the chain, not the name: it finds no IP address in one.
-fn config(at: SocketAddr, aor: &str, proxy: SocketAddr, ground: &Ground) -> String {
+/// It registers for so many seconds, or not at all.
+fn config(at: SocketAddr, aor: &str, way: &str, registers: Option<u32>, ground: &Ground) -> String {
     let (ip, carrier) = (at.ip(), ground.carrier);
     let port = |wanted| if carrier == wanted { i32::from(at.port()) } else { 0 };
     format!(
         "[sip]\nbind_address={ip}\nuse_ipv6=0\nsip_port={udp}\nsip_tcp_port={tcp}\nsip_tls_port={tls}\n\
          default_proxy=0\nroot_ca={ca}/ca.pem\nverify_server_cn=0\nregister_only_when_network_is_up=0\n\
-         [proxy_0]\nreg_proxy=<sip:{proxy};transport={carrier}>\nreg_route=<sip:{proxy};transport={carrier};lr>\n\
-         reg_identity=<{aor}>\nreg_expires=0\nreg_sendregister=0\npublish=0\n\
+         [proxy_0]\nreg_proxy=<{way}>\nreg_route=<{way};lr>\n\
+         reg_identity=<{aor}>\nreg_expires={expires}\nreg_sendregister={sends}\npublish=0\n\
          [rtp]\naudio_rtp_port=-1\nbind_address={ip}\n[video]\nenabled=0\ncapture=0\ndisplay=0\n\
          [misc]\nauto_net_state_mon=0\n",
+        expires = registers.unwrap_or(0),
+        sends = u8::from(registers.is_some()),
         udp = port(Carrier::Udp),
         tcp = port(Carrier::Tcp),
         tls = port(Carrier::Tls),

@@ -55,7 +55,8 @@ impl Relay {
     }
 }
 
-fn open(ip: IpAddr) -> (std::net::TcpListener, SocketAddr) {
+/// A listener at a free port, for the runtime.
+pub fn open(ip: IpAddr) -> (std::net::TcpListener, SocketAddr) {
     let listener = std::net::TcpListener::bind((ip, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();

@@ -15,7 +15,7 @@ pub fn show(carrier: Carrier, scenario: Scenario) -> Cell {
     let (callee_place, caller_place) = (own_place(), own_place());
     let callee = Sipp::answers(&format!("{scenario}-callee"), callee_place, &ground);
     let edge = ground.start(callee.reached_at, caller_place);
-    let caller = Sipp::calls(&format!("{scenario}-caller"), caller_place, edge.inside, &ground);
+    let caller = Sipp::calls(&format!("{scenario}-caller"), caller_place, None, edge.inside, &ground);
     caller.ends_well();
     callee.ends_well();
     edge.node.stop();
@@ -38,20 +38,27 @@ impl Sipp {
     /// Waits to be called; it can be by the time this returns.
     pub fn answers(scenario: &str, at: SocketAddr, ground: &Ground) -> Sipp {
         let relay = (ground.carrier == Carrier::Tls).then(|| Relay::before(at, None, ground));
-        let mut sipp = Sipp::start(scenario, at, None, ground, relay);
+        let mut sipp = Sipp::start(scenario, &own_file(scenario), at, None, ground, relay);
         sipp.process.until_open(at, ground.carrier);
         sipp
     }
 
-    /// Calls at once.
-    pub fn calls(scenario: &str, at: SocketAddr, proxy: SocketAddr, ground: &Ground) -> Sipp {
+    /// Calls at once. `route`: by which Route its first request goes, if by any.
+    pub fn calls(scenario: &str, at: SocketAddr, route: Option<&str>, proxy: SocketAddr, ground: &Ground) -> Sipp {
+        let file = route.map_or_else(|| own_file(scenario), |route| with_route(scenario, route, ground));
         let relay = (ground.carrier == Carrier::Tls).then(|| Relay::before(at, Some(proxy), ground));
         let to = relay.as_ref().map_or(proxy, |relay| relay.plain);
-        Sipp::start(scenario, at, Some(to), ground, relay)
+        Sipp::start(scenario, &file, at, Some(to), ground, relay)
     }
 
-    fn start(scenario: &str, at: SocketAddr, to: Option<SocketAddr>, ground: &Ground, relay: Option<Relay>) -> Sipp {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/sipp/interop/{scenario}.xml"));
+    fn start(
+        scenario: &str,
+        file: &Path,
+        at: SocketAddr,
+        to: Option<SocketAddr>,
+        ground: &Ground,
+        relay: Option<Relay>,
+    ) -> Sipp {
         let messages = ground.folder().join(format!("{scenario}.messages"));
         let reached_at = relay.as_ref().map_or(at, |relay| relay.secured);
         let (carrier, seconds) = (ground.carrier, PATIENCE.as_secs());
@@ -86,4 +93,18 @@ impl Sipp {
         self.process
             .ends_well(|| std::fs::read_to_string(messages).unwrap_or_default());
     }
+}
+
+fn own_file(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/sipp/interop/{scenario}.xml"))
+}
+
+/// The scenario with a Route in its first request; later ones go by what was recorded.
+fn with_route(scenario: &str, route: &str, ground: &Ground) -> PathBuf {
+    const BEFORE: &str = "Max-Forwards: 70\n";
+    let text = std::fs::read_to_string(own_file(scenario)).unwrap();
+    let text = text.replacen(BEFORE, &format!("{BEFORE}      Route: {route}\n"), 1);
+    let file = ground.folder().join(format!("{scenario}.xml"));
+    std::fs::write(&file, text).unwrap();
+    file
 }

@@ -26,8 +26,8 @@ pub trait Softphone: Sized {
     /// Where one of these can listen.
     fn place(carrier: Carrier) -> SocketAddr;
 
-    /// Returns when it can be called.
-    fn start(name: &str, at: SocketAddr, aor: &str, proxy: SocketAddr, answers: Answers, ground: &Ground) -> Self;
+    /// Returns when it can be called. `way`: the URI of its proxy.
+    fn start(name: &str, at: SocketAddr, aor: &str, way: &str, answers: Answers, ground: &Ground) -> Self;
 
     fn process(&mut self) -> &mut PhoneProcess;
     fn dial(&mut self, uri: &str);
@@ -45,49 +45,66 @@ pub trait Softphone: Sized {
     }
 }
 
-const BOB: &str = "sip:bob@elsewhere.example";
+pub const BOB: &str = "sip:bob@elsewhere.example";
 const CAROL: &str = "sip:carol@home1.example";
-const ALICE: &str = "sip:alice@home1.example";
+pub const ALICE: &str = "sip:alice@home1.example";
 
 /// One stack at both ends.
 pub fn show<P: Softphone>(carrier: Carrier, scenario: Scenario) -> Cell {
     match scenario {
-        Scenario::Privacy => return privacy::<P>(&Ground::new(carrier)),
-        _ => Pair::<P, P>::plays(carrier, scenario),
+        Scenario::Privacy => {
+            let ground = Ground::new(carrier);
+            let (at, caller) = (P::place(carrier), own_place());
+            let edge = ground.start(at, caller);
+            let mut bob = P::start("bob", at, BOB, &ground.way(edge.outside), Answers::AtOnce, &ground);
+            privacy(&mut bob, [caller, own_place()], None, &edge, &ground);
+            edge.node.stop();
+            Cell::ShownWith("the caller, who asserts and asks, is SIPp")
+        }
+        _ => {
+            Pair::<P>::new(Ground::new(carrier), answers_in(scenario)).plays::<P>(scenario);
+            Cell::Shown
+        }
     }
-    Cell::Shown
+}
+
+/// What the one that is called does in a scenario.
+pub fn answers_in(scenario: Scenario) -> Answers {
+    match scenario {
+        Scenario::Call | Scenario::Privacy | Scenario::Hold | Scenario::Transfer => Answers::AtOnce,
+        Scenario::Cancel | Scenario::Message => Answers::Never,
+    }
 }
 
 /// Alice inside, Bob outside, and the proxy between them. A third one, Carol, is inside too.
-pub struct Pair<A, B> {
-    alice: A,
-    bob: B,
-    carol_place: SocketAddr,
-    edge: Edge,
-    ground: Ground,
+pub struct Pair<P> {
+    pub alice: P,
+    pub bob: P,
+    pub carol_place: SocketAddr,
+    pub edge: Edge,
+    pub ground: Ground,
 }
 
-impl<A: Softphone, B: Softphone> Pair<A, B> {
-    /// Plays a scenario without privacy.
-    pub fn plays(carrier: Carrier, scenario: Scenario) {
-        let pair = |answers| Pair::<A, B>::new(Ground::new(carrier), answers);
+impl<P: Softphone> Pair<P> {
+    /// Plays a scenario without privacy. Carol has a telephone of type `C`.
+    pub fn plays<C: Softphone>(self, scenario: Scenario) {
         match scenario {
-            Scenario::Call => pair(Answers::AtOnce).call(),
-            Scenario::Hold => pair(Answers::AtOnce).hold(),
-            Scenario::Transfer => pair(Answers::AtOnce).transfer(),
-            Scenario::Cancel => pair(Answers::Never).cancel(),
-            Scenario::Message => pair(Answers::Never).message(),
+            Scenario::Call => self.call(),
+            Scenario::Hold => self.hold(),
+            Scenario::Transfer => self.transfer::<C>(),
+            Scenario::Cancel => self.cancel(),
+            Scenario::Message => self.message(),
             Scenario::Privacy => panic!("nobody here asserts an identity"),
         }
     }
 
-    fn new(ground: Ground, bob_answers: Answers) -> Pair<A, B> {
-        let alice = A::place(ground.carrier);
-        let [bob, carol_place] = [(); 2].map(|()| B::place(ground.carrier));
+    fn new(ground: Ground, bob_answers: Answers) -> Pair<P> {
+        let [alice, bob, carol_place] = [(); 3].map(|()| P::place(ground.carrier));
         let edge = ground.start(bob, carol_place);
+        let [inside, outside] = [edge.inside, edge.outside].map(|at| ground.way(at));
         Pair {
-            bob: B::start("bob", bob, BOB, edge.outside, bob_answers, &ground),
-            alice: A::start("alice", alice, ALICE, edge.inside, Answers::Never, &ground),
+            bob: P::start("bob", bob, BOB, &outside, bob_answers, &ground),
+            alice: P::start("alice", alice, ALICE, &inside, Answers::Never, &ground),
             carol_place,
             edge,
             ground,
@@ -97,7 +114,7 @@ impl<A: Softphone, B: Softphone> Pair<A, B> {
     fn set_up(&mut self) {
         self.alice.dial(BOB);
         self.bob.sees(&["INVITE sip:bob@", "ACK sip:"]);
-        self.alice.sees(&["INVITE sip:bob@", A::IN_CALL]);
+        self.alice.sees(&["INVITE sip:bob@", P::IN_CALL]);
     }
 
     fn end(mut self) {
@@ -116,21 +133,21 @@ impl<A: Softphone, B: Softphone> Pair<A, B> {
         self.set_up();
         self.alice.hold();
         self.bob.sees(&["INVITE sip:", "a=sendonly", "ACK sip:"]);
-        self.alice.sees(&["INVITE sip:", "a=sendonly", A::HOLDING]);
+        self.alice.sees(&["INVITE sip:", "a=sendonly", P::HOLDING]);
         self.alice.take_back();
         self.bob.sees(&["INVITE sip:", "ACK sip:"]);
-        self.alice.sees(&["INVITE sip:", A::IN_CALL]);
+        self.alice.sees(&["INVITE sip:", P::IN_CALL]);
         self.end();
     }
 
     /// Bob calls Carol because Alice says so, and tells Alice that it worked.
-    fn transfer(mut self) {
+    fn transfer<C: Softphone>(mut self) {
         self.set_up();
-        let mut carol = B::start(
+        let mut carol = C::start(
             "carol",
             self.carol_place,
             CAROL,
-            self.edge.inside,
+            &self.ground.way(self.edge.inside),
             Answers::AtOnce,
             &self.ground,
         );
@@ -161,15 +178,19 @@ impl<A: Softphone, B: Softphone> Pair<A, B> {
     }
 }
 
-/// Nothing asserts an identity but a node inside, which SIPp is here. What the telephone outside is shown, it writes down.
-fn privacy<P: Softphone>(ground: &Ground) -> Cell {
-    let (at, caller) = (P::place(ground.carrier), own_place());
-    let edge = ground.start(at, caller);
-    let mut bob = P::start("bob", at, BOB, edge.outside, Answers::AtOnce, ground);
-    Sipp::calls("privacy-caller", caller, edge.inside, ground).ends_well();
+/// Nothing asserts an identity but a node inside, which SIPp is here, at a place for each call. What the telephone outside is
+/// shown, it writes down.
+pub fn privacy(bob: &mut impl Softphone, at: [SocketAddr; 2], route: Option<&str>, edge: &Edge, ground: &Ground) {
+    Sipp::calls("privacy-caller", at[0], route, edge.inside, ground).ends_well();
     bob.sees(&["INVITE sip:bob@", "Privacy: id", "ACK sip:", "BYE sip:"]);
     let seen = bob.process().text();
     assert!(!seen.contains("P-Asserted-Identity"), "it was shown:\n{seen}");
-    edge.node.stop();
-    Cell::ShownWith("the caller, who asserts and asks, is SIPp")
+    // It would have been seen: who asks for nothing is shown.
+    Sipp::calls("call-caller", at[1], route, edge.inside, ground).ends_well();
+    bob.sees(&[
+        "INVITE sip:bob@",
+        "P-Asserted-Identity: \"Alice Liddell\"",
+        "ACK sip:",
+        "BYE sip:",
+    ]);
 }

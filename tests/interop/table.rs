@@ -9,13 +9,11 @@ use std::time::Instant;
 
 use super::{Carrier, Scenario};
 
-/// What a cell showed, or why it cannot be shown; a cell that fails panics.
+/// What a cell showed; one that fails panics.
 pub enum Cell {
     Shown,
     /// Shown with something that must be known beside it.
     ShownWith(&'static str),
-    /// The stack cannot do this here.
-    Impossible(&'static str),
 }
 
 /// Cells of one stack that run at the same time: they wait far more than they work.
@@ -65,7 +63,6 @@ fn rows(stack: &str, done: &[Done], seconds: f32) -> String {
             let (word, note) = match cell.map(|done| &done.2) {
                 Some(Ok(Cell::Shown)) => ("passes", None),
                 Some(Ok(Cell::ShownWith(note))) => ("passes", Some(*note)),
-                Some(Ok(Cell::Impossible(why))) => ("none", Some(*why)),
                 Some(Err(_)) => ("FAILS", None),
                 None => ("NOT RUN", None),
             };
