@@ -207,6 +207,21 @@ fn explain_within_the_trust_domain() {
     assert!(said.contains("kept         P-Asserted-Identity:"), "{said}");
 }
 
+//= ROLE-001 type=test
+#[test]
+fn explain_knows_the_roles_of_the_node() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("policy.toml");
+    let text = std::fs::read_to_string(root().join("trust-domain.toml")).unwrap();
+    std::fs::write(&file, format!("{text}\n[proxy]\nroles = [\"core\"]\n")).unwrap();
+    let (file, invite) = (file.to_str().unwrap(), message("invite-privacy-id"));
+    for (to, goes) in [("trusted", true), ("outside", false)] {
+        let said = sipveil(&["--config", file, "explain", &invite, "--from", "core", "--to", to]);
+        ends_with(&said, 0);
+        assert_eq!(!out(&said).contains("403"), goes, "{to}: {}", out(&said));
+    }
+}
+
 /// What `explain` says; it must be what stands beside the message.
 fn explained(name: &str, from: &str, to: &str) -> String {
     let output = sipveil(&["explain", &message(name), "--from", from, "--to", to]);

@@ -16,11 +16,11 @@ use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::{path, register};
 use crate::policy::Policy;
-use crate::policy::proxy::Role;
 use crate::policy::route::Fork;
 use crate::privacy::call_id::CallId;
 use crate::privacy::gate::{Dialog, Gate, Request};
 use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet};
+use crate::proxy::roles;
 use crate::proxy::targets::{ChosenBy, NoTarget, is_secure};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name, Transport};
@@ -28,7 +28,7 @@ use crate::topology::call_id;
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Hop, Origin, Own, Standing, UntrustedKind};
+use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
@@ -198,7 +198,7 @@ impl Engine {
         if self.spares(now, &hop, work) {
             return Err(Reject::Overloaded);
         }
-        if !plays(&policy, origin.standing(), &hop) {
+        if !roles::plays(&policy, origin.standing(), event::standing_of(&hop)) {
             return Err(Reject::RoleOff);
         }
         if method == Method::Register && !may_register(&policy, work, &hop) {
@@ -671,25 +671,6 @@ fn whom(work: &Work) -> Called {
         party: work.draft.first(Name::PCalledPartyId).map(<[u8]>::to_vec),
         to_uri: to.map(|to| to.uri_bytes().to_vec()).unwrap_or_default(),
         in_dialog: to.is_some_and(|to| to.tag().is_some()),
-    }
-}
-
-/// Whether this node plays every part that a message between these two needs.
-//= ROLE-001
-fn plays(policy: &Policy, origin: Standing, hop: &Hop) -> bool {
-    let roles = &policy.proxy.roles.value;
-    let sides = [origin, event::standing_of(hop)];
-    let part_of = |side: Standing| match side {
-        Standing::Served => Role::PCscf,
-        Standing::Untrusted => Role::Edge,
-        Standing::Trusted => Role::Core,
-    };
-    match sides {
-        [Standing::Trusted, Standing::Trusted] => roles.contains(&Role::Core),
-        sides => sides
-            .into_iter()
-            .filter(|side| *side != Standing::Trusted)
-            .all(|side| roles.contains(&part_of(side))),
     }
 }
 

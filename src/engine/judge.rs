@@ -13,7 +13,7 @@ use crate::policy::{Policy, StatedBy};
 use crate::privacy::call_id::CallId;
 use crate::privacy::gate::{Gate, Request, Response};
 use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet, Wanted, admit};
-use crate::proxy::{breadth, check, forward};
+use crate::proxy::{breadth, check, forward, roles};
 use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::sip::parse::{Carrier, parse};
@@ -133,6 +133,7 @@ impl Judge<'_> {
         notes: &mut Notes,
     ) -> Result<Outgoing, Reject> {
         let origin = judgement.origin;
+        let to = super::event::standing_of(&judgement.hop);
         forward::mark_via(&mut draft, &essentials.via, origin.flow().remote);
         judgement.admitted = self.admit(&origin, &mut draft);
         let understands_privacy = !self.policy.privacy.values.value.is_empty();
@@ -144,6 +145,9 @@ impl Judge<'_> {
         forward::count_hop(&mut draft);
         let allowed = breadth::allowed(&draft);
         breadth::share(&mut draft, allowed);
+        if !roles::plays(self.policy, origin.standing(), to) {
+            return Err(Reject::RoleOff);
+        }
         let hop = judgement.hop;
         let own = self.own_towards(hop.destination()).ok_or(Reject::Unreachable)?;
         let branch = BRANCH.text();

@@ -8,5 +8,6 @@ pub mod forward;
 pub mod overload;
 pub mod redirect;
 pub mod responses;
+pub mod roles;
 pub mod routes;
 pub mod targets;
