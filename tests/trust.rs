@@ -108,6 +108,18 @@ fn trust_needs_a_secured_way_and_membership() {
     }
 }
 
+//= TRUST-010 type=test
+#[test]
+fn of_two_prefixes_the_longer_one_says_who_it_is() {
+    let ally = "[[peer]]\nname = \"ally\"\nprefixes = [\"192.0.2.64/26\"]\nsecured_by = \"physical\"\n";
+    let exception = "[[peer]]\nname = \"exception\"\nprefixes = [\"192.0.2.70/32\"]\n";
+    for peers in [format!("{ally}{exception}"), format!("{exception}{ally}")] {
+        let text = with(ally, &peers);
+        assert!(!believed(&text, "net", ALLY), "{peers}");
+        assert!(believed(&text, "net", "192.0.2.71:5060"), "{peers}");
+    }
+}
+
 //= TRUST-003 type=test
 #[test]
 fn a_peer_by_another_way_than_its_own_is_a_stranger() {

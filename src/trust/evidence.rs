@@ -476,6 +476,26 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_is_printed_of_a_way_names_its_listener_and_no_address() {
+        let destination = Destination {
+            listener: ListenerId(7),
+            transport: Transport::Tcp,
+            remote: "192.0.2.9:5061".parse().unwrap(),
+            connection: None,
+            certified: None,
+        };
+        let flow = Flow::from(&destination);
+        assert_eq!(flow.local.port(), 0);
+        for printed in [format!("{destination:?}"), format!("{flow:?}")] {
+            assert!(
+                printed.contains("ListenerId(7)") && printed.contains("Tcp"),
+                "{printed}"
+            );
+            assert!(!printed.contains("192"), "{printed}");
+        }
+    }
+
     fn address() -> impl Strategy<Value = IpAddr> {
         prop_oneof![
             any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),

@@ -154,30 +154,80 @@ mod tests {
         assert_eq!(split("edge.example", 5060), ("edge.example".to_owned(), 5060));
         assert_eq!(split("edge.example:5070", 5060), ("edge.example".to_owned(), 5070));
         assert_eq!(split("[2001:db8::1]:5070", 5060), ("[2001:db8::1]".to_owned(), 5070));
-        assert_eq!(split("[2001:db8::1]", 5060), ("[2001:db8::1]".to_owned(), 5060));
+        for address in ["[2001:db8::1]", "[2001:db8::1:2]"] {
+            assert_eq!(split(address, 5060), (address.to_owned(), 5060));
+        }
+    }
+
+    fn own(listener: u16, host: &str, port: u16, address: &str) -> Own {
+        let bound = Bound {
+            listener: ListenerId(listener),
+            transport: Transport::Udp,
+            address: address.parse().unwrap(),
+        };
+        Own {
+            bound,
+            host_port: format!("{host}:{port}"),
+            via: String::new(),
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    #[test]
+    fn an_address_of_ours_is_known_by_its_name_and_by_its_number_with_either_port() {
+        // Behind a translator: what is written is not what is bound.
+        let addresses = OwnAddresses {
+            all: vec![own(0, "edge.example", 5070, "192.0.2.1:5080")],
+        };
+        for (host, port, is_ours) in [
+            ("edge.example", Some(5070), true),
+            ("EDGE.example", Some(5070), true),
+            ("edge.example", Some(5080), true),
+            ("192.0.2.1", Some(5080), true),
+            ("edge.example", None, false),
+            ("192.0.2.1", None, false),
+            ("192.0.2.1", Some(5070), false),
+            ("192.0.2.2", Some(5080), false),
+            ("other.example", Some(5070), false),
+        ] {
+            let found = addresses.named(host.as_bytes(), port);
+            assert_eq!(found.is_some(), is_ours, "{host} {port:?}");
+        }
+        assert!(addresses.is_host(b"Edge.example") && !addresses.is_host(b"192.0.2.1"));
+        let by_default = OwnAddresses {
+            all: vec![own(0, "edge.example", 5060, "192.0.2.1:5060")],
+        };
+        assert!(by_default.named(b"edge.example", None).is_some() && by_default.named(b"192.0.2.1", None).is_some());
+    }
+
+    #[test]
+    fn arrival_proves_the_address_it_came_to() {
+        let addresses = OwnAddresses {
+            all: vec![
+                own(0, "a", 5060, "192.0.2.1:5060"),
+                own(0, "b", 5060, "192.0.2.2:5060"),
+                own(1, "c", 5060, "192.0.2.3:5060"),
+            ],
+        };
+        let at = |listener, local: &str| {
+            let own = addresses.at(ListenerId(listener), Transport::Udp, local.parse().unwrap());
+            own.map(|own| own.host.as_str())
+        };
+        assert_eq!(at(0, "192.0.2.2:5060"), Some("b"));
+        assert_eq!(at(0, "192.0.2.9:5060"), Some("a"));
+        assert_eq!(at(1, "192.0.2.2:5060"), Some("c"));
+        assert_eq!(at(2, "192.0.2.1:5060"), None);
+        assert_eq!(at(0, "[2001:db8::1]:5060"), None);
     }
 
     #[test]
     fn what_we_write_ourselves_is_known_as_any_other_way_of_writing_it() {
-        let own = |listener, host: &str, address: &str| {
-            let bound = Bound {
-                listener: ListenerId(listener),
-                transport: Transport::Udp,
-                address: address.parse().unwrap(),
-            };
-            Own {
-                bound,
-                host_port: format!("{host}:5060"),
-                via: String::new(),
-                host: host.to_owned(),
-                port: 5060,
-            }
-        };
         let own = OwnAddresses {
             all: vec![
-                own(0, "edge.example", "192.0.2.1:5060"),
-                own(1, "192.0.2.1", "192.0.2.1:5060"),
-                own(2, "[2001:db8::1]", "[2001:db8::1]:5060"),
+                own(0, "edge.example", 5060, "192.0.2.1:5060"),
+                own(1, "192.0.2.1", 5060, "192.0.2.1:5060"),
+                own(2, "[2001:db8::1]", 5060, "[2001:db8::1]:5060"),
             ],
         };
         for host in ["edge.example", "192.0.2.1", "[2001:db8::1]"] {

@@ -249,6 +249,7 @@ fn the_called_identity_answers() {
     for (method, status) in [
         (Method::Invite, 100),
         (Method::Message, 100),
+        (Method::Invite, 300),
         (Method::Invite, 486),
         (Method::Other, 486),
         (Method::Register, 200),
