@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod back;
 pub mod branches;
 pub mod cancel;
+mod challenged;
 mod compliance;
 pub mod counts;
 pub mod deadlines;

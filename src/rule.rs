@@ -89,6 +89,7 @@ impl Rule {
         PROXY_024 = "PROXY-024", "RFC 3261 section 16.7";
         PROXY_027 = "PROXY-027", "RFC 3261 section 9.2";
         PROXY_030 = "PROXY-030", "RFC 3261 section 11";
+        PCSCF_005 = "PCSCF-005", "TS 24.229 section 5.2.2.2";
         PCSCF_022 = "PCSCF-022", "RFC 3327 section 5.4";
         TRUST_042 = "TRUST-042", "TS 33.203 annex J";
         PCSCF_020 = "PCSCF-020", "TS 33.203 section 7.1";

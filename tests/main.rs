@@ -37,6 +37,7 @@ mod model;
 mod mutation;
 mod non_interference;
 mod nothing_in_clear;
+mod pcscf;
 mod policies;
 mod privacy_header;
 mod properties;

@@ -208,7 +208,9 @@ fn told(policy: &Policy, message: &Message, judgement: &Judgement, (from, to): (
         } else {
             Vec::new()
         },
-        leaves: leaving.map(|bytes| screen::sealed(&screen::printable(bytes))),
+        leaves: read_again
+            .as_ref()
+            .map(|message| screen::sealed(&screen::printable(&rows::masked(message)))),
         second_reader: read_again.as_ref().map(reader::compare),
     }
 }

@@ -141,7 +141,10 @@ impl Engine {
             ResponseClass::Failure => self.hold(now, client, id, origin, draft, essentials),
             ResponseClass::Provisional | ResponseClass::Success => Some(draft),
         };
-        let Some(draft) = draft else { return };
+        let Some(mut draft) = draft else { return };
+        if status == 401 && !self.take_keys(now, id, &mut draft, &mut Vec::new()) {
+            return self.drop(what, Drop::HopByHop);
+        }
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         let kept = self.transactions.client(client).and_then(|client| client.kept.take());
         let cleared = self.clear_response(now, id, origin, draft, essentials, kept.as_deref(), &[], &mut notes);

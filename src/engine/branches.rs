@@ -472,7 +472,7 @@ impl Engine {
             challenges.clear();
         }
         let Held {
-            draft,
+            mut draft,
             origin,
             essentials,
             kept,
@@ -481,6 +481,9 @@ impl Engine {
             status: draft.status(),
             to: essentials.cseq_method,
         };
+        if draft.status() == 401 && !self.take_keys(now, id, &mut draft, &mut challenges) {
+            return self.drop(what, Drop::HopByHop);
+        }
         let kept = kept.as_deref();
         match self.clear_response(now, id, &origin, draft, &essentials, kept, &challenges, notes) {
             Some((outgoing, hop)) => {

@@ -55,6 +55,8 @@ pub enum Reject {
     ForeignPath,
     #[error("a UE that is not registered sends something else than REGISTER")]
     Unregistered,
+    #[error("a challenge of AKA brought no session keys, or something else instead")]
+    NoSessionKeys,
     #[error("no INVITE waits for this CANCEL")]
     NothingToCancel,
     #[error("the caller gave up")]
@@ -99,6 +101,7 @@ pub enum Kind {
     FlowGone,
     ForeignPath,
     Unregistered,
+    NoSessionKeys,
     NothingToCancel,
     Cancelled,
     NoAnswer,
@@ -114,7 +117,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 31] = [
+    pub const ALL: [Kind; 32] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -134,6 +137,7 @@ impl Kind {
         Kind::FlowGone,
         Kind::ForeignPath,
         Kind::Unregistered,
+        Kind::NoSessionKeys,
         Kind::NothingToCancel,
         Kind::Cancelled,
         Kind::NoAnswer,
@@ -169,6 +173,7 @@ impl Kind {
             Kind::FlowGone => "flow_gone",
             Kind::ForeignPath => "foreign_path",
             Kind::Unregistered => "unregistered",
+            Kind::NoSessionKeys => "no_session_keys",
             Kind::NothingToCancel => "nothing_to_cancel",
             Kind::Cancelled => "cancelled",
             Kind::NoAnswer => "no_answer",
@@ -207,6 +212,7 @@ impl From<&Reject> for Kind {
             Reject::FlowGone => Kind::FlowGone,
             Reject::ForeignPath => Kind::ForeignPath,
             Reject::Unregistered => Kind::Unregistered,
+            Reject::NoSessionKeys => Kind::NoSessionKeys,
             Reject::NothingToCancel => Kind::NothingToCancel,
             Reject::Cancelled => Kind::Cancelled,
             Reject::NoAnswer => Kind::NoAnswer,
@@ -268,6 +274,7 @@ impl Reject {
             Reject::FlowGone => (430, "Flow Failed", Rule::PCSCF_022),
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
+            Reject::NoSessionKeys => (500, "Server Internal Error", Rule::PCSCF_005),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),

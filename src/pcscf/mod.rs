@@ -6,6 +6,7 @@
 pub mod authentication;
 pub mod binding;
 pub mod integrity;
+pub mod keys;
 pub mod path;
 pub mod register;
 

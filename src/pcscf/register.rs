@@ -113,6 +113,11 @@ impl Asked {
             authenticated_by,
         }
     }
+
+    /// What its sender showed, as far as that is seen here.
+    pub fn authenticated_by(&self) -> Option<UserAuthentication> {
+        self.authenticated_by
+    }
 }
 
 /// What `response` teaches about the UE that asked. `standing`: who answered. `now_unix`: seconds since 1970.

@@ -19,11 +19,14 @@ const SESSION_KEYS: &[&[u8]] = &[b"ck", b"ik"];
 /// whole.
 //= TRUST-040
 pub fn strip(draft: &mut Draft, notes: &mut Notes) {
-    if draft.names() & (Name::Authorization.bit() | Name::WwwAuthenticate.bit()) == 0 {
+    const ANY: u128 = Name::Authorization.bit() | Name::WwwAuthenticate.bit() | Name::ProxyAuthenticate.bit();
+    if draft.names() & ANY == 0 {
         return;
     }
     parameters(draft, Name::Authorization, &[CLAIM], notes);
+    //= PCSCF-005
     parameters(draft, Name::WwwAuthenticate, SESSION_KEYS, notes);
+    parameters(draft, Name::ProxyAuthenticate, SESSION_KEYS, notes);
 }
 
 fn parameters(draft: &mut Draft, name: Name, gone: &[&[u8]], notes: &mut Notes) {

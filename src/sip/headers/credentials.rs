@@ -12,7 +12,7 @@ pub enum Left {
     Ambiguous,
 }
 
-/// `Digest a=1, b="2"` without the parameters of these names.
+/// `Digest a=1, b="2"` without the parameters of these names. A row may hold several challenges.
 pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
     let value = trim(value);
     let scheme_end = value.iter().position(|byte| is_lws(*byte)).unwrap_or(value.len());
@@ -20,17 +20,24 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
     let mut out = scheme.to_vec();
     let mut separator = &b" "[..];
     let mut found = false;
+    let mut next_scheme = None;
     for param in split(params) {
-        let name = trim(param.split(|byte| *byte == b'=').next().unwrap_or_default());
+        let (scheme, param) = scheme_and_param(param);
+        next_scheme = scheme.or(next_scheme);
+        let name = name_of(param);
         let is = |word: &[u8]| names.iter().any(|gone| word.eq_ignore_ascii_case(gone));
         if is(name) {
             found = true;
             continue;
         }
-        if name.split(|byte| is_lws(*byte)).any(is) {
+        if name.split(|byte| is_lws(*byte)).any(is) || scheme.is_some_and(is) {
             return Left::Ambiguous;
         }
         out.extend_from_slice(separator);
+        if let Some(scheme) = next_scheme.take() {
+            out.extend_from_slice(scheme);
+            out.push(b' ');
+        }
         out.extend_from_slice(param);
         separator = b", ";
     }
@@ -38,6 +45,87 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
         true => Left::Without(out),
         false => Left::Unchanged,
     }
+}
+
+/// The challenges of one row of WWW-Authenticate, each with its parameters in order.
+pub fn challenges(value: &[u8]) -> Vec<Vec<Param<'_>>> {
+    let mut challenges: Vec<Vec<Param<'_>>> = Vec::new();
+    for param in split(value) {
+        let (scheme, param) = scheme_and_param(param);
+        if scheme.is_some() || challenges.is_empty() {
+            challenges.push(Vec::new());
+        }
+        let value = param.get(name_end(param) + 1..).map(trim).unwrap_or_default();
+        if let Some(challenge) = challenges.last_mut() {
+            challenge.push(Param {
+                name: name_of(param),
+                value: unquoted(value),
+            });
+        }
+    }
+    challenges
+}
+
+/// A parameter as it is meant: its value without quotes.
+#[derive(Clone, Copy)]
+pub struct Param<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+}
+
+impl Param<'_> {
+    pub fn is(&self, name: &[u8]) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// `Digest a=1` is a parameter behind the scheme of another challenge; `a=1` is one alone.
+fn scheme_and_param(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let name = name_of(text);
+    match name.iter().position(|byte| is_lws(*byte)) {
+        Some(end) => (Some(&name[..end]), trim(&text[end..])),
+        None => (None, text),
+    }
+}
+
+fn name_of(param: &[u8]) -> &[u8] {
+    trim(&param[..name_end(param)])
+}
+
+fn name_end(param: &[u8]) -> usize {
+    param.iter().position(|byte| *byte == b'=').unwrap_or(param.len())
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    bare.unwrap_or(value)
+}
+
+/// Parameters that prove something, or make keys.
+const SECRETS: [&[u8]; 4] = [b"ck", b"ik", b"response", b"auts"];
+
+/// A row as a person may see it: `response="***"`. One whose quotes do not end could hide them anywhere, so nothing of it is shown.
+//= PCSCF-005
+pub fn masked(value: &[u8]) -> Vec<u8> {
+    if value.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        return b"***".to_vec();
+    }
+    let mut out = Vec::with_capacity(value.len());
+    for param in split(value) {
+        if !out.is_empty() {
+            out.extend_from_slice(b", ");
+        }
+        let name = name_of(param);
+        let words = name.split(|byte| is_lws(*byte));
+        match words
+            .clone()
+            .any(|word| SECRETS.iter().any(|secret| word.eq_ignore_ascii_case(secret)))
+        {
+            true => out.extend_from_slice(&[name, b"=\"***\""].concat()),
+            false => out.extend_from_slice(param),
+        }
+    }
+    out
 }
 
 /// The parameters of a `Digest` value.
@@ -58,8 +146,7 @@ impl<'a> Digest<'a> {
         split(self.0).filter_map(move |param| {
             let equals = param.iter().position(|byte| *byte == b'=')?;
             let (key, value) = (trim(&param[..equals]), trim(&param[equals + 1..]));
-            let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-            key.eq_ignore_ascii_case(name).then_some(bare.unwrap_or(value))
+            key.eq_ignore_ascii_case(name).then_some(unquoted(value))
         })
     }
 }
@@ -98,7 +185,55 @@ mod tests {
             left("Digest realm=\"a, ck=1\", CK = \"00\",ik=11, qop=auth"),
             Left::Without(b"Digest realm=\"a, ck=1\", qop=auth".to_vec())
         );
-        assert_eq!(left("Digest a=1, Digest ck=00"), Left::Ambiguous);
+        assert_eq!(left("Digest a=1, Digest b ck=00"), Left::Ambiguous);
         assert_eq!(left(""), Left::Unchanged);
+    }
+
+    //= PCSCF-005 type=test
+    #[test]
+    fn what_proves_or_makes_keys_is_masked() {
+        let masked = |value: &str| String::from_utf8(masked(value.as_bytes())).unwrap();
+        assert_eq!(
+            masked("Digest username=\"a, b\",response=\"0f\",  AUTS =\"x,y\", nc=1"),
+            "Digest username=\"a, b\", response=\"***\", AUTS=\"***\", nc=1"
+        );
+        assert_eq!(
+            masked("Digest ck=1, Digest ik=2"),
+            "Digest ck=\"***\", Digest ik=\"***\""
+        );
+        assert_eq!(masked("Digest realm=\"x, ck=1"), "***");
+    }
+
+    #[test]
+    fn a_row_may_hold_several_challenges() {
+        let left = |value: &str| match without(value.as_bytes(), &[b"ck", b"ik"]) {
+            Left::Without(rest) => String::from_utf8(rest).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(left("Digest a=1, Digest ck=00"), "Digest a=1");
+        assert_eq!(
+            left("Digest a=\"1\", IK=1 , digest  ck = 00,ik=\"2\", nonce=n, Basic realm=r, ck=3"),
+            "Digest a=\"1\", digest nonce=n, Basic realm=r"
+        );
+        let of = |value: &'static str| -> Vec<Vec<(&str, &str)>> {
+            let text = |bytes| std::str::from_utf8(bytes).unwrap();
+            let read = challenges(value.as_bytes()).into_iter();
+            read.map(|params| {
+                params
+                    .iter()
+                    .map(|param| (text(param.name), text(param.value)))
+                    .collect()
+            })
+            .collect()
+        };
+        assert_eq!(
+            of(" Digest a = \"1, 2\",b=3,,Negotiate YQ==, DIGEST c, \"x"),
+            [
+                vec![("a", "1, 2"), ("b", "3")],
+                vec![("YQ", "=")],
+                vec![("c", ""), ("\"x", "")]
+            ]
+        );
+        assert!(of("").is_empty());
     }
 }
