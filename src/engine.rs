@@ -17,6 +17,7 @@ pub mod decide;
 pub mod dialogs;
 pub mod event;
 pub mod feedback;
+mod from_ue;
 pub mod hosts;
 pub mod input;
 mod intake;
@@ -343,6 +344,7 @@ impl Engine {
             Err(_) => return self.answer_alone(now, flow, draft, &Reject::BareCookie),
         };
         match (self.transactions.find(&key), method) {
+            (None, _) if self.ignores(now, &origin, &draft) => return self.drop(what, Drop::Unregistered),
             (Some(id), Method::Ack) => return self.acknowledged(now, id, &origin, draft, essentials, notes),
             (None, Method::Ack) => {
                 overload::take_noted(&mut draft, &essentials.via);

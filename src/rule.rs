@@ -89,7 +89,12 @@ impl Rule {
         PROXY_024 = "PROXY-024", "RFC 3261 section 16.7";
         PROXY_027 = "PROXY-027", "RFC 3261 section 9.2";
         PROXY_030 = "PROXY-030", "RFC 3261 section 11";
+        PCSCF_002 = "PCSCF-002", "RFC 3327 section 5.2";
         PCSCF_005 = "PCSCF-005", "TS 24.229 section 5.2.2.2";
+        PCSCF_006 = "PCSCF-006", "TS 33.203 section 7.1";
+        PCSCF_014 = "PCSCF-014", "TS 24.229 section 5.2.6.3.3, RFC 3608 section 6.1";
+        PCSCF_015 = "PCSCF-015", "RFC 3261 section 12.2.2";
+        PCSCF_016 = "PCSCF-016", "TS 33.203 section 7.1";
         PCSCF_022 = "PCSCF-022", "RFC 3327 section 5.4";
         TRUST_042 = "TRUST-042", "TS 33.203 annex J";
         PCSCF_020 = "PCSCF-020", "TS 33.203 section 7.1";

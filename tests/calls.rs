@@ -75,7 +75,7 @@ fn a_call_with_privacy_user_shows_the_stranger_nothing_and_the_caller_everything
     assert_eq!(world.engine.transactions(), 0);
 }
 
-/// Registers the UE at an address; the network gives it two identities.
+/// Registers the UE at an address; the network gives it two identities, and leaves its requests to the routes of the policy.
 pub fn register(world: &mut World, ue: &str) {
     let register = format!(
         "REGISTER sip:home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {ue};branch=z9hG4bKr{ue}\r\nMax-Forwards: 70\r\n\
@@ -85,10 +85,8 @@ pub fn register(world: &mut World, ue: &str) {
     let sent = world.packet("access", ue, &register);
     assert_eq!(sent.len(), 1, "{sent:#?}");
     assert_eq!(sent[0].rows("Path").len(), 1);
-    let extra = format!(
-        "Contact: <sip:ue@{ue}>;expires=600\r\nP-Associated-URI: <sip:ue@home1.example>, <tel:+15550007>\r\n\
-         Service-Route: <sip:10.20.0.9;lr>\r\n"
-    );
+    let extra =
+        format!("Contact: <sip:ue@{ue}>;expires=600\r\nP-Associated-URI: <sip:ue@home1.example>, <tel:+15550007>\r\n");
     let sent = world.packet("core", "10.20.0.9:5060", &respond(&sent[0], "200 OK", "s", &extra));
     assert_eq!(sent[0].to.to_string(), ue);
 }

@@ -61,9 +61,15 @@ pub fn request_with_body(from: Party, to: Party, method: &str, rows: &str, body:
     } else {
         "Contact: <sip:al-secret@10.99.0.7>\r\n"
     };
+    // A UE may send some only within a dialog.
+    let needs_dialog = ["BYE", "PRACK", "UPDATE", "INFO", "NOTIFY"].contains(&method);
+    let tag = match from.listener == "access" && needs_dialog {
+        true => ";tag=b",
+        false => "",
+    };
     let called = match to == UE {
-        true => UE_IDENTITY.to_owned(),
-        false => format!("<sip:bob@{domain}>"),
+        true => format!("{UE_IDENTITY}{tag}"),
+        false => format!("<sip:bob@{domain}>{tag}"),
     };
     format!(
         "{method} sip:bob@{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bKreq\r\nMax-Forwards: 70\r\n\

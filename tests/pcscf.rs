@@ -1,8 +1,12 @@
 //! The P-CSCF between a UE it serves and the network: TS 24.229 section 5.2.
 
 mod keys;
+mod policy;
+mod register;
+mod requests;
+mod service_route;
 
-use crate::world::{Sent, World, respond};
+use crate::world::{POLICY, Sent, World, respond};
 
 const CORE: &str = "10.20.0.9:5060";
 const UE: &str = "10.30.0.7:5060";
@@ -36,4 +40,28 @@ fn one(sent: Vec<Sent>) -> Sent {
         (Some(one), None) => one,
         other => panic!("{other:#?}"),
     }
+}
+
+/// A request of the UE, or of another, with more rows.
+fn request(ue: &str, method: &str, rows: &str) -> String {
+    format!(
+        "{method} sip:bob@home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {ue};branch=z9hG4bK{method}{}\r\nMax-Forwards: 70\r\n\
+         From: <sip:ue@home1.example>;tag=f\r\nTo: <sip:bob@home1.example>\r\nCall-ID: call-{ue}\r\nCSeq: 7 {method}\r\n\
+         Contact: <sip:ue@{ue}>\r\n{rows}Content-Length: 0\r\n\r\n",
+        rows.len()
+    )
+}
+
+/// The policy of the other tests with lines of `[pcscf]`.
+fn policy_with(lines: &str) -> String {
+    POLICY.replace("[[peer]]", &format!("[pcscf]\n{lines}\n[[peer]]"))
+}
+
+/// Registers the UE; the 200 has these rows more.
+fn registered(world: &mut World, rows: &str) -> Sent {
+    let forwarded = from_ue(world, &register(1, ""));
+    let rows = format!("Contact: <sip:ue@{UE}>;expires=600\r\n{rows}");
+    let answer = from_core(world, &forwarded, "200 OK", &rows);
+    assert_eq!(answer.start(), "SIP/2.0 200 OK");
+    forwarded
 }

@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, Peer, Policy, Privacy,
-    Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
+    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Peer, Policy,
+    Privacy, Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -27,6 +27,7 @@ pub fn effective(policy: &Policy) -> String {
         routes,
         privacy,
         lawful_interception,
+        pcscf,
         dns,
         limits,
         limits_stated,
@@ -46,6 +47,7 @@ pub fn effective(policy: &Policy) -> String {
     }
     page.privacy(privacy);
     page.lawful_interception(lawful_interception);
+    page.pcscf(pcscf);
     page.dns(dns);
     page.limits(limits, limits_stated);
     page.text
@@ -328,6 +330,26 @@ impl Page<'_> {
             &optional(audit.as_ref().map(|audit| text(&audit.key_file))),
         );
         self.value("sink_required", &plain(sink_required));
+    }
+
+    fn pcscf(&mut self, pcscf: &PCscf) {
+        let PCscf {
+            path_unsupported,
+            service_route,
+            unprotected_action,
+            oob_in_dialog_code,
+            visited_network_id,
+            pani_network_provided,
+            ioi,
+        } = pcscf;
+        self.title("[pcscf]");
+        self.value("path_unsupported", &word(path_unsupported));
+        self.value("service_route", &word(service_route));
+        self.value("unprotected_action", &word(unprotected_action));
+        self.value("oob_in_dialog_code", &plain(oob_in_dialog_code));
+        self.value("visited_network_id", &optional_text(visited_network_id));
+        self.value("pani_network_provided", &optional_text(pani_network_provided));
+        self.value("ioi", &optional_text(ioi));
     }
 
     fn dns(&mut self, dns: &Dns) {

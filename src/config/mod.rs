@@ -19,6 +19,7 @@ mod lawful;
 mod listener;
 mod node;
 mod on_behalf;
+mod pcscf;
 mod peer;
 mod read;
 mod route;
@@ -100,6 +101,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
     let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
+    let pcscf = pcscf::pcscf(top.table("pcscf"), profile.value, &domain);
     let dns = dns::dns(top.table("dns"));
     let (limits, limits_stated) = node::limits(top.table("limits"));
     later::tables(top);
@@ -117,6 +119,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         routes,
         privacy,
         lawful_interception,
+        pcscf,
         dns,
         limits,
         limits_stated,

@@ -371,6 +371,9 @@ impl Engine {
         {
             register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
         }
+        if origin.standing() == Standing::Served && draft.method() == Some(Method::Register) {
+            register::of_ue(&mut draft, policy.pcscf.visited_network_id.value.as_deref());
+        }
         let request = Request {
             draft,
             hop,

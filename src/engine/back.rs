@@ -312,7 +312,11 @@ impl Engine {
             return;
         };
         let flow = *server.origin.flow();
-        let learned = register::learn(asked, response, origin.standing(), now.unix);
+        let by = register::Answerer {
+            standing: origin.standing(),
+            listener: origin.flow().listener,
+        };
+        let learned = register::learn(asked, response, by, now.unix);
         if !matches!(learned, Learned::Nothing) {
             self.outputs.push_back(Output::Learned {
                 flow,

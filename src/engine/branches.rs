@@ -385,6 +385,7 @@ impl Engine {
                 standing: origin.standing(),
                 dialog: None,
                 in_dialog: false,
+                by_network: None,
             };
             let mut tried = Vec::new();
             let mut lines = Vec::new();

@@ -14,7 +14,7 @@ use crate::trust::{Reason, Standing};
 
 /// A snapshot of everything one engine counted, or the sum of several.
 //= SEC-010
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     pub totals: Counters,
     methods: [u64; METHODS.len()],
@@ -75,6 +75,26 @@ impl TokenOf {
         match self {
             TokenOf::Route => "route",
             TokenOf::RequestUri => "request_uri",
+        }
+    }
+}
+
+impl Default for Counts {
+    /// Written out: the library has no default for so long an array.
+    fn default() -> Counts {
+        Counts {
+            totals: Counters::default(),
+            methods: Default::default(),
+            origins: Default::default(),
+            hops: Default::default(),
+            identities: Default::default(),
+            asserted: Default::default(),
+            functions: Default::default(),
+            left: Default::default(),
+            anomalies: Default::default(),
+            tokens: Default::default(),
+            refused: [0; Kind::ALL.len()],
+            dropped: Default::default(),
         }
     }
 }

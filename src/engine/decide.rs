@@ -10,10 +10,9 @@ use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::{Asked, SealedFlow, authentication, path};
+use crate::policy::Policy;
 use crate::policy::privacy::DialogStore;
 use crate::policy::route::Fork;
-use crate::policy::spec_t::UeSecurity;
-use crate::policy::{Policy, Security};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted, lawful, on_behalf};
 use crate::proxy::targets::{Arrival, ChosenBy, NoTarget, Targets};
 use crate::proxy::{breadth, check, forward};
@@ -59,10 +58,10 @@ pub(super) struct Plan {
 }
 
 /// What was found in our own Route values.
-struct Opened {
-    dialog: Option<(Box<DialogMemory>, Party)>,
+pub(super) struct Opened {
+    pub dialog: Option<(Box<DialogMemory>, Party)>,
     /// The flow of a UE that a node of T sends to by our Path.
-    flow: Option<Destination>,
+    pub flow: Option<Destination>,
     /// Our address in the last own Route value taken off, without a token: the side it leaves by.
     side: Option<Side>,
 }
@@ -146,8 +145,16 @@ impl Engine {
         check::extensions(draft, origin.standing(), understands_privacy)?;
         breadth::check(draft)?;
         let opened = self.open_routes(now, origin, draft, essentials)?;
+        let mut by_network = None;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;
+            by_network = match draft.method() {
+                Some(Method::Register) => {
+                    self.from_registering_ue(&policy, draft, essentials)?;
+                    None
+                }
+                _ => self.from_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
+            };
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
         let wanted = match is_emergency(draft.request_uri()) {
@@ -174,6 +181,7 @@ impl Engine {
             standing: origin.standing(),
             dialog: leaves_by(&opened),
             in_dialog: opened.dialog.is_some(),
+            by_network,
         };
         let targets = match opened.flow {
             Some(flow) => Targets {
@@ -369,27 +377,20 @@ impl Engine {
     //= PAI-006
     //= PRIV-025
     //= PCSCF-020
-    //= TRUST-004
     fn assert(&mut self, now: Now, policy: &Policy, origin: &Origin, draft: &mut Draft) -> Result<(), Reject> {
         if draft.method() == Some(Method::Register) {
             draft.remove(Name::PPreferredIdentity);
             return Ok(());
         }
-        let listener = policy.listeners.get(origin.flow().listener.0 as usize);
-        let physical = listener
-            .and_then(|listener| listener.secured_by)
-            .is_some_and(|by| by.value == Security::Physical);
-        let accepted = policy.spec_t.ue_security.value.iter().any(|security| match security {
-            UeSecurity::Physical => physical,
-            UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
-            UeSecurity::Tls => origin.flow().transport.is_tls(),
-            UeSecurity::Ipsec3gpp => false,
-        });
-        let ue = self
-            .bindings
-            .ue(origin.flow(), now.unix)
-            .filter(|_| accepted)
-            .ok_or(Reject::Unregistered)?;
+        let Some(ue) = self.ue_of(now, policy, origin) else {
+            //= ROLE-005
+            // Who calls for help may do so unknown, and goes where the policy says, not where it says itself.
+            if is_emergency(draft.request_uri()) {
+                draft.remove_names(Name::PPreferredIdentity.bit() | Name::Route.bit());
+                return Ok(());
+            }
+            return Err(Reject::Unregistered);
+        };
         if !authentication::is_listed(ue.authenticated_by(), &policy.spec_t.user_authentication.value) {
             return Err(Reject::UnlistedAuthentication);
         }

@@ -79,10 +79,12 @@ pub enum Drop {
     Full,
     /// Its source asks more often than it may.
     TooOften,
+    /// Its sender is a UE that is not registered, and the policy has no answer for one.
+    Unregistered,
 }
 
 impl Drop {
-    pub const ALL: [Drop; 8] = [
+    pub const ALL: [Drop; 9] = [
         Drop::Retransmission,
         Drop::HopByHop,
         Drop::Stray,
@@ -91,6 +93,7 @@ impl Drop {
         Drop::Held,
         Drop::Full,
         Drop::TooOften,
+        Drop::Unregistered,
     ];
 
     /// One word, for counters.
@@ -104,6 +107,7 @@ impl Drop {
             Drop::Held => "held",
             Drop::Full => "full",
             Drop::TooOften => "too_often",
+            Drop::Unregistered => "unregistered",
         }
     }
 
@@ -117,6 +121,7 @@ impl Drop {
             Drop::Held => "held until the last target answered",
             Drop::Full => "no room",
             Drop::TooOften => "too many of its source",
+            Drop::Unregistered => "of a UE that is not registered",
         }
     }
 
@@ -125,6 +130,7 @@ impl Drop {
         match self {
             Drop::Unanswerable => Some(Rule::MSG_001),
             Drop::Full | Drop::TooOften => Some(Rule::SEC_009),
+            Drop::Unregistered => Some(Rule::PCSCF_020),
             _ => None,
         }
     }

@@ -57,6 +57,18 @@ pub enum Reject {
     Unregistered,
     #[error("a challenge of AKA brought no session keys, or something else instead")]
     NoSessionKeys,
+    #[error("a REGISTER came by way of another proxy")]
+    RegisterByProxy,
+    #[error("a UE that registers does not know of Path, and pcscf.path_unsupported refuses it")]
+    PathUnsupported,
+    #[error("the Route of a UE is not its Service-Route, and pcscf.service_route refuses that")]
+    ForeignServiceRoute,
+    #[error("a UE speaks in another's dialog")]
+    ForeignDialog,
+    #[error("the UE of this Path is registered no more")]
+    RegistrationOver,
+    #[error("a request that makes sense in a dialog only names none")]
+    OutOfDialog(u16),
     #[error("no INVITE waits for this CANCEL")]
     NothingToCancel,
     #[error("the caller gave up")]
@@ -102,6 +114,12 @@ pub enum Kind {
     ForeignPath,
     Unregistered,
     NoSessionKeys,
+    RegisterByProxy,
+    PathUnsupported,
+    ForeignServiceRoute,
+    ForeignDialog,
+    RegistrationOver,
+    OutOfDialog,
     NothingToCancel,
     Cancelled,
     NoAnswer,
@@ -117,7 +135,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 32] = [
+    pub const ALL: [Kind; 38] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -138,6 +156,12 @@ impl Kind {
         Kind::ForeignPath,
         Kind::Unregistered,
         Kind::NoSessionKeys,
+        Kind::RegisterByProxy,
+        Kind::PathUnsupported,
+        Kind::ForeignServiceRoute,
+        Kind::ForeignDialog,
+        Kind::RegistrationOver,
+        Kind::OutOfDialog,
         Kind::NothingToCancel,
         Kind::Cancelled,
         Kind::NoAnswer,
@@ -174,6 +198,12 @@ impl Kind {
             Kind::ForeignPath => "foreign_path",
             Kind::Unregistered => "unregistered",
             Kind::NoSessionKeys => "no_session_keys",
+            Kind::RegisterByProxy => "register_by_proxy",
+            Kind::PathUnsupported => "path_unsupported",
+            Kind::ForeignServiceRoute => "foreign_service_route",
+            Kind::ForeignDialog => "foreign_dialog",
+            Kind::RegistrationOver => "registration_over",
+            Kind::OutOfDialog => "out_of_dialog",
             Kind::NothingToCancel => "nothing_to_cancel",
             Kind::Cancelled => "cancelled",
             Kind::NoAnswer => "no_answer",
@@ -213,6 +243,12 @@ impl From<&Reject> for Kind {
             Reject::ForeignPath => Kind::ForeignPath,
             Reject::Unregistered => Kind::Unregistered,
             Reject::NoSessionKeys => Kind::NoSessionKeys,
+            Reject::RegisterByProxy => Kind::RegisterByProxy,
+            Reject::PathUnsupported => Kind::PathUnsupported,
+            Reject::ForeignServiceRoute => Kind::ForeignServiceRoute,
+            Reject::ForeignDialog => Kind::ForeignDialog,
+            Reject::RegistrationOver => Kind::RegistrationOver,
+            Reject::OutOfDialog(_) => Kind::OutOfDialog,
             Reject::NothingToCancel => Kind::NothingToCancel,
             Reject::Cancelled => Kind::Cancelled,
             Reject::NoAnswer => Kind::NoAnswer,
@@ -275,6 +311,13 @@ impl Reject {
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
             Reject::NoSessionKeys => (500, "Server Internal Error", Rule::PCSCF_005),
+            Reject::RegisterByProxy => (502, "Bad Gateway", Rule::PCSCF_006),
+            Reject::PathUnsupported => (421, "Extension Required", Rule::PCSCF_002),
+            Reject::ForeignServiceRoute => (400, "Bad Route", Rule::PCSCF_014),
+            Reject::ForeignDialog => (403, "Forbidden", Rule::PCSCF_016),
+            Reject::RegistrationOver => (480, "Temporarily Unavailable", Rule::PCSCF_022),
+            Reject::OutOfDialog(481) => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_015),
+            Reject::OutOfDialog(_) => (403, "Forbidden", Rule::PCSCF_015),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
@@ -294,6 +337,10 @@ impl Reject {
             Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Overloaded
         ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
+        }
+        //= PCSCF-002
+        if *self == Reject::PathUnsupported {
+            look.rows.push((Name::Require, "path".to_owned()));
         }
         look
     }

@@ -9,6 +9,9 @@ pub mod integrity;
 pub mod keys;
 pub mod path;
 pub mod register;
+pub mod sec_agree;
+pub mod service_route;
+pub mod visited_network;
 
 pub use binding::{Bindings, FlowKey, Room};
 pub use path::SealedFlow;

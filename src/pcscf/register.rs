@@ -1,9 +1,10 @@
 //! REGISTER on its way to the network, and what the answer teaches.
 
-use super::{authentication, integrity};
+use super::{authentication, integrity, visited_network};
+use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
 use crate::sip::headers::name_addr::{NameAddr, is_star};
-use crate::sip::headers::{identity, list};
+use crate::sip::headers::{identity, list, tokens};
 use crate::sip::uri::{self, Scheme, Uri};
 use crate::sip::{Draft, Name};
 use crate::trust::Standing;
@@ -33,6 +34,26 @@ pub fn inward(draft: &mut Draft, standing: Standing, path: &[u8]) {
         false => draft.append(Name::Path, &[path]),
     }
 }
+
+/// What the REGISTER of a served UE gets beside: the registrar must know of our Path, and learns in which network the UE is.
+//= PCSCF-002
+//= PCSCF-003
+pub fn of_ue(draft: &mut Draft, visited_network: Option<&str>) {
+    if !draft.rows(Name::Require).any(|row| tokens::contains(row, PATH)) {
+        draft.append(Name::Require, &[PATH]);
+    }
+    if let Some(network) = visited_network {
+        visited_network::add(draft, network);
+    }
+}
+
+/// Whether who registers says that it knows of Path.
+//= PCSCF-002
+pub fn supports_path(draft: &Draft) -> bool {
+    draft.rows(Name::Supported).any(|row| tokens::contains(row, PATH))
+}
+
+const PATH: &[u8] = b"path";
 
 /// What a REGISTER asks for: taken from it as received, kept until its answer.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,6 +101,7 @@ pub struct RegisteredUe {
     default: usize,
     contacts: Vec<Vec<u8>>,
     service_route: Vec<u8>,
+    inwards: ListenerId,
     expires_at: u64,
     authenticated_by: Option<UserAuthentication>,
 }
@@ -120,14 +142,22 @@ impl Asked {
     }
 }
 
-/// What `response` teaches about the UE that asked. `standing`: who answered. `now_unix`: seconds since 1970.
+/// Who answered a REGISTER.
+#[derive(Debug, Clone, Copy)]
+pub struct Answerer {
+    pub standing: Standing,
+    /// The listener that leads to it.
+    pub listener: ListenerId,
+}
+
+/// What `response` teaches about the UE that asked. `now_unix`: seconds since 1970.
 ///
 /// Only a 2xx of a node of T teaches anything. A contact that was asked for and is not among those listed is not
 /// registered.
 //= PCSCF-007
 //= PCSCF-011
-pub fn learn(asked: &Asked, response: &Draft, standing: Standing, now_unix: u64) -> Learned {
-    if standing != Standing::Trusted || !(200..300).contains(&response.status()) {
+pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Learned {
+    if by.standing != Standing::Trusted || !(200..300).contains(&response.status()) {
         return Learned::Nothing;
     }
     let contacts = match &asked.contacts {
@@ -155,6 +185,7 @@ pub fn learn(asked: &Asked, response: &Draft, standing: Standing, now_unix: u64)
         default,
         contacts: registered,
         service_route: service_route(response),
+        inwards: by.listener,
         expires_at: now_unix.saturating_add(u64::from(longest)),
         authenticated_by: asked.authenticated_by,
     })
@@ -170,9 +201,14 @@ impl RegisteredUe {
     }
 
     /// The Route of its initial requests, as one list; empty when the network gave none.
-    //= TRUST-027 type=exception reason=it is kept and steers nothing yet: its nodes are members where a [[peer]] or a listener says so, and no Route or Path of a UE makes one
+    //= TRUST-027 type=exception reason=it steers, and alone does: but its nodes are members only where a [[peer]] or a listener says so too
     pub fn service_route(&self) -> &[u8] {
         &self.service_route
+    }
+
+    /// The listener that leads to its network.
+    pub fn inwards(&self) -> ListenerId {
+        self.inwards
     }
 
     /// Contact URIs it registered over this flow.

@@ -11,6 +11,7 @@ pub mod lawful;
 pub mod limits;
 pub mod listener;
 pub mod on_behalf;
+pub mod pcscf;
 pub mod peer;
 pub mod privacy;
 pub mod proxy;
@@ -26,6 +27,7 @@ pub use evidence::{Evidence, Undetermined};
 pub use lawful::{Audit, LawfulInterception};
 pub use limits::Limits;
 pub use listener::{Bind, Listener, ListenerId, PeersAre};
+pub use pcscf::PCscf;
 pub use peer::{Direction, Overload, Peer, PeerId};
 pub use privacy::Privacy;
 pub use proxy::Proxy;
@@ -54,6 +56,7 @@ pub struct Policy {
     pub routes: Vec<Route>,
     pub privacy: Privacy,
     pub lawful_interception: LawfulInterception,
+    pub pcscf: PCscf,
     pub dns: Dns,
     pub limits: Limits,
     /// The limits that are written in the file, by name, and where; the others are built in.

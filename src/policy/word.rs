@@ -4,6 +4,7 @@ use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
+    pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction},
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::{OptionsAnswer, Role},
     route::Fork,
@@ -157,6 +158,18 @@ words!(Fork {
     Parallel = "parallel",
     ParallelOnly = "parallel-only",
 });
+words!(PathUnsupported {
+    Insert = "insert",
+    Reject421 = "reject-421",
+});
+words!(ServiceRoute {
+    Enforce = "enforce",
+    Reject400 = "reject-400",
+});
+words!(UnprotectedAction {
+    Reject403 = "reject-403",
+    Drop = "drop",
+});
 words!(LocalAddresses {
     Refuse = "refuse",
     Accept = "accept",
@@ -194,5 +207,8 @@ mod tests {
         comes_back::<LocalAddresses>();
         comes_back::<OptionsAnswer>();
         comes_back::<Fork>();
+        comes_back::<PathUnsupported>();
+        comes_back::<ServiceRoute>();
+        comes_back::<UnprotectedAction>();
     }
 }

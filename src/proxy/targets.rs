@@ -19,6 +19,8 @@ pub struct Arrival {
     pub dialog: Option<(ListenerId, Transport)>,
     /// It belongs to a dialog whose token opened.
     pub in_dialog: bool,
+    /// Its Route is the one that the network gave its sender; the listener that leads there.
+    pub by_network: Option<ListenerId>,
 }
 
 /// The next hops of a request, in order, and who chose them.
@@ -124,7 +126,8 @@ fn chosen(
     if let Some(route) = draft.first(Name::Route) {
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
-        if arrival.in_dialog || arrival.standing == Standing::Trusted || leads_inside(policy, &uri) {
+        let is_theirs = arrival.in_dialog || arrival.standing == Standing::Trusted || arrival.by_network.is_some();
+        if is_theirs || leads_inside(policy, &uri) {
             return by_message(policy, &uri, arrival);
         }
         return Err(NoTarget::NotARelay);
@@ -215,9 +218,10 @@ fn is_inside(policy: &Policy, uri: &Uri<'_>) -> bool {
 
 /// The target a URI of the message names. It leaves by the dialog's other side, or by the listener that leads outwards.
 fn by_message(policy: &Policy, uri: &Uri<'_>, arrival: Arrival) -> Result<Targets, NoTarget> {
-    let (listener, transport) = match arrival.dialog {
-        Some((listener, transport)) => (listener, Some(transport)),
-        None => (outwards(policy, arrival.listener), None),
+    let (listener, transport) = match (arrival.by_network, arrival.dialog) {
+        (Some(listener), _) => (listener, None),
+        (None, Some((listener, transport))) => (listener, Some(transport)),
+        (None, None) => (outwards(policy, arrival.listener), None),
     };
     let target = Target::of_uri(uri, listener, transport).ok_or(NoTarget::Unusable)?;
     Ok(Targets {

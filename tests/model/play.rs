@@ -673,7 +673,7 @@ fn register(world: &mut World, party: &Party) {
     let sent = world.packet("access", ue, &request);
     let identities: Vec<String> = UE_IDENTITIES.iter().map(|identity| format!("<{identity}>")).collect();
     let more = format!(
-        "Contact: <sip:ue@{ue}>;expires=600\r\nP-Associated-URI: {}\r\nService-Route: <sip:10.20.0.9;lr>\r\n",
+        "Contact: <sip:ue@{ue}>;expires=600\r\nP-Associated-URI: {}\r\n",
         identities.join(", ")
     );
     if let Some(sent) = sent.first() {

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     policy::{
-        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PeersAre, Policy, Privacy, Profile, Proxy,
-        SpecT, Stated, StatedBy, Tls, Undetermined, Word,
+        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PCscf, PeersAre, Policy, Privacy, Profile,
+        Proxy, SpecT, Stated, StatedBy, Tls, Undetermined, Word,
         lawful::LawfulInterception,
         on_behalf::Agreements,
         privacy::{CallIds, DialogDowngrade, DialogStore, RemotePartyId, Unprovidable},
@@ -44,6 +44,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         routes: Vec::new(),
         privacy: privacy(),
         lawful_interception: LawfulInterception::default(),
+        pcscf: PCscf::default(),
         limits: Limits::default(),
         dns: Dns::default(),
         limits_stated: Vec::new(),

@@ -21,6 +21,11 @@ fn request(rows: &str) -> Draft {
     ))
 }
 
+fn by(standing: Standing) -> Answerer {
+    let listener = ListenerId(0);
+    Answerer { standing, listener }
+}
+
 /// What an answer teaches to a REGISTER for alice.
 fn taught(request_rows: &str, response_rows: &str) -> Learned {
     let asked = Asked::of(
@@ -28,7 +33,7 @@ fn taught(request_rows: &str, response_rows: &str) -> Learned {
         false,
     );
     let response = draft(&format!("SIP/2.0 200 OK\r\n{response_rows}\r\n"));
-    learn(&asked, &response, Standing::Trusted, 1_000)
+    learn(&asked, &response, by(Standing::Trusted), 1_000)
 }
 
 /// A registration of alice's until then.
@@ -38,6 +43,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         default: 0,
         contacts: vec![contact.as_bytes().to_vec()],
         service_route: Vec::new(),
+        inwards: ListenerId(0),
         expires_at,
         authenticated_by: None,
     }
@@ -205,7 +211,7 @@ fn only_a_2xx_of_a_node_of_t_to_a_request_with_contacts_teaches() {
     let asked = Asked::of(&request(&format!("To: <sip:alice@home1.example>\r\n{CONTACT}")), false);
     let answer = |status: &str, standing| {
         let response = draft(&format!("SIP/2.0 {status} X\r\n{CONTACT}\r\n"));
-        matches!(learn(&asked, &response, standing, 0), Learned::Nothing)
+        matches!(learn(&asked, &response, by(standing), 0), Learned::Nothing)
     };
     assert!(!answer("200", Standing::Trusted) && !answer("299", Standing::Trusted));
     assert!(answer("401", Standing::Trusted) && answer("100", Standing::Trusted));

@@ -1,0 +1,102 @@
+//! What a served UE sends: what it must be, and what it gets on its way to the network.
+
+use super::decide::Opened;
+use super::reject::Reject;
+use super::{Engine, Now};
+use crate::pcscf::{RegisteredUe, register, sec_agree, service_route};
+use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
+use crate::policy::spec_t::UeSecurity;
+use crate::policy::{ListenerId, Policy, Security};
+use crate::sip::uri::is_emergency;
+use crate::sip::{Draft, Essentials, Method, Name};
+use crate::trust::{Origin, Standing};
+
+impl Engine {
+    /// The UE that a message comes from, if it is registered and protected as the policy wants it.
+    //= PCSCF-020
+    //= TRUST-004
+    pub(super) fn ue_of(&self, now: Now, policy: &Policy, origin: &Origin) -> Option<&RegisteredUe> {
+        let listener = policy.listeners.get(origin.flow().listener.0 as usize);
+        let physical = listener
+            .and_then(|listener| listener.secured_by)
+            .is_some_and(|by| by.value == Security::Physical);
+        let accepted = policy.spec_t.ue_security.value.iter().any(|security| match security {
+            UeSecurity::Physical => physical,
+            UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
+            UeSecurity::Tls => origin.flow().transport.is_tls(),
+            UeSecurity::Ipsec3gpp => false,
+        });
+        self.bindings.ue(origin.flow(), now.unix).filter(|_| accepted)
+    }
+
+    /// Whether a request is passed over in silence, because its sender is a UE that is not registered.
+    //= PCSCF-020
+    pub(super) fn ignores(&self, now: Now, origin: &Origin, draft: &Draft) -> bool {
+        origin.standing() == Standing::Served
+            && self.policy.pcscf.unprotected_action.value == UnprotectedAction::Drop
+            && draft.method() != Some(Method::Register)
+            && !is_emergency(draft.request_uri())
+            && self.ue_of(now, &self.policy, origin).is_none()
+    }
+
+    /// Whether a REGISTER of a UE is one that can be forwarded, and takes out what is for this node alone.
+    pub(super) fn from_registering_ue(
+        &self,
+        policy: &Policy,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<(), Reject> {
+        //= PCSCF-006
+        //= PCSCF-006 type=exception reason=its Via and its private identity are compared with those of a security association, which there is none of yet
+        if !essentials.has_one_via {
+            return Err(Reject::RegisterByProxy);
+        }
+        //= PCSCF-002
+        if policy.pcscf.path_unsupported.value == PathUnsupported::Reject421 && !register::supports_path(draft) {
+            return Err(Reject::PathUnsupported);
+        }
+        sec_agree::leave(draft);
+        Ok(())
+    }
+
+    /// Whether a request of a registered UE is one that can be forwarded; makes its Route the one the network wants. Gives the
+    /// listener that leads to the first of it, when it is not the dialog that says.
+    //= PCSCF-016
+    pub(super) fn from_registered_ue(
+        &self,
+        now: Now,
+        policy: &Policy,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+        opened: &Opened,
+    ) -> Result<Option<ListenerId>, Reject> {
+        sec_agree::leave(draft);
+        //= PCSCF-015
+        let needs_dialog = matches!(
+            draft.method(),
+            Some(Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify)
+        );
+        if needs_dialog && essentials.to_tag().is_none() {
+            return Err(Reject::OutOfDialog(policy.pcscf.oob_in_dialog_code.value));
+        }
+        if is_emergency(draft.request_uri()) {
+            return Ok(None);
+        }
+        let Some(ue) = self.ue_of(now, policy, origin) else {
+            return Ok(None);
+        };
+        if opened.dialog.is_some() || opened.flow.is_some() {
+            return Ok(None);
+        }
+        //= PCSCF-014
+        //= PCSCF-007 type=exception reason=without a Service-Route the [[route]]s lead to the registrar's network, as behind a PBX; the Route of the UE does not
+        if !service_route::is_followed(draft, ue.service_route()) {
+            match policy.pcscf.service_route.value {
+                ServiceRoute::Enforce => service_route::enforce(draft, ue.service_route()),
+                ServiceRoute::Reject400 => return Err(Reject::ForeignServiceRoute),
+            }
+        }
+        Ok(Some(ue.inwards()).filter(|_| draft.has(Name::Route)))
+    }
+}
