@@ -28,7 +28,7 @@ use crate::topology::call_id;
 use crate::transaction::{
     Action, Actions, Client, ClientBranch, InviteClient, Reliability, Timer, client, invite_client,
 };
-use crate::trust::{Destination, Hop, Origin, Own, UntrustedKind};
+use crate::trust::{Destination, Hop, Origin, Own, Standing, UntrustedKind};
 
 /// From the last provisional response to an INVITE until it is given up.
 //= PROXY-019
