@@ -35,6 +35,8 @@ impl Copy {
         }
         let lib = std::fs::read_to_string("src/lib.rs").expect("a file of the crate");
         copy.put("src/lib.rs", format!("{lib}{}", weave::MODULE).as_bytes());
+        // Where proptest would keep what failed under one fault, and fail by it under all others.
+        copy.put("proptest-regressions", b"");
         copy
     }
 

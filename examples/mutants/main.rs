@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         .filter(|n| !unviable.contains(n) && !apart.contains(n))
         .collect();
     let mut outcomes = suite.try_all(&woven, |n| &mutants[n].name);
+    suite.passes();
     for &number in &apart {
         match copy.build_one(&mutants[number]) {
             Some(binaries) => outcomes.push((number, Suite::of(binaries, copy.root()).try_one(None))),
