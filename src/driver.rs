@@ -32,7 +32,7 @@ pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
-    engine::{Bound, Engine, Now, Setup, counts::Counts},
+    engine::{Bound, Engine, Now, Setup, counts::Counts, storing::Stored},
     net::{
         aliases::Aliases,
         flows::Sources,
@@ -40,8 +40,9 @@ use crate::{
         listen::{Sockets, listen},
         tls::Certificates,
     },
-    policy::Policy,
+    policy::{self, Policy},
     seal::Keys,
+    store::{self, Store},
 };
 pub use counters::{Count, Counters};
 use decides::Decides;
@@ -56,21 +57,48 @@ const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
     let audit = audit(&policy)?;
+    let (store, kept) = store(&policy)?;
     let sealed = Some(Arc::clone(&keys));
-    start_with(policy, sealed, audit, move |policy, bound, now| {
+    let sinks = Sinks { audit, store };
+    start_with(policy, sealed, sinks, move |policy, bound, now| {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let (policy, bound, keys) = (Arc::clone(policy), bound.to_vec(), Arc::clone(&keys));
-        Ok(Engine::new(
-            Setup {
-                policy,
-                bound,
-                seed,
-                keys,
-            },
-            now,
-        ))
+        let setup = Setup {
+            policy,
+            bound,
+            seed,
+            keys,
+        };
+        let mut engine = Engine::new(setup, now);
+        let unreadable = engine.recall(now, &kept);
+        if unreadable > 0 {
+            tracing::warn!(
+                unreadable,
+                "some of the registrations in the store are of other keys or listeners"
+            );
+        }
+        Ok(engine)
     })
+}
+
+/// What takes things down for all workers.
+#[derive(Default)]
+struct Sinks {
+    audit: Option<Sink>,
+    store: Option<Store>,
+}
+
+/// The store the policy names, with its writer, and what it holds.
+//= PCSCF-033
+fn store(policy: &Policy) -> Result<(Option<Store>, Vec<Stored>), StartError> {
+    let policy::store::Store::File(path) = &policy.store.value else {
+        return Ok((None, Vec::new()));
+    };
+    let (file, kept) = store::File::open(Path::new(path))?;
+    let records_max = policy.limits.registrations_max as usize;
+    let store = Store::start(file, &kept, policy.limits.store_queue_max as usize, records_max)?;
+    Ok((Some(store), kept))
 }
 
 /// The audit the policy names, with its writer.
@@ -96,6 +124,8 @@ pub enum StartError {
     AuditKeys(#[from] KeyFileError),
     #[error(transparent)]
     Audit(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
     #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
     Worker(#[from] io::Error),
 }
@@ -133,6 +163,9 @@ impl Running {
         }
         if !has_same_audit(&self.orders.borrow().policy, &policy) {
             return Err(NotReloaded::AuditChanged);
+        }
+        if self.orders.borrow().policy.store.value != policy.store.value {
+            return Err(NotReloaded::StoreChanged);
         }
         self.certificates.renew(&policy)?;
         // First who gets what: a token of the new keys is known before any is made.
@@ -206,6 +239,8 @@ pub enum NotReloaded {
     Listeners(#[from] ListenersChanged),
     #[error("the new policy changes lawful_interception.audit: restart to apply it")]
     AuditChanged,
+    #[error("the new policy changes [store]: restart to apply it")]
+    StoreChanged,
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
@@ -244,7 +279,7 @@ enum Stop {
 fn start_with<D: Decides>(
     policy: Arc<Policy>,
     keys: Option<Arc<Keys>>,
-    audit: Option<Sink>,
+    sinks: Sinks,
     make: impl Fn(&Arc<Policy>, &[Bound], Now) -> io::Result<D> + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let workers = match policy.proxy.workers.value {
@@ -260,7 +295,7 @@ fn start_with<D: Decides>(
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();
-    let audit = audit.map(Arc::new);
+    let (audit, store) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new));
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders {
         policy,
@@ -294,6 +329,7 @@ fn start_with<D: Decides>(
             sources: Arc::clone(&sources),
             aliases: Arc::clone(&aliases),
             audit: audit.clone(),
+            store: store.clone(),
             certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));

@@ -33,6 +33,7 @@ pub mod remembered;
 pub mod reverse;
 pub mod shed;
 pub mod sources;
+pub mod storing;
 pub mod transactions;
 mod way_back;
 
@@ -205,6 +206,7 @@ impl Engine {
             Input::Keys(keys) => self.keys = keys,
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
+            Input::Stored { id, is_kept } => self.stored(now, id, is_kept),
             Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
         }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 7 programs   cli → trace
-//! 6 shell      driver → net dns audit config       tokio, clock, sockets, files: from here up
+//! 6 shell      driver → net dns store audit config tokio, clock, sockets, files: from here up
 //! ────────────────────────────────────────────────────────────────────────────────────────────
 //! 5 flow       engine                              the only one that knows all rows below
 //! 4 roles      proxy   pcscf                       say where, never what may be seen
@@ -38,6 +38,7 @@ pub mod config;
 pub mod dns;
 pub mod driver;
 pub mod net;
+pub mod store;
 
 pub mod cli;
 pub mod trace;

@@ -20,9 +20,17 @@ pub enum Purpose {
     Flow,
     /// A Call-ID, where the other side of a dialog sees another.
     CallId,
+    /// A registration, in the store.
+    Registration,
 }
 
-const PURPOSES: [Purpose; 4] = [Purpose::Dialog, Purpose::Contact, Purpose::Flow, Purpose::CallId];
+const PURPOSES: [Purpose; 5] = [
+    Purpose::Dialog,
+    Purpose::Contact,
+    Purpose::Flow,
+    Purpose::CallId,
+    Purpose::Registration,
+];
 
 impl Purpose {
     fn label(self) -> &'static [u8] {
@@ -31,6 +39,7 @@ impl Purpose {
             Purpose::Contact => b"sipveil contact token 1",
             Purpose::Flow => b"sipveil flow token 1",
             Purpose::CallId => b"sipveil call-id token 1",
+            Purpose::Registration => b"sipveil registration 1",
         }
     }
 }
@@ -127,6 +136,7 @@ impl Keys {
                     sealing(PURPOSES[1])?,
                     sealing(PURPOSES[2])?,
                     sealing(PURPOSES[3])?,
+                    sealing(PURPOSES[4])?,
                 ],
                 nonces: hmac::Key::new(HMAC_SHA256, &derive(NONCES)?[..]),
             });
@@ -182,6 +192,31 @@ impl Keys {
         nonce: [u8; NONCE_LEN],
         plain: &[u8],
     ) -> Option<Vec<u8>> {
+        let sealed = self.bytes_under(generation, purpose, binding, nonce, plain)?;
+        let mut out = vec![0; BASE64URL_NOPAD.encode_len(sealed.len())];
+        BASE64URL_NOPAD.encode_mut(&sealed, &mut out);
+        (out.len() <= TOKEN_TEXT_MAX).then_some(out)
+    }
+
+    /// As [`Keys::seal`], to bytes of any length instead of a token.
+    pub fn seal_bytes(
+        &self,
+        purpose: Purpose,
+        binding: &[&[u8]],
+        nonce: [u8; NONCE_LEN],
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
+        self.bytes_under(self.generations.first()?, purpose, binding, nonce, plain)
+    }
+
+    fn bytes_under(
+        &self,
+        generation: &Generation,
+        purpose: Purpose,
+        binding: &[&[u8]],
+        nonce: [u8; NONCE_LEN],
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
         let padded = (plain.len() / STEP + 1) * STEP;
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + padded + TAG);
         sealed.push(generation.id);
@@ -196,9 +231,7 @@ impl Keys {
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), bound, text)
             .ok()?;
         sealed.extend_from_slice(tag.as_ref());
-        let mut out = vec![0; BASE64URL_NOPAD.encode_len(sealed.len())];
-        BASE64URL_NOPAD.encode_mut(&sealed, &mut out);
-        (out.len() <= TOKEN_TEXT_MAX).then_some(out)
+        Some(sealed)
     }
 
     /// Opens a token sealed with any held generation for this purpose and binding.
@@ -209,6 +242,11 @@ impl Keys {
         }
         let mut sealed = vec![0; BASE64URL_NOPAD.decode_len(token.len()).map_err(|_| NotOurs)?];
         BASE64URL_NOPAD.decode_mut(token, &mut sealed).map_err(|_| NotOurs)?;
+        self.open_bytes(purpose, binding, sealed)
+    }
+
+    /// Opens what [`Keys::seal_bytes`] made.
+    pub fn open_bytes(&self, purpose: Purpose, binding: &[&[u8]], mut sealed: Vec<u8>) -> Result<Vec<u8>, NotOurs> {
         if sealed.len() < 1 + NONCE_LEN + STEP + TAG {
             return Err(NotOurs);
         }
@@ -311,6 +349,25 @@ mod tests {
         assert_ne!(seal(&other, 1, b"a@host").as_ref(), Some(&token));
         assert_eq!(keys(&[2, 1]).open(Purpose::CallId, &[], &token).unwrap(), b"a@host");
         assert_eq!(keys(&[1]).open(Purpose::Contact, &[], &token), Err(NotOurs));
+    }
+
+    #[test]
+    fn bytes_of_any_length_open_as_they_were_sealed() {
+        let keys = keys(&[1]);
+        let plain = vec![7; 3 * TOKEN_TEXT_MAX];
+        assert_eq!(keys.seal(Purpose::Registration, &[b"1"], [3; 12], &plain), None);
+        let sealed = keys
+            .seal_bytes(Purpose::Registration, &[b"1"], [3; 12], &plain)
+            .unwrap();
+        let open = |binding: &[u8], sealed: &[u8]| keys.open_bytes(Purpose::Registration, &[binding], sealed.to_vec());
+        assert_eq!(open(b"1", &sealed), Ok(plain));
+        assert_eq!(open(b"2", &sealed), Err(NotOurs));
+        for at in [0, 1, 13, sealed.len() / 2, sealed.len() - 1] {
+            let mut flipped = sealed.clone();
+            flipped[at] ^= 1;
+            assert_eq!(open(b"1", &flipped), Err(NotOurs), "byte {at}");
+        }
+        assert_eq!(open(b"1", &sealed[..40]), Err(NotOurs));
     }
 
     #[test]

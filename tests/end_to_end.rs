@@ -9,6 +9,7 @@ mod keys;
 mod load;
 pub mod node;
 pub mod phone;
+mod restart;
 mod silent;
 mod sipp;
 mod tls;

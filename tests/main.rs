@@ -46,6 +46,7 @@ mod replay;
 mod requirements;
 mod simulation;
 mod smuggling;
+mod store;
 mod table_a;
 mod table_b;
 mod table_c;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sipveil::engine::event::Event;
+use sipveil::engine::storing::Change;
 use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup};
 use sipveil::policy::{ListenerId, Policy};
 use sipveil::privacy::Outgoing;
@@ -20,6 +21,8 @@ const START: u64 = 1_800_000_000;
 pub struct World {
     pub engine: Engine,
     pub now: Now,
+    /// What is to be kept, and for which answer.
+    pub store: Vec<(SendId, Change)>,
     bound: Vec<Bound>,
     policy: Arc<Policy>,
 }
@@ -176,6 +179,7 @@ impl World {
         World {
             engine: Engine::new(setup, now),
             now,
+            store: Vec::new(),
             bound,
             policy,
         }
@@ -281,8 +285,10 @@ impl World {
     pub fn drain(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         while let Some(output) = self.engine.poll_output() {
-            if let Output::Send { id, message } = output {
-                sent.push(self.sent(id, &message));
+            match output {
+                Output::Send { id, message } => sent.push(self.sent(id, &message)),
+                Output::Store { id, change } => self.store.push((id, change)),
+                _ => {}
             }
         }
         sent

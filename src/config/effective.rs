@@ -5,6 +5,7 @@ use std::{fmt::Write, time::Duration};
 use crate::policy::{
     Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Peer, Policy,
     Privacy, Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
+    store::Store,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -29,6 +30,7 @@ pub fn effective(policy: &Policy) -> String {
         lawful_interception,
         pcscf,
         dns,
+        store,
         limits,
         limits_stated,
     } = policy;
@@ -49,6 +51,7 @@ pub fn effective(policy: &Policy) -> String {
     page.lawful_interception(lawful_interception);
     page.pcscf(pcscf);
     page.dns(dns);
+    page.store(store);
     page.limits(limits, limits_stated);
     page.text
 }
@@ -352,6 +355,21 @@ impl Page<'_> {
         self.value("ioi", &optional_text(ioi));
     }
 
+    fn store(&mut self, store: &Stated<Store>) {
+        self.title("[store]");
+        let url = match &store.value {
+            Store::Memory => "memory:".to_owned(),
+            Store::File(file) => format!("file:{file}"),
+        };
+        self.value(
+            "url",
+            &text(&Stated {
+                value: url,
+                by: store.by,
+            }),
+        );
+    }
+
     fn dns(&mut self, dns: &Dns) {
         let Dns {
             servers,
@@ -414,6 +432,7 @@ impl Page<'_> {
             connection_queue_bytes_max,
             handover_max,
             audit_queue_max,
+            store_queue_max,
         );
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::{grammar, read::shown, table::Table};
+use super::table::Table;
 
 /// Tables of which this version serves nothing, and the keys each will have.
 const TABLES: &[(&str, &[&str])] = &[
@@ -13,7 +13,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("p2p", &["domain"]),
 ];
 
-/// The tables above, and `[store]`.
+/// The tables above.
 pub(super) fn tables(top: &Table<'_>) {
     for (name, keys) in TABLES {
         let table = top.table(name);
@@ -29,31 +29,6 @@ pub(super) fn tables(top: &Table<'_>) {
         }
         table.close();
     }
-    store(top.table("store"));
-}
-
-/// Checked only for its form: nothing is stored yet.
-fn store(table: Table<'_>) {
-    if let Some(url) = table.text("url") {
-        let valid = url.value == "memory:" || url.value.strip_prefix("file:").is_some_and(|file| !file.is_empty());
-        if url.value.starts_with("valkey:") {
-            not_provided(
-                &table,
-                "a store at `valkey:`",
-                url.at,
-                "write \"memory:\" or \"file:sipveil.redb\"",
-            );
-        } else if !valid {
-            let scheme = url.value.split(':').next().unwrap_or_default();
-            let remedy = match grammar::nearest(scheme, ["memory", "file"].into_iter()) {
-                Some(near) => format!("did you mean `{near}:`?"),
-                None => "write \"memory:\" or \"file:sipveil.redb\"".to_owned(),
-            };
-            let fault = format!("`{}` is no store", shown(url.value));
-            table.reader.error(Some(url.at), fault, Some(remedy));
-        }
-    }
-    table.close();
 }
 
 /// A key whose only served value asks for nothing.

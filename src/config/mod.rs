@@ -24,6 +24,7 @@ mod peer;
 mod read;
 mod route;
 mod spec_t;
+mod store;
 mod table;
 mod tls;
 
@@ -103,6 +104,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
     let pcscf = pcscf::pcscf(top.table("pcscf"), profile.value, &domain);
     let dns = dns::dns(top.table("dns"));
+    let store = store::store(top.table("store"), &proxy);
     let (limits, limits_stated) = node::limits(top.table("limits"));
     later::tables(top);
     top.close();
@@ -121,6 +123,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         lawful_interception,
         pcscf,
         dns,
+        store,
         limits,
         limits_stated,
     }

@@ -227,6 +227,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         connection_queue_bytes_max: limit("connection_queue_bytes_max", built_in.connection_queue_bytes_max),
         handover_max: limit("handover_max", built_in.handover_max),
         audit_queue_max: limit("audit_queue_max", built_in.audit_queue_max),
+        store_queue_max: limit("store_queue_max", built_in.store_queue_max),
     };
     table.close();
     (limits, stated)

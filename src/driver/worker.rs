@@ -4,6 +4,7 @@ mod auditing;
 mod clock;
 mod pressure;
 mod send;
+mod storing;
 
 use std::{
     future::poll_fn,
@@ -27,6 +28,7 @@ use tokio::{
 use auditing::Auditing;
 use clock::{Alarm, Clock};
 use pressure::Pressure;
+use storing::Storing;
 
 use super::{Orders, Stop, TASK_EVENTS_MAX, all_quiet, counters::Counters, decides::Decides};
 use crate::{
@@ -51,6 +53,7 @@ use crate::{
     },
     pcscf::Learned,
     policy::Policy,
+    store::Store,
     trust::Flow,
 };
 
@@ -82,6 +85,7 @@ pub(super) struct Post<M> {
     pub sources: Arc<Sources>,
     pub aliases: Arc<Aliases>,
     pub audit: Option<Arc<Sink>>,
+    pub store: Option<Arc<Store>>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -134,6 +138,7 @@ pub(super) struct Worker<D: Decides> {
     question: u64,
     pressure: Pressure,
     auditing: Auditing,
+    storing: Storing,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -197,6 +202,7 @@ impl<D: Decides> Worker<D> {
             question: 0,
             pressure: Pressure::default(),
             auditing: Auditing::new(post.audit),
+            storing: Storing::new(post.store),
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -223,6 +229,7 @@ impl<D: Decides> Worker<D> {
                 self.feed(now, Input::Load(percent));
             }
             self.feed_audit(now);
+            self.feed_stored(now);
             self.feed_datagrams(now);
             self.feed_events(now);
             if let Some(word) = word {
@@ -263,6 +270,7 @@ impl<D: Decides> Worker<D> {
         woken |= self.alarm.poll(cx).is_ready();
         woken |= self.tasks.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
         woken |= self.handed.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
+        woken |= self.storing.poll(cx).is_ready();
         match self.words.poll_recv(cx) {
             Poll::Ready(word) => Poll::Ready(word),
             Poll::Pending if woken => Poll::Ready(None),
@@ -386,6 +394,7 @@ impl<D: Decides> Worker<D> {
                 Output::Send { id, .. } if self.auditing.withholds() => self.auditing.withheld(id),
                 Output::Send { id, message } => self.send(id, message),
                 Output::Locate { id, question } => self.locate(id, &question),
+                Output::Store { id, change } => self.storing.take(id, change),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
                 Output::Alias { connection, of } => self.alias(connection, of),
             }

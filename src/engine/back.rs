@@ -161,7 +161,9 @@ impl Engine {
             return self.drop(what, Drop::Stray);
         };
         self.note_cleared(what, origin, &hop, &mut notes);
-        self.server_response(now, id, class, outgoing);
+        if let Some(outgoing) = self.hold_for_store(id, outgoing) {
+            self.server_response(now, id, class, outgoing);
+        }
         self.cancel_branches(now, &others);
     }
 
@@ -316,13 +318,20 @@ impl Engine {
             standing: origin.standing(),
             listener: origin.flow().listener,
         };
-        let learned = register::learn(asked, response, by, now.unix);
+        let mut learned = register::learn(asked, response, by, now.unix);
         if !matches!(learned, Learned::Nothing) {
+            let record = self.record_of(&flow);
+            if let (Some(record), Learned::Registered(ue)) = (record, &mut learned) {
+                ue.keep_as(record);
+            }
             self.outputs.push_back(Output::Learned {
                 flow,
                 learned: learned.clone(),
             });
             self.learned(now, &flow, learned);
+            if let Some(record) = record {
+                self.keep(now, id, &flow, record);
+            }
         }
     }
 

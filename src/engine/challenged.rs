@@ -43,7 +43,7 @@ impl Engine {
     }
 
     /// Answers a request that was sent on already.
-    fn refuse_as_received(&mut self, now: Now, id: Id, reject: &Reject) {
+    pub(super) fn refuse_as_received(&mut self, now: Now, id: Id, reject: &Reject) {
         let Some(server) = self.transactions.server(id) else {
             return;
         };

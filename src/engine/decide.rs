@@ -106,6 +106,8 @@ impl Engine {
                     insists_on_udp: targets.insists_on_udp,
                     loop_part,
                     branches,
+                    waits_for_store: false,
+                    held_for_store: None,
                     cancelled: None,
                 });
                 Ok(Decided {

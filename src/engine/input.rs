@@ -40,6 +40,8 @@ pub enum Input {
     Audit(Sink),
     /// What was to be sent under this id did not leave, because its record was not taken.
     Unrecorded(SendId),
+    /// What [`super::Output::Store`] asked for under this id is done, for good; or it cannot be.
+    Stored { id: SendId, is_kept: bool },
     /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
     Load(u8),
     /// The deadline of `next_deadline` has come.
@@ -80,6 +82,11 @@ impl std::fmt::Debug for Input {
             Input::Keys(_) => f.write_str("Keys"),
             Input::Audit(sink) => f.debug_tuple("Audit").field(sink).finish(),
             Input::Unrecorded(id) => f.debug_tuple("Unrecorded").field(id).finish(),
+            Input::Stored { id, is_kept } => f
+                .debug_struct("Stored")
+                .field("id", id)
+                .field("is_kept", is_kept)
+                .finish(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
             Input::Tick => f.write_str("Tick"),
         }

@@ -1,6 +1,6 @@
 //! What an engine asks of the shell.
 
-use super::record::Record;
+use super::{record::Record, storing::Change};
 use crate::{
     locate::Question,
     pcscf::Learned,
@@ -15,6 +15,8 @@ pub enum Output<M = Outgoing> {
     Record(Box<Record>),
     /// Put these bytes on the wire. Failures come back as [`super::Input::SendFailed`] with the id.
     Send { id: SendId, message: M },
+    /// Keep this beyond this run, and answer with [`super::Input::Stored`] and the same id. Only under a policy with a store.
+    Store { id: SendId, change: Change },
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
     /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.

@@ -89,6 +89,8 @@ pub enum Reject {
     Busy,
     #[error("the audit takes no records, and lawful_interception.sink_required is on")]
     Unrecorded,
+    #[error("the registration cannot be kept: the store takes nothing")]
+    Unstored,
 }
 
 /// The kind of a refusal, for counters.
@@ -129,13 +131,14 @@ pub enum Kind {
     TooMuch,
     Busy,
     Unrecorded,
+    Unstored,
     Anonymous433,
     Anonymous403,
     Unidentified,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 38] = [
+    pub const ALL: [Kind; 39] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -171,6 +174,7 @@ impl Kind {
         Kind::TooMuch,
         Kind::Busy,
         Kind::Unrecorded,
+        Kind::Unstored,
         Kind::Anonymous433,
         Kind::Anonymous403,
         Kind::Unidentified,
@@ -213,6 +217,7 @@ impl Kind {
             Kind::TooMuch => "too_much",
             Kind::Busy => "busy",
             Kind::Unrecorded => "unrecorded",
+            Kind::Unstored => "unstored",
             Kind::Anonymous433 => "anonymous_433",
             Kind::Anonymous403 => "anonymous_403",
             Kind::Unidentified => "unidentified",
@@ -258,6 +263,7 @@ impl From<&Reject> for Kind {
             Reject::TooMuch => Kind::TooMuch,
             Reject::Busy => Kind::Busy,
             Reject::Unrecorded => Kind::Unrecorded,
+            Reject::Unstored => Kind::Unstored,
             Reject::Unknown(Unknown::Anonymous { code: 433 }) => Kind::Anonymous433,
             Reject::Unknown(Unknown::Anonymous { .. }) => Kind::Anonymous403,
             Reject::Unknown(Unknown::Unidentified) => Kind::Unidentified,
@@ -324,6 +330,7 @@ impl Reject {
             Reject::Unreachable | Reject::Overloaded => (500, "Server Internal Error", Rule::PROXY_024),
             //= LI-006
             Reject::Unrecorded => (503, "Service Unavailable", Rule::LI_006),
+            Reject::Unstored => (503, "Service Unavailable", Rule::PCSCF_033),
             Reject::Full | Reject::TooMuch | Reject::Busy => (503, "Service Unavailable", Rule::SEC_009),
         };
         let mut look = Look {
@@ -334,7 +341,7 @@ impl Reject {
         };
         if matches!(
             self,
-            Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Overloaded
+            Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Unstored | Reject::Overloaded
         ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
         }
@@ -385,6 +392,7 @@ impl Reject {
                 | Reject::TooMuch
                 | Reject::Busy
                 | Reject::Unrecorded
+                | Reject::Unstored
         )
     }
 }

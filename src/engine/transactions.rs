@@ -146,6 +146,10 @@ pub struct Work {
     pub branches: Branches,
     /// What a REGISTER of a served UE asks for.
     pub asked: Option<Asked>,
+    /// What its answer taught is on its way to the store.
+    pub waits_for_store: bool,
+    /// The answer itself, as long as that lasts.
+    pub held_for_store: Option<Outgoing>,
     /// The caller gave up, perhaps with a reason.
     pub cancelled: Option<Option<Vec<u8>>>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, SocketAddrV6};
 
-use super::register::{Learned, RegisteredUe};
+use super::register::{Learned, RecordId, RegisteredUe};
 use crate::policy::ListenerId;
 use crate::sip::Transport;
 use crate::trust::{ConnectionId, Flow};
@@ -74,7 +74,11 @@ impl Bindings {
     /// Enters a registration; an earlier one of the same flow is replaced as a whole.
     //= PCSCF-007
     pub fn insert(&mut self, flow: &Flow, ue: RegisteredUe, now_unix: u64) -> Room {
-        let key = FlowKey::from(flow);
+        self.insert_at(flow.into(), ue, now_unix)
+    }
+
+    /// The same by key, for what was kept from an earlier run.
+    pub fn insert_at(&mut self, key: FlowKey, ue: RegisteredUe, now_unix: u64) -> Room {
         self.take(key);
         self.by_expiry.insert((ue.expires_at(), key));
         self.by_flow.insert(key, ue);
@@ -101,6 +105,11 @@ impl Bindings {
     //= PCSCF-022
     pub fn ue_of(&self, key: FlowKey, now_unix: u64) -> Option<&RegisteredUe> {
         self.by_flow.get(&key).filter(|ue| now_unix < ue.expires_at())
+    }
+
+    /// Under which name the registration of a flow is kept, whether it has expired or not.
+    pub fn record(&self, flow: &Flow) -> Option<RecordId> {
+        self.by_flow.get(&flow.into()).and_then(RegisteredUe::record)
     }
 
     /// Takes a flow's registration out: it ended, or its connection closed.
@@ -149,6 +158,11 @@ impl std::fmt::Debug for Bindings {
 }
 
 impl FlowKey {
+    /// Who sends datagrams from there.
+    pub fn of_datagrams(listener: ListenerId, remote: SocketAddr) -> FlowKey {
+        FlowKey::new(listener, Transport::Udp, remote, None)
+    }
+
     pub(super) fn new(
         listener: ListenerId,
         transport: Transport,

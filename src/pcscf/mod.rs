@@ -15,4 +15,4 @@ pub mod visited_network;
 
 pub use binding::{Bindings, FlowKey, Room};
 pub use path::SealedFlow;
-pub use register::{Asked, Gone, Learned, RegisteredUe};
+pub use register::{Asked, Gone, Learned, RecordId, RegisteredUe};

@@ -1,5 +1,7 @@
 //! REGISTER on its way to the network, and what the answer teaches.
 
+pub mod stored;
+
 use super::{authentication, integrity, visited_network};
 use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
@@ -93,7 +95,7 @@ pub enum Learned {
 #[derive(Clone)]
 pub struct Gone(Option<Vec<Vec<u8>>>);
 
-/// A UE whose registration a node of T has confirmed. Made only by [`learn`].
+/// A UE whose registration a node of T has confirmed. Made only by [`learn`], and by [`stored`] from what `learn` once made.
 //= PCSCF-007
 #[derive(Clone)]
 pub struct RegisteredUe {
@@ -104,7 +106,13 @@ pub struct RegisteredUe {
     inwards: ListenerId,
     expires_at: u64,
     authenticated_by: Option<UserAuthentication>,
+    /// `None`: it is not kept beyond this run of the process.
+    record: Option<RecordId>,
 }
+
+/// Names what is kept of a registration in the store. Drawn at random; it tells nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(pub u128);
 
 impl Asked {
     /// `proved_by_certificate`: its sender showed a client certificate.
@@ -188,6 +196,7 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
         inwards: by.listener,
         expires_at: now_unix.saturating_add(u64::from(longest)),
         authenticated_by: asked.authenticated_by,
+        record: None,
     })
 }
 
@@ -219,6 +228,15 @@ impl RegisteredUe {
     /// How it showed who it is, where that was seen.
     pub fn authenticated_by(&self) -> Option<UserAuthentication> {
         self.authenticated_by
+    }
+
+    /// What is kept of it beyond this run.
+    pub fn record(&self) -> Option<RecordId> {
+        self.record
+    }
+
+    pub fn keep_as(&mut self, record: RecordId) {
+        self.record = Some(record);
     }
 
     /// Seconds since 1970.

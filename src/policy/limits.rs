@@ -66,6 +66,8 @@ pub struct Limits {
     pub handover_max: u32,
     /// Records that the audit has not written yet; beyond: it takes none.
     pub audit_queue_max: u32,
+    /// Registrations that the store has not written yet; beyond: who registers is told to come again.
+    pub store_queue_max: u32,
 }
 
 impl Default for Limits {
@@ -99,6 +101,7 @@ impl Default for Limits {
             connection_queue_bytes_max: 1024 * 1024,
             handover_max: 8_192,
             audit_queue_max: 10_000,
+            store_queue_max: 10_000,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod privacy;
 pub mod proxy;
 pub mod route;
 pub mod spec_t;
+pub mod store;
 pub mod tls;
 pub mod word;
 
@@ -58,6 +59,7 @@ pub struct Policy {
     pub lawful_interception: LawfulInterception,
     pub pcscf: PCscf,
     pub dns: Dns,
+    pub store: Stated<store::Store>,
     pub limits: Limits,
     /// The limits that are written in the file, by name, and where; the others are built in.
     pub limits_stated: Vec<(&'static str, StatedBy)>,

@@ -75,7 +75,7 @@ impl Zone {
                     self.waiting.push_back((id, question));
                 }
                 Output::Send { id, message } => sent.push(world.sent(id, &message)),
-                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) => {}
+                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) | Output::Store { .. } => {}
             }
         }
         sent

@@ -242,7 +242,7 @@ impl Run {
                     self.enter(said.after, Happening::Located { node, life, input });
                 }
                 // Each node has one engine.
-                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) => {}
+                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) | Output::Store { .. } => {}
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::{
         privacy::{CallIds, DialogDowngrade, DialogStore, RemotePartyId, Unprovidable},
         proxy::{OptionsAnswer, Role},
         spec_t::{ConflictNone, DefaultPrivacy, IdHandling, MalformedPrivacy, UnknownToken},
+        store::Store,
     },
     sip::Transport,
 };
@@ -47,6 +48,10 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         pcscf: PCscf::default(),
         limits: Limits::default(),
         dns: Dns::default(),
+        store: Stated {
+            value: Store::Memory,
+            by: StatedBy::Default,
+        },
         limits_stated: Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::{
     audit::Sink,
-    driver::{Running, StartError, decides::Decides, start_with},
+    driver::{Running, Sinks, StartError, decides::Decides, start_with},
     engine::{Input, Now, Output, SendId, counts::Counts, record::Record},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
@@ -76,7 +76,11 @@ pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartErr
 pub fn start_auditing(policy: Arc<Policy>, audit: Option<Sink>) -> Result<(Running, Receiver<Heard>), StartError> {
     let (sender, heard) = channel();
     let worker = AtomicUsize::new(0);
-    let running = start_with(policy, None, audit, move |_, _, _| {
+    let sinks = Sinks {
+        audit,
+        ..Sinks::default()
+    };
+    let running = start_with(policy, None, sinks, move |_, _, _| {
         Ok(Toy {
             worker: worker.fetch_add(1, Ordering::Relaxed),
             heard: sender.clone(),
@@ -271,7 +275,7 @@ impl Decides for Toy {
             },
             Input::Audit(sink) => Heard::Audit(sink),
             Input::Unrecorded(SendId(id)) => Heard::Unrecorded(id),
-            Input::Load(_) => return,
+            Input::Load(_) | Input::Stored { .. } => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
                 return self.answer(&flow, 0);

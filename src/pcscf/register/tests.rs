@@ -46,6 +46,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         inwards: ListenerId(0),
         expires_at,
         authenticated_by: None,
+        record: None,
     }
 }
 

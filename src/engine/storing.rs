@@ -1,0 +1,152 @@
+//! Registrations on their way to the store, and back from it.
+//!
+//! A UE hears that it is registered when that outlives this run of the process, and not before.
+
+use super::output::{Output, SendId};
+use super::reject::Reject;
+use super::transactions::{Id, SendTo};
+use super::{Engine, Now};
+use crate::pcscf::register::stored::{self, Place};
+use crate::pcscf::{RecordId, RegisteredUe};
+use crate::policy::store::Store;
+use crate::policy::{ListenerId, Policy};
+use crate::privacy::Outgoing;
+use crate::seal::Purpose;
+use crate::transaction::ResponseClass;
+use crate::trust::Flow;
+use rand_chacha::rand_core::Rng;
+
+/// What the store keeps of one registration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub record: RecordId,
+    /// Seconds since 1970; after that it may be forgotten.
+    pub expires_at: u64,
+    /// Sealed: only a node with the keys reads it.
+    pub sealed: Vec<u8>,
+}
+
+/// One change of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Put(Stored),
+    Remove(RecordId),
+}
+
+impl Engine {
+    /// Takes in what an earlier run kept; called before any message is handled. Gives how many could not be read: other keys, or listeners
+    /// that are gone.
+    //= PCSCF-033
+    pub fn recall(&mut self, now: Now, kept: &[Stored]) -> usize {
+        let mut unreadable = 0;
+        for stored in kept.iter().filter(|stored| now.unix < stored.expires_at) {
+            match self.read(stored) {
+                Some((flow, ue)) => {
+                    let _ = self.bindings.insert_at(flow, ue, now.unix);
+                }
+                None => unreadable += 1,
+            }
+        }
+        unreadable
+    }
+
+    fn read(&self, stored: &Stored) -> Option<(crate::pcscf::FlowKey, RegisteredUe)> {
+        let binding = stored.record.0.to_be_bytes();
+        let sealed = stored.sealed.clone();
+        let plain = self.keys.open_bytes(Purpose::Registration, &[&binding], sealed).ok()?;
+        let listener = |name: &str| {
+            let mut listeners = self.policy.listeners.iter();
+            let at = listeners.position(|listener| listener.name.value == name)?;
+            u16::try_from(at).ok().map(ListenerId)
+        };
+        stored::decode(&plain, stored.record, listener)
+    }
+
+    /// A name for what is kept of the registration of a flow, if anything of it is.
+    //= PCSCF-033 type=exception reason=a registration over a connection is not kept: the connection ends with the process, and its UE registers again
+    pub(super) fn record_of(&mut self, flow: &Flow) -> Option<RecordId> {
+        if self.policy.store.value == Store::Memory || flow.connection.is_some() {
+            return None;
+        }
+        let mut name = [0; 16];
+        self.random.fill_bytes(&mut name);
+        let there = self.bindings.record(flow);
+        Some(there.unwrap_or(RecordId(u128::from_be_bytes(name))))
+    }
+
+    /// Asks the shell to keep what is known of a flow now, or to forget it. The answer of this transaction waits for that.
+    pub(super) fn keep(&mut self, now: Now, id: Id, flow: &Flow, record: RecordId) {
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
+        let change = match self.bindings.ue(flow, now.unix) {
+            Some(ue) => match self.sealed(&self.policy, ue, flow, record, nonce) {
+                Some(sealed) => Change::Put(Stored {
+                    record,
+                    expires_at: ue.expires_at(),
+                    sealed,
+                }),
+                None => return,
+            },
+            None => Change::Remove(record),
+        };
+        if let Some(work) = self.transactions.server(id).and_then(|server| server.work.as_mut()) {
+            work.waits_for_store = true;
+            let id = SendTo::Back(id).name();
+            self.outputs.push_back(Output::Store { id, change });
+        }
+    }
+
+    fn sealed(
+        &self,
+        policy: &Policy,
+        ue: &RegisteredUe,
+        flow: &Flow,
+        record: RecordId,
+        nonce: [u8; 12],
+    ) -> Option<Vec<u8>> {
+        let name = |listener: ListenerId| {
+            let listener = policy.listeners.get(usize::from(listener.0))?;
+            Some(listener.name.value.as_str())
+        };
+        let place = Place {
+            listener: name(flow.listener)?,
+            inwards: name(ue.inwards())?,
+            remote: flow.remote,
+        };
+        let plain = stored::encode(ue, place);
+        let binding = record.0.to_be_bytes();
+        self.keys.seal_bytes(Purpose::Registration, &[&binding], nonce, &plain)
+    }
+
+    /// Holds an answer back that waits for the store; gives it back when it does not.
+    pub(super) fn hold_for_store(&mut self, id: Id, outgoing: Outgoing) -> Option<Outgoing> {
+        let work = self.transactions.server(id).and_then(|server| server.work.as_mut());
+        match work.filter(|work| work.waits_for_store) {
+            Some(work) => {
+                work.held_for_store = Some(outgoing);
+                None
+            }
+            None => Some(outgoing),
+        }
+    }
+
+    /// What was to be kept for the answer of this name is kept, or could not be.
+    pub(super) fn stored(&mut self, now: Now, id: SendId, is_kept: bool) {
+        let SendTo::Back(id) = SendTo::named(id) else { return };
+        let work = self.transactions.server(id).and_then(|server| server.work.as_mut());
+        let Some(outgoing) = work.and_then(|work| work.held_for_store.take()) else {
+            return;
+        };
+        match is_kept {
+            true => self.server_response(now, id, ResponseClass::Success, outgoing),
+            false => self.refuse_as_received(now, id, &Reject::Unstored),
+        }
+    }
+}
+
+impl std::fmt::Debug for Stored {
+    /// Names nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stored").finish_non_exhaustive()
+    }
+}
