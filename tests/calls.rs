@@ -80,7 +80,7 @@ pub fn register(world: &mut World, ue: &str) {
     let register = format!(
         "REGISTER sip:home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {ue};branch=z9hG4bKr{ue}\r\nMax-Forwards: 70\r\n\
          From: <sip:ue@home1.example>;tag=r\r\nTo: <sip:ue@home1.example>\r\nCall-ID: reg{ue}\r\nCSeq: 1 REGISTER\r\n\
-         Contact: <sip:ue@{ue}>;expires=600\r\nContent-Length: 0\r\n\r\n"
+         Contact: <sip:ue@{ue}>;expires=600\r\nSupported: path\r\nContent-Length: 0\r\n\r\n"
     );
     let sent = world.packet("access", ue, &register);
     assert_eq!(sent.len(), 1, "{sent:#?}");

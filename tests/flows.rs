@@ -632,7 +632,10 @@ fn a_called_ue_that_says_ob_is_reached_where_its_registration_came_from() {
         via(ue),
         ue.contact
     );
-    let path = request(&arrives(&mut world, ue, &text)).row("Path").unwrap().to_owned();
+    let register = request(&arrives(&mut world, ue, &text));
+    let path = register.row("Path").unwrap().to_owned();
+    let rows = format!("Contact: {};expires=600\r\n", ue.contact);
+    arrives(&mut world, CORE, &respond(&register, "200 OK", "r", &rows));
     let text = opening(CORE, ue, &format!("Route: {path}\r\n"));
     let text = text.replacen("sip:b@ue.example SIP/2.0", "sip:phone@192.168.1.7:5060;ob SIP/2.0", 1);
     let invite = request(&arrives(&mut world, CORE, &text));

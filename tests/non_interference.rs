@@ -89,7 +89,7 @@ fn whoever_hides_a_stranger_receives_the_same_bytes_4() {
 /// notices each, in every dialog it is tried in.
 #[test]
 fn whatever_an_engine_forgets_is_noticed() {
-    let planted = planted::planted(&Proof::read(), 5_000);
+    let planted = planted::planted(&Proof::read(), 9_000);
     assert!(planted.missed.is_empty(), "not noticed:\n{}", planted.missed.join("\n"));
     let untried = planted.untried.join("\n");
     assert!(planted.untried.is_empty(), "no dialog gives an opportunity:\n{untried}");

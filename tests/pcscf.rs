@@ -1,10 +1,13 @@
 //! The P-CSCF between a UE it serves and the network: TS 24.229 section 5.2.
 
+mod charging;
+mod dialogs;
 mod keys;
 mod policy;
 mod register;
 mod requests;
 mod service_route;
+mod terminating;
 
 use crate::world::{POLICY, Sent, World, respond};
 

@@ -14,7 +14,8 @@ use super::reject::Reject;
 use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
-use crate::pcscf::{path, register};
+use crate::pcscf::charging::{self, Icid};
+use crate::pcscf::{access_network, path, register};
 use crate::policy::Policy;
 use crate::policy::route::Fork;
 use crate::privacy::call_id::CallId;
@@ -335,6 +336,9 @@ impl Engine {
         let opens = work.essentials.to_tag().is_none();
         let mut dialog = work.dialog.as_ref().map(|(memory, party)| {
             let mut memory = memory.clone();
+            if opens && origin.standing() == Standing::Served {
+                memory.served.icid = Some(nonce);
+            }
             self.note_sides(&mut memory, *party, origin, &work.draft, &hop);
             let differs = arrived.listener != destination.listener || arrived.transport != destination.transport;
             Dialog {
@@ -371,8 +375,8 @@ impl Engine {
         {
             register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
         }
-        if origin.standing() == Standing::Served && draft.method() == Some(Method::Register) {
-            register::of_ue(&mut draft, policy.pcscf.visited_network_id.value.as_deref());
+        if origin.standing() == Standing::Served {
+            of_ue(policy, &mut draft, &work.icid.unwrap_or(nonce), own);
         }
         let request = Request {
             draft,
@@ -671,9 +675,23 @@ enum Attempt {
 fn whom(work: &Work) -> Called {
     let to = work.draft.first(Name::To).and_then(|to| NameAddr::parse(to).ok());
     Called {
+        //= PCSCF-023
         party: work.draft.first(Name::PCalledPartyId).map(<[u8]>::to_vec),
         to_uri: to.map(|to| to.uri_bytes().to_vec()).unwrap_or_default(),
         in_dialog: to.is_some_and(|to| to.tag().is_some()),
+        charging: work.draft.first(Name::PChargingVector).map(<[u8]>::to_vec),
+    }
+}
+
+/// What the network says of a request of a served UE. Outside T nobody gets to see it.
+fn of_ue(policy: &Policy, draft: &mut Draft, icid: &Icid, own: &Own) {
+    let terms = &policy.pcscf;
+    charging::begin(draft, icid, own.host(), terms.ioi.value.as_deref());
+    if let Some(access) = &terms.pani_network_provided.value {
+        access_network::add(draft, access);
+    }
+    if draft.method() == Some(Method::Register) {
+        register::of_ue(draft, terms.visited_network_id.value.as_deref());
     }
 }
 

@@ -12,7 +12,7 @@ use super::record::{self, Leg};
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
-use crate::pcscf::{Learned, register};
+use crate::pcscf::{Learned, charging, register};
 use crate::privacy::gate::{Answer, Gate, Response};
 use crate::privacy::wanted::Wanted;
 use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet, admit};
@@ -356,6 +356,10 @@ impl Engine {
             .map_or(nobody, |ue| ue.identities());
         self.counts
             .asserted(assert::assert_response(draft, &answered, identities));
+        //= PCSCF-017
+        if let Some(of_request) = called.and_then(|called| called.charging.as_ref()) {
+            charging::answer(draft, of_request, self.policy.pcscf.ioi.value.as_deref());
+        }
     }
 
     /// The answering party entered the dialog: what it gave goes into the token of the other side's route set, and is kept

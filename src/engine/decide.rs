@@ -9,6 +9,7 @@ use super::reject::Reject;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
+use crate::pcscf::charging::Icid;
 use crate::pcscf::{Asked, SealedFlow, authentication, path};
 use crate::policy::Policy;
 use crate::policy::privacy::DialogStore;
@@ -51,6 +52,8 @@ pub(super) struct Plan {
     pub responder: PrivacySet,
     /// What it has to do with the dialog store.
     pub stored: Option<Box<OfDialog>>,
+    /// What its charging is known by, when it belongs to a dialog of which this is known.
+    pub icid: Option<Icid>,
     /// Nothing of meaning for an ACK.
     pub loop_part: u64,
     /// Over how many branches it may spread.
@@ -84,6 +87,7 @@ impl Engine {
                 targets,
                 responder,
                 stored,
+                icid,
                 loop_part,
                 breadth,
             }) => {
@@ -104,6 +108,7 @@ impl Engine {
                     call_id,
                     chosen_by: targets.by,
                     insists_on_udp: targets.insists_on_udp,
+                    icid,
                     loop_part,
                     branches,
                     waits_for_store: false,
@@ -194,6 +199,7 @@ impl Engine {
             },
             None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
+        let icid = opened.dialog.as_ref().and_then(|(memory, _)| memory.served.icid);
         let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
         forward::count_hop(draft);
         let breadth = breadth::allowed(draft);
@@ -206,6 +212,7 @@ impl Engine {
             targets,
             responder,
             stored,
+            icid,
             loop_part,
             breadth,
         })
@@ -276,7 +283,7 @@ impl Engine {
                             self.counts.token(TokenOf::Route);
                             return Err(Reject::ForeignToken);
                         };
-                        opened.flow = Some(self.path_of(origin, &flow)?);
+                        opened.flow = Some(self.path_of(now, origin, &flow)?);
                     }
                     Err(reject) => return Err(reject),
                 }
@@ -367,11 +374,21 @@ impl Engine {
     /// The flow behind a Path of ours, which only a node of T may use.
     //= TRUST-042
     //= PCSCF-022
-    fn path_of(&self, origin: &Origin, flow: &SealedFlow) -> Result<Destination, Reject> {
+    //= PCSCF-033
+    fn path_of(&self, now: Now, origin: &Origin, flow: &SealedFlow) -> Result<Destination, Reject> {
         if !origin.is_trusted() {
             return Err(Reject::ForeignPath);
         }
-        flow.destination(self.keys.instance()).ok_or(Reject::FlowGone)
+        let instance = self.keys.instance();
+        let (Some(destination), Some(key)) = (flow.destination(instance), flow.key(instance)) else {
+            return Err(Reject::FlowGone);
+        };
+        match self.bindings.ue_of(key, now.unix) {
+            Some(_) => Ok(destination),
+            // Another run of the process knew who is there.
+            None if flow.instance != instance => Err(Reject::FlowGone),
+            None => Err(Reject::RegistrationOver),
+        }
     }
 
     /// Puts in who a served UE is; nothing it says itself counts.
@@ -626,6 +643,7 @@ impl Engine {
             from: None,
             record_route: None,
             stored: None,
+            served: Default::default(),
         });
         Some((memory, Party::Creator))
     }

@@ -6,7 +6,8 @@ use super::{Engine, Now};
 use crate::pcscf::{RegisteredUe, register, sec_agree, service_route};
 use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
 use crate::policy::spec_t::UeSecurity;
-use crate::policy::{ListenerId, Policy, Security};
+use crate::policy::{ListenerId, PeersAre, Policy, Security};
+use crate::privacy::{DialogMemory, Party};
 use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::trust::{Origin, Standing};
@@ -61,7 +62,6 @@ impl Engine {
 
     /// Whether a request of a registered UE is one that can be forwarded; makes its Route the one the network wants. Gives the
     /// listener that leads to the first of it, when it is not the dialog that says.
-    //= PCSCF-016
     pub(super) fn from_registered_ue(
         &self,
         now: Now,
@@ -86,8 +86,15 @@ impl Engine {
         let Some(ue) = self.ue_of(now, policy, origin) else {
             return Ok(None);
         };
-        if opened.dialog.is_some() || opened.flow.is_some() {
-            return Ok(None);
+        if let Some((memory, party)) = &opened.dialog {
+            return match is_of(policy, memory, *party, ue) {
+                true => Ok(None),
+                false => Err(Reject::ForeignDialog),
+            };
+        }
+        // It names a way within a dialog, and none of the values is ours: it was never a way of ours.
+        if essentials.to_tag().is_some() && draft.has(Name::Route) {
+            return Err(Reject::ForeignDialog);
         }
         //= PCSCF-014
         //= PCSCF-007 type=exception reason=without a Service-Route the [[route]]s lead to the registrar's network, as behind a PBX; the Route of the UE does not
@@ -98,5 +105,21 @@ impl Engine {
             }
         }
         Ok(Some(ue.inwards()).filter(|_| draft.has(Name::Route)))
+    }
+}
+
+/// Whether a party of a dialog is this UE. One that was not registered when the token was made is known by its side alone.
+//= PCSCF-016
+//= PCSCF-016 type=exception reason=a UE that registered anew over another flow keeps its dialogs: the token is its private identity's, not its flow's
+//= PCSCF-016 type=exception reason=the token is bound to the Call-ID and to one tag; the rest of the route set is not kept, nor compared
+fn is_of(policy: &Policy, memory: &DialogMemory, party: Party, ue: &RegisteredUe) -> bool {
+    let side = memory.sides[party.place()].listener;
+    let is_ue = || {
+        let listener = policy.listeners.get(usize::from(side.0));
+        listener.is_some_and(|listener| listener.peers.value == PeersAre::Ue)
+    };
+    match memory.served.owners[party.place()] {
+        Some(owner) => owner == ue.owner(),
+        None => is_ue(),
     }
 }

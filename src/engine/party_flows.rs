@@ -8,6 +8,7 @@
 use super::Engine;
 use super::reject::Reject;
 use crate::locate::Target;
+use crate::pcscf::FlowKey;
 use crate::policy::route::Fork;
 use crate::policy::{PeersAre, Policy};
 use crate::privacy::{DialogMemory, Party, PartyFlow, Side};
@@ -42,11 +43,24 @@ impl Engine {
         let counts = |flow: &PartyFlow| is_ours || flow.connection.is_none();
         memory.flows[receiver.place()] = flow_of_receiver(draft, hop).filter(counts);
         memory.flows[sender.place()] = flow_of_sender(origin, draft).filter(counts);
+        self.note_owners(memory, sender, origin, hop);
         if memory.flows[sender.place()].is_some() {
             memory.sides[sender.place()] = Side {
                 listener: from.listener,
                 transport: from.transport,
             };
+        }
+    }
+
+    /// Notes which UEs of ours the parties of a dialog are.
+    //= PCSCF-016
+    fn note_owners(&self, memory: &mut DialogMemory, sender: Party, origin: &Origin, hop: &Hop) {
+        let owner = |flow: FlowKey| self.bindings.owner(flow);
+        if origin.standing() == Standing::Served {
+            memory.served.owners[sender.place()] = owner(origin.flow().into());
+        }
+        if matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served) {
+            memory.served.owners[sender.other().place()] = owner(hop.destination().into());
         }
     }
 

@@ -357,7 +357,7 @@ impl Reject {
     pub fn look_from(&self, is_trusted: bool, absent_code: u16) -> Look {
         let tells = matches!(
             self,
-            Reject::NoTarget(NoTarget::NotFound | NoTarget::Unusable) | Reject::FlowGone
+            Reject::NoTarget(NoTarget::NotFound | NoTarget::Unusable) | Reject::FlowGone | Reject::RegistrationOver
         );
         match (is_trusted || !tells, absent_code) {
             (true, _) => self.look(),

@@ -132,6 +132,7 @@ mod tests {
             from: None,
             record_route: None,
             stored: None,
+            served: Default::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 use slab::Slab;
 
 use crate::pcscf::Asked;
+use crate::pcscf::charging::Icid;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::overload::Asks;
@@ -125,6 +126,8 @@ pub struct Called {
     pub party: Option<Vec<u8>>,
     pub to_uri: Vec<u8>,
     pub in_dialog: bool,
+    /// The P-Charging-Vector of the request.
+    pub charging: Option<Vec<u8>>,
 }
 
 /// A request on its way: what is tried next.
@@ -140,6 +143,8 @@ pub struct Work {
     pub chosen_by: ChosenBy,
     /// However large it is, it goes as a datagram.
     pub insists_on_udp: bool,
+    /// What its charging is known by, when it belongs to a dialog of which this is known.
+    pub icid: Option<Icid>,
     /// Tells a request that comes back unchanged.
     pub loop_part: u64,
     /// Where it was sent and where it can still be sent.

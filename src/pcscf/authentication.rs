@@ -17,6 +17,14 @@ pub fn of_register(draft: &Draft, proved_by_certificate: bool) -> Option<UserAut
     shown.max_by_key(|by| weakness(*by)).or_else(by_certificate)
 }
 
+/// Who a REGISTER says it is to the registrar, when it says one thing only.
+pub fn private_identity(draft: &Draft) -> Option<Vec<u8>> {
+    let mut shown = draft.rows(Name::Authorization).filter_map(credentials::digest);
+    let mut names = shown.next()?.find_all(b"username");
+    let name = names.next()?;
+    (names.next().is_none() && shown.next().is_none()).then(|| name.to_vec())
+}
+
 fn method(credentials: &[u8]) -> UserAuthentication {
     let Some(params) = credentials::digest(credentials) else {
         return UserAuthentication::None;

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use super::register::{Learned, RecordId, RegisteredUe};
 use crate::policy::ListenerId;
 use crate::sip::Transport;
-use crate::trust::{ConnectionId, Flow};
+use crate::trust::{ConnectionId, Destination, Flow};
 
 /// What tells one UE's messages from another's.
 ///
@@ -112,6 +112,12 @@ impl Bindings {
         self.by_flow.get(&flow.into()).and_then(RegisteredUe::record)
     }
 
+    /// Who is behind a flow, as long as that is known.
+    //= PCSCF-016
+    pub fn owner(&self, key: FlowKey) -> Option<u64> {
+        self.by_flow.get(&key).map(RegisteredUe::owner)
+    }
+
     /// Takes a flow's registration out: it ended, or its connection closed.
     pub fn remove(&mut self, flow: &Flow) -> Option<RegisteredUe> {
         self.take(flow.into())
@@ -183,6 +189,12 @@ impl FlowKey {
 impl From<&Flow> for FlowKey {
     fn from(flow: &Flow) -> FlowKey {
         FlowKey::new(flow.listener, flow.transport, flow.remote, flow.connection)
+    }
+}
+
+impl From<&Destination> for FlowKey {
+    fn from(to: &Destination) -> FlowKey {
+        FlowKey::new(to.listener, to.transport, to.remote, to.connection)
     }
 }
 

@@ -3,8 +3,10 @@
 //! Promises that a [`RegisteredUe`] exists only where a node of T answered a REGISTER with a 2xx. Says where, never what
 //! may be seen: no type of `privacy` or `topology` occurs here. Knows no clock: the time comes in as a value.
 
+pub mod access_network;
 pub mod authentication;
 pub mod binding;
+pub mod charging;
 pub mod integrity;
 pub mod keys;
 pub mod path;

@@ -63,6 +63,8 @@ pub struct Asked {
     /// To, as far as it names an identity.
     identity: Option<Vec<u8>>,
     contacts: Contacts,
+    /// The user name of its credentials.
+    private_identity: Option<Vec<u8>>,
     authenticated_by: Option<UserAuthentication>,
 }
 
@@ -104,6 +106,7 @@ pub struct RegisteredUe {
     contacts: Vec<Vec<u8>>,
     service_route: Vec<u8>,
     inwards: ListenerId,
+    owner: u64,
     expires_at: u64,
     authenticated_by: Option<UserAuthentication>,
     /// `None`: it is not kept beyond this run of the process.
@@ -118,6 +121,7 @@ impl Asked {
     /// `proved_by_certificate`: its sender showed a client certificate.
     pub fn of(draft: &Draft, proved_by_certificate: bool) -> Asked {
         let authenticated_by = authentication::of_register(draft, proved_by_certificate);
+        let private_identity = authentication::private_identity(draft);
         let default = expires_header(draft);
         let mut contacts = Vec::new();
         for value in values(draft, Name::Contact) {
@@ -125,6 +129,7 @@ impl Asked {
                 return Asked {
                     identity: address_of_record(draft),
                     contacts: Contacts::All,
+                    private_identity,
                     authenticated_by,
                 };
             }
@@ -140,6 +145,7 @@ impl Asked {
         Asked {
             identity: address_of_record(draft),
             contacts: Contacts::These(contacts),
+            private_identity,
             authenticated_by,
         }
     }
@@ -188,12 +194,14 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
     }
     let identities = associated(response).unwrap_or_else(|| asked.identity.iter().cloned().collect());
     let default = identities.iter().position(|identity| is_sip(identity)).unwrap_or(0);
+    let owner = owner(asked.private_identity.as_ref().or(identities.get(default)));
     Learned::Registered(RegisteredUe {
         identities,
         default,
         contacts: registered,
         service_route: service_route(response),
         inwards: by.listener,
+        owner,
         expires_at: now_unix.saturating_add(u64::from(longest)),
         authenticated_by: asked.authenticated_by,
         record: None,
@@ -213,6 +221,12 @@ impl RegisteredUe {
     //= TRUST-027 type=exception reason=it steers, and alone does: but its nodes are members only where a [[peer]] or a listener says so too
     pub fn service_route(&self) -> &[u8] {
         &self.service_route
+    }
+
+    /// Tells it from other UEs, whichever flow it uses: a digest of its private identity, or of its default one where it showed
+    /// none.
+    pub fn owner(&self) -> u64 {
+        self.owner
     }
 
     /// The listener that leads to its network.
@@ -255,6 +269,14 @@ impl RegisteredUe {
         }
         !self.contacts.is_empty()
     }
+}
+
+/// It travels sealed, so nobody can aim at it.
+fn owner(identity: Option<&Vec<u8>>) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
+    identity.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Seconds granted to a contact: its own `expires`, or Expires, or the default; 0: it is not registered.

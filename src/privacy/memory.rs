@@ -34,7 +34,62 @@ pub struct DialogMemory {
     pub record_route: Option<Vec<u8>>,
     /// Under which handle this process keeps `from` and `record_route`; the token then holds the handle in their place.
     pub stored: Option<u64>,
+    /// What is known of it because a UE of ours takes part.
+    pub served: Served,
 }
+
+/// What the token of a dialog holds that a served UE takes part in. Others are not longer for it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Served {
+    /// What the charging of it is known by, when this node began that.
+    pub icid: Option<[u8; ICID]>,
+    /// Digests of who its parties are, where they are UEs: their tokens are nobody else's.
+    pub owners: [Option<u64>; 2],
+}
+
+impl Served {
+    fn is_empty(&self) -> bool {
+        *self == Served::default()
+    }
+
+    /// A byte tells what follows.
+    fn encoded_bytes(&self) -> usize {
+        let owners = self.owners.iter().flatten().count() * OWNER;
+        let icid = self.icid.map_or(0, |_| ICID);
+        if self.is_empty() { 0 } else { 1 + icid + owners }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        if self.is_empty() {
+            return;
+        }
+        let [creator, other] = self.owners.map(|owner| u8::from(owner.is_some()));
+        out.push(u8::from(self.icid.is_some()) << 2 | other << 1 | creator);
+        out.extend(self.icid.into_iter().flatten());
+        out.extend(self.owners.into_iter().flatten().flat_map(u64::to_be_bytes));
+    }
+
+    fn decode(plain: &mut &[u8]) -> Option<Served> {
+        let (flags, rest) = plain.split_first()?;
+        *plain = rest;
+        let mut served = Served::default();
+        if flags & 4 != 0 {
+            let (icid, rest) = plain.split_first_chunk()?;
+            (served.icid, *plain) = (Some(*icid), rest);
+        }
+        for (place, owner) in served.owners.iter_mut().enumerate() {
+            if flags & 1 << place != 0 {
+                let (digest, rest) = plain.split_first_chunk()?;
+                (*owner, *plain) = (Some(u64::from_be_bytes(*digest)), rest);
+            }
+        }
+        Some(served)
+    }
+}
+
+/// Bytes of what a charging is known by, and of a digest of a party.
+pub const ICID: usize = 12;
+const OWNER: usize = 8;
 
 /// One side of a dialog at this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +131,8 @@ const VERSION_CALL_ID: u8 = 2;
 /// Either with the handle of what is kept elsewhere behind that.
 const VERSION_STORED: u8 = 3;
 const VERSION_STORED_CALL_ID: u8 = 4;
+/// Added to any of these: what is known of served UEs follows.
+const WITH_SERVED: u8 = 4;
 const HANDLE: usize = 8;
 const OTHER_KNOWN: u8 = 1;
 const HAS_FROM: u8 = 2;
@@ -107,7 +164,12 @@ impl DialogMemory {
         let texts = self.texts().into_iter().flatten().map(|text| 2 + text.len());
         let handle = self.stored.map_or(0, |_| HANDLE);
         crate::seal::token_bytes(
-            FIXED + usize::from(self.call_id.is_some()) + handle + self.flows_bytes() + texts.sum::<usize>(),
+            FIXED
+                + usize::from(self.call_id.is_some())
+                + handle
+                + self.served.encoded_bytes()
+                + self.flows_bytes()
+                + texts.sum::<usize>(),
         )
     }
 
@@ -175,6 +237,11 @@ impl DialogMemory {
             (None, Some(_)) => VERSION_STORED,
             (Some(_), Some(_)) => VERSION_STORED_CALL_ID,
         };
+        let version = if self.served.is_empty() {
+            version
+        } else {
+            version + WITH_SERVED
+        };
         out.push(version << 4 | flags);
         out.push(self.creator.to_byte());
         out.push(self.other.unwrap_or_default().to_byte());
@@ -189,6 +256,7 @@ impl DialogMemory {
         debug_assert_eq!(out.len(), FIXED);
         out.extend(self.call_id);
         out.extend(self.stored.map(u64::to_be_bytes).into_iter().flatten());
+        self.served.encode(&mut out);
         if self.has_flows() {
             let whose = |party: Party| u8::from(self.flows[party.place()].is_some()) << party.place();
             out.push(whose(Party::Creator) | whose(Party::Other));
@@ -204,7 +272,8 @@ impl DialogMemory {
     fn decode(plain: &[u8]) -> Option<DialogMemory> {
         let (fixed, mut rest) = plain.split_at_checked(FIXED)?;
         let version = fixed[0] >> 4;
-        let (has_call_id, is_stored) = match version {
+        let has_served = version > VERSION_STORED_CALL_ID;
+        let (has_call_id, is_stored) = match if has_served { version - WITH_SERVED } else { version } {
             VERSION => (false, false),
             VERSION_CALL_ID => (true, false),
             VERSION_STORED => (false, true),
@@ -221,6 +290,10 @@ impl DialogMemory {
             let (handle, behind) = rest.split_first_chunk::<HANDLE>()?;
             (stored, rest) = (Some(u64::from_be_bytes(*handle)), behind);
         }
+        let served = match has_served {
+            true => Served::decode(&mut rest)?,
+            false => Served::default(),
+        };
         let side = |at: usize| {
             Some(Side {
                 listener: ListenerId(u16::from_be_bytes([fixed[at], fixed[at + 1]])),
@@ -253,6 +326,7 @@ impl DialogMemory {
             from: text(HAS_FROM)?,
             record_route: text(HAS_RECORD_ROUTE)?,
             stored,
+            served,
         })
     }
 }
@@ -304,6 +378,7 @@ mod tests {
             from: Some(b"\"Al\" <sip:al@x>;tag=7".to_vec()),
             record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
             stored: None,
+            served: Served::default(),
         }
     }
 
@@ -353,6 +428,41 @@ mod tests {
             assert_eq!(token.len(), memory.token_bytes());
             let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;
             assert_eq!(opened, memory);
+        }
+    }
+
+    //= PCSCF-016 type=test
+    //= PCSCF-017 type=test
+    #[test]
+    fn what_is_known_of_served_ues_travels_with_it() {
+        let fixed = DialogMemory {
+            from: None,
+            record_route: None,
+            ..memory()
+        };
+        let short = fixed.token_bytes();
+        for (icid, owners) in [
+            (Some([9; ICID]), [Some(1), None]),
+            (None, [None, Some(u64::MAX)]),
+            (Some([0; ICID]), [Some(0), Some(2)]),
+        ] {
+            for (call_id, stored) in [(None, None), (Some(7), None), (None, Some(3)), (Some(7), Some(3))] {
+                let memory = DialogMemory {
+                    served: Served { icid, owners },
+                    call_id,
+                    stored,
+                    ..fixed.clone()
+                };
+                let token = memory.seal(&keys(), b"c@h", b"7", [1; 12], 600).unwrap();
+                assert_eq!(token.len(), memory.token_bytes());
+                let opened = DialogMemory::open(&keys(), b"c@h", b"7", b"9", &token).unwrap().0;
+                assert_eq!(opened, memory);
+                assert!(token.len() > short);
+                let plain = memory.encode();
+                for length in 0..plain.len() {
+                    assert_eq!(DialogMemory::decode(&plain[..length]), None);
+                }
+            }
         }
     }
 

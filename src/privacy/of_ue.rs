@@ -13,6 +13,7 @@ use crate::sip::{Draft, Method, Name};
 /// Takes out the parts that only the network may say.
 //= TRUST-040
 pub fn strip(draft: &mut Draft, notes: &mut Notes) {
+    //= PCSCF-018
     rewrite(draft, Name::PAccessNetworkInfo, notes, |value| {
         (!mentions(value, b"network-provided")).then(|| value.to_vec())
     });

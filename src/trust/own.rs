@@ -46,6 +46,13 @@ pub struct OwnAddresses {
     all: Vec<Own>,
 }
 
+impl Own {
+    /// Its host alone: a name, or an address as it stands in a URI.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 impl OwnAddresses {
     pub fn new(policy: &Policy, bound: &[Bound]) -> OwnAddresses {
         let all = bound.iter().map(|&bound| {

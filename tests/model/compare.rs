@@ -1,5 +1,6 @@
 //! What left, held against what the model says.
 
+use super::party::Class;
 use super::play::{Outcome, Seen};
 use super::rows::{self, Message, Row};
 use super::tables::Tables;
@@ -31,7 +32,8 @@ fn passed(passage: &Passage, seen: &Seen, out: &Message) -> Result<(), String> {
     contact(passage.contact, seen, out)?;
     values("p-asserted-identity", &passage.asserted, out, ',')?;
     values("privacy", &passage.privacy, out, '\0')?;
-    let left: Vec<&Row> = out.rows.iter().filter(|row| !APART.contains(&&*row.name())).collect();
+    let mut left: Vec<&Row> = out.rows.iter().filter(|row| !APART.contains(&&*row.name())).collect();
+    charging(seen, &mut left)?;
     for (place, row) in left.iter().enumerate() {
         match passage.rows.get(place) {
             None => return Err(format!("a row more: {row:?}")),
@@ -41,6 +43,40 @@ fn passed(passage: &Passage, seen: &Seen, out: &Message) -> Result<(), String> {
     match passage.rows.get(left.len()) {
         Some(missing) => Err(format!("a row less: {missing:?}")),
         None => Ok(()),
+    }
+}
+
+/// What this node says of who pays for what a UE sends into T: a fresh vector in a request, that of the request in an answer.
+//= PCSCF-017 type=test
+fn charging(seen: &Seen, left: &mut Vec<&Row>) -> Result<(), String> {
+    let says = seen.from.sends_as == Class::Ue && seen.to.receives_as == Class::Trusted && seen.method != "ACK";
+    let answered = seen.expects.charging.as_deref();
+    if !says || (seen.status.is_some() && answered.is_none()) {
+        return Ok(());
+    }
+    let is_it = |row: &&Row| row.name() == "p-charging-vector";
+    let Some(row) = left.pop().filter(is_it) else {
+        return Err("no charging vector of ours".to_owned());
+    };
+    let value = row.value();
+    match answered.filter(|_| seen.status.is_some()) {
+        Some(vector) => equal(
+            "charging",
+            &tight(&format!("{vector};term-ioi=home1.example")),
+            &tight(&value),
+        ),
+        None => {
+            let icid = value
+                .strip_prefix("icid-value=")
+                .and_then(|rest| rest.split(';').next())
+                .unwrap_or_default();
+            let is_ours = icid.len() == 24 && icid.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_whole = value.contains(";icid-generated-at=") && value.ends_with(";orig-ioi=home1.example");
+            match is_ours && is_whole {
+                true => Ok(()),
+                false => Err(format!("a charging vector that is not ours: {value}")),
+            }
+        }
     }
 }
 

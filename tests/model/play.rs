@@ -73,6 +73,8 @@ pub struct Expects {
     /// Of a response: the Via and the Record-Route of its requester.
     pub vias: Vec<String>,
     pub record_routes: Vec<String>,
+    /// Of a response: the charging vector of a request that came from T.
+    pub charging: Option<String>,
 }
 
 #[derive(Debug)]
@@ -472,6 +474,11 @@ impl Play<'_> {
             call_id: requested.value("call-id"),
             vias: requested.values("via"),
             record_routes,
+            charging: requested
+                .values("p-charging-vector")
+                .into_iter()
+                .next()
+                .filter(|_| to.sends_as == Class::Trusted),
         };
         self.seen.push(Seen {
             facts: Arc::clone(&self.facts),
@@ -668,7 +675,7 @@ fn register(world: &mut World, party: &Party) {
     let request = format!(
         "REGISTER sip:home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {ue};branch=z9hG4bKr{ue}\r\nMax-Forwards: 70\r\n\
          From: <sip:ue@home1.example>;tag=r\r\nTo: <sip:ue@home1.example>\r\nCall-ID: reg{ue}\r\nCSeq: 1 REGISTER\r\n\
-         Contact: <sip:ue@{ue}>;expires=600\r\nContent-Length: 0\r\n\r\n"
+         Contact: <sip:ue@{ue}>;expires=600\r\nSupported: path\r\nContent-Length: 0\r\n\r\n"
     );
     let sent = world.packet("access", ue, &request);
     let identities: Vec<String> = UE_IDENTITIES.iter().map(|identity| format!("<{identity}>")).collect();

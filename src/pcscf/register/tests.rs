@@ -44,6 +44,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         contacts: vec![contact.as_bytes().to_vec()],
         service_route: Vec::new(),
         inwards: ListenerId(0),
+        owner: 0,
         expires_at,
         authenticated_by: None,
         record: None,
