@@ -10,6 +10,7 @@ pub mod charging;
 pub mod integrity;
 pub mod keys;
 pub mod path;
+pub mod reg_event;
 pub mod register;
 pub mod sec_agree;
 pub mod service_route;

@@ -1,5 +1,14 @@
 //! `[limits]`: every maximum, and what is decided there.
 
+/// Bytes of a reginfo document; beyond: 400.
+pub const REGINFO_BYTES_MAX: usize = 64 * 1024;
+/// How deep its elements nest; beyond: 400.
+pub const REGINFO_DEPTH_MAX: usize = 8;
+/// Registrations it speaks of; beyond: 400.
+pub const REGINFO_REGISTRATIONS_MAX: usize = 64;
+/// Contacts in all of them; beyond: 400.
+pub const REGINFO_CONTACTS_MAX: usize = 256;
+
 /// Ceilings of everything that a peer can make grow. All in `[limits]` of the policy, same names.
 //= MSG-012
 #[derive(Debug, Clone)]

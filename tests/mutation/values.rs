@@ -2,6 +2,7 @@
 //!
 //! Printed from the parts alone, so a part that is missing, or that holds a byte of its neighbour, shows.
 
+use sipveil::pcscf::reg_event;
 use sipveil::sip::headers::via::{Rport, Via};
 use sipveil::sip::headers::{CSeq, NameAddr, Param, PrivacyHeader, credentials, identity, list};
 use sipveil::sip::headers::{content_length, max_forwards, tokens};
@@ -18,6 +19,12 @@ pub fn check(value: &[u8]) {
     words(value);
     challenge(value);
     privacy(value);
+    document(value);
+}
+
+/// A reginfo document: whatever it is, it is read within its ceilings, and read again the same.
+fn document(value: &[u8]) {
+    assert!(reg_event::read(value) == reg_event::read(value));
 }
 
 /// Name and value of a parameter, without white space around its `=`.
