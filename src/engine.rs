@@ -28,6 +28,7 @@ mod party_flows;
 pub mod pending;
 pub mod rate;
 pub mod record;
+mod reg_event;
 pub mod reject;
 pub mod remembered;
 pub mod reverse;

@@ -92,6 +92,7 @@ impl Rule {
         PCSCF_002 = "PCSCF-002", "RFC 3327 section 5.2";
         PCSCF_005 = "PCSCF-005", "TS 24.229 section 5.2.2.2";
         PCSCF_006 = "PCSCF-006", "TS 33.203 section 7.1";
+        PCSCF_013 = "PCSCF-013", "RFC 3680 section 5";
         PCSCF_014 = "PCSCF-014", "TS 24.229 section 5.2.6.3.3, RFC 3608 section 6.1";
         PCSCF_015 = "PCSCF-015", "RFC 3261 section 12.2.2";
         PCSCF_016 = "PCSCF-016", "TS 33.203 section 7.1";

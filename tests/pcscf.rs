@@ -4,6 +4,7 @@ mod charging;
 mod dialogs;
 mod keys;
 mod policy;
+mod reg_event;
 mod register;
 mod requests;
 mod service_route;

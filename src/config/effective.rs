@@ -343,6 +343,7 @@ impl Page<'_> {
             oob_in_dialog_code,
             visited_network_id,
             pani_network_provided,
+            reg_event,
             ioi,
         } = pcscf;
         self.title("[pcscf]");
@@ -352,6 +353,7 @@ impl Page<'_> {
         self.value("oob_in_dialog_code", &plain(oob_in_dialog_code));
         self.value("visited_network_id", &optional_text(visited_network_id));
         self.value("pani_network_provided", &optional_text(pani_network_provided));
+        self.value("reg_event", &plain(reg_event));
         self.value("ioi", &optional_text(ioi));
     }
 

@@ -32,6 +32,7 @@ pub(super) fn pcscf(table: Table<'_>, profile: Profile, domain: &Domain) -> PCsc
                 .map(|value| value.map(Some)),
             None,
         ),
+        reg_event: or_default(table.bool("reg_event"), false),
         ioi: or_default(
             table.parsed("ioi", grammar::host).map(|ioi| ioi.map(Some)),
             domain.admin_domains.value.first().cloned(),

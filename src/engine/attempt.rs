@@ -572,7 +572,7 @@ impl Engine {
     }
 
     /// Does what a client machine wants, but for handing responses up and for its end, which the caller does last.
-    fn carry_out_client(&mut self, now: Now, id: Id, actions: Actions) {
+    pub(super) fn carry_out_client(&mut self, now: Now, id: Id, actions: Actions) {
         for (timer, after) in actions.timers() {
             self.deadlines.insert(now.at + after, Due::Client(id, timer));
         }

@@ -324,6 +324,7 @@ impl Engine {
             if let (Some(record), Learned::Registered(ue)) = (record, &mut learned) {
                 ue.keep_as(record);
             }
+            let is_registered = matches!(learned, Learned::Registered(_));
             self.outputs.push_back(Output::Learned {
                 flow,
                 learned: learned.clone(),
@@ -331,6 +332,9 @@ impl Engine {
             self.learned(now, &flow, learned);
             if let Some(record) = record {
                 self.keep(now, id, &flow, record);
+            }
+            if is_registered {
+                self.subscribe(now, id, origin);
             }
         }
     }

@@ -152,6 +152,12 @@ impl Engine {
         check::extensions(draft, origin.standing(), understands_privacy)?;
         breadth::check(draft)?;
         let opened = self.open_routes(now, origin, draft, essentials)?;
+        if draft.method() == Some(Method::Notify)
+            && opened.dialog.is_none()
+            && let Some(answer) = self.told(now, origin, draft, essentials)
+        {
+            return Err(answer);
+        }
         let mut by_network = None;
         if origin.standing() == Standing::Served {
             self.assert(now, &policy, origin, draft)?;

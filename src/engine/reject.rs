@@ -69,6 +69,10 @@ pub enum Reject {
     RegistrationOver,
     #[error("a request that makes sense in a dialog only names none")]
     OutOfDialog(u16),
+    #[error("the network told of a registration")]
+    Told,
+    #[error("a NOTIFY for us is of no subscription of ours, or its document is no reginfo")]
+    NotTold(u16),
     #[error("no INVITE waits for this CANCEL")]
     NothingToCancel,
     #[error("the caller gave up")]
@@ -122,6 +126,8 @@ pub enum Kind {
     ForeignDialog,
     RegistrationOver,
     OutOfDialog,
+    Told,
+    NotTold,
     NothingToCancel,
     Cancelled,
     NoAnswer,
@@ -138,7 +144,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 39] = [
+    pub const ALL: [Kind; 41] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -165,6 +171,8 @@ impl Kind {
         Kind::ForeignDialog,
         Kind::RegistrationOver,
         Kind::OutOfDialog,
+        Kind::Told,
+        Kind::NotTold,
         Kind::NothingToCancel,
         Kind::Cancelled,
         Kind::NoAnswer,
@@ -208,6 +216,8 @@ impl Kind {
             Kind::ForeignDialog => "foreign_dialog",
             Kind::RegistrationOver => "registration_over",
             Kind::OutOfDialog => "out_of_dialog",
+            Kind::Told => "told",
+            Kind::NotTold => "not_told",
             Kind::NothingToCancel => "nothing_to_cancel",
             Kind::Cancelled => "cancelled",
             Kind::NoAnswer => "no_answer",
@@ -254,6 +264,8 @@ impl From<&Reject> for Kind {
             Reject::ForeignDialog => Kind::ForeignDialog,
             Reject::RegistrationOver => Kind::RegistrationOver,
             Reject::OutOfDialog(_) => Kind::OutOfDialog,
+            Reject::Told => Kind::Told,
+            Reject::NotTold(_) => Kind::NotTold,
             Reject::NothingToCancel => Kind::NothingToCancel,
             Reject::Cancelled => Kind::Cancelled,
             Reject::NoAnswer => Kind::NoAnswer,
@@ -324,6 +336,10 @@ impl Reject {
             Reject::RegistrationOver => (480, "Temporarily Unavailable", Rule::PCSCF_022),
             Reject::OutOfDialog(481) => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_015),
             Reject::OutOfDialog(_) => (403, "Forbidden", Rule::PCSCF_015),
+            Reject::Told => (200, "OK", Rule::PCSCF_013),
+            Reject::NotTold(415) => (415, "Unsupported Media Type", Rule::PCSCF_013),
+            Reject::NotTold(481) => (481, "Subscription does not exist", Rule::PCSCF_013),
+            Reject::NotTold(_) => (400, "Bad Document", Rule::PCSCF_013),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
@@ -344,6 +360,9 @@ impl Reject {
             Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Unstored | Reject::Overloaded
         ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
+        }
+        if *self == Reject::NotTold(415) {
+            look.rows.push((Name::Accept, "application/reginfo+xml".to_owned()));
         }
         //= PCSCF-002
         if *self == Reject::PathUnsupported {
@@ -368,7 +387,7 @@ impl Reject {
 
     /// Whether it is no refusal, but what was asked for.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Reject::NoTarget(NoTarget::Ourselves))
+        matches!(self, Reject::NoTarget(NoTarget::Ourselves) | Reject::Told)
     }
 
     /// Whether it is left unsaid.

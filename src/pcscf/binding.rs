@@ -78,8 +78,10 @@ impl Bindings {
     }
 
     /// The same by key, for what was kept from an earlier run.
-    pub fn insert_at(&mut self, key: FlowKey, ue: RegisteredUe, now_unix: u64) -> Room {
-        self.take(key);
+    pub fn insert_at(&mut self, key: FlowKey, mut ue: RegisteredUe, now_unix: u64) -> Room {
+        if let Some(before) = self.take(key) {
+            ue.goes_on_from(&before);
+        }
         self.by_expiry.insert((ue.expires_at(), key));
         self.by_flow.insert(key, ue);
         if self.by_flow.len() <= self.max {

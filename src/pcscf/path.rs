@@ -53,6 +53,21 @@ pub fn seal(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
     keys.seal(Purpose::Flow, &[b""], nonce, &encode(flow, keys.instance()))
 }
 
+/// Binds a token to what it is for beside a Path.
+const SUBSCRIPTION: &[u8] = b"reg-event";
+
+/// The same for the Contact by which the network tells what becomes of a registration.
+//= PCSCF-012
+pub fn seal_subscription(keys: &Keys, flow: &Flow, nonce: [u8; 12]) -> Option<Vec<u8>> {
+    keys.seal(Purpose::Flow, &[SUBSCRIPTION], nonce, &encode(flow, keys.instance()))
+}
+
+/// Opens a token that `seal_subscription` made.
+//= PCSCF-013
+pub fn open_subscription(keys: &Keys, token: &[u8]) -> Result<SealedFlow, NotOurs> {
+    decode(&keys.open(Purpose::Flow, &[SUBSCRIPTION], token)?).ok_or(NotOurs)
+}
+
 /// Opens a token that `seal` made with any held key generation. Who presents it is not known by it: see
 /// [`SealedFlow::is_of`].
 //= PCSCF-022

@@ -1,6 +1,9 @@
 //! REGISTER on its way to the network, and what the answer teaches.
 
 pub mod stored;
+mod told;
+
+pub use told::Told;
 
 use super::{authentication, integrity, visited_network};
 use crate::policy::ListenerId;
@@ -107,6 +110,7 @@ pub struct RegisteredUe {
     service_route: Vec<u8>,
     inwards: ListenerId,
     owner: u64,
+    told: Told,
     expires_at: u64,
     authenticated_by: Option<UserAuthentication>,
     /// `None`: it is not kept beyond this run of the process.
@@ -202,6 +206,7 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
         service_route: service_route(response),
         inwards: by.listener,
         owner,
+        told: Told::default(),
         expires_at: now_unix.saturating_add(u64::from(longest)),
         authenticated_by: asked.authenticated_by,
         record: None,
@@ -227,6 +232,11 @@ impl RegisteredUe {
     /// none.
     pub fn owner(&self) -> u64 {
         self.owner
+    }
+
+    /// The identity that stands for it, when it has any.
+    pub fn default_identity(&self) -> Option<&[u8]> {
+        self.identities.get(self.default).map(Vec::as_slice)
     }
 
     /// The listener that leads to its network.

@@ -16,6 +16,8 @@ pub struct PCscf {
     pub visited_network_id: Stated<Option<String>>,
     /// The P-Access-Network-Info value that the network adds to what a UE says, without its mark; `None`: it adds none.
     pub pani_network_provided: Stated<Option<String>>,
+    /// Whether the registrar is asked what becomes of a registration (RFC 3680).
+    pub reg_event: Stated<bool>,
     /// The operator, in P-Charging-Vector; `None`: not named.
     pub ioi: Stated<Option<String>>,
 }
@@ -33,6 +35,7 @@ impl Default for PCscf {
             oob_in_dialog_code: built_in(403),
             visited_network_id: built_in(None),
             pani_network_provided: built_in(None),
+            reg_event: built_in(false),
             ioi: built_in(None),
         }
     }

@@ -39,6 +39,7 @@ fn what_is_no_value_is_refused_by_name() {
             "`IEEE-802.11;network-provided` is no access network",
         ),
         ("pani_network_provided = \"a, b\"", "`a, b` is no access network"),
+        ("reg_event = \"on\"", "reg_event"),
         ("ioi = \"two words\"", "`two words` is no host"),
         ("servce_route = \"enforce\"", "unknown key `servce_route` in [pcscf]"),
     ] {
@@ -61,6 +62,7 @@ fn every_value_in_force_is_printed() {
         "oob_in_dialog_code = 403  (default)",
         "visited_network_id = -  (default)",
         "pani_network_provided = -  (default)",
+        "reg_event = false  (default)",
         "ioi = \"home1.example\"  (default)",
     ] {
         assert!(built_in.lines().any(|other| other == line), "{line}");

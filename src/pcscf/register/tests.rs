@@ -45,6 +45,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         service_route: Vec::new(),
         inwards: ListenerId(0),
         owner: 0,
+        told: Told::default(),
         expires_at,
         authenticated_by: None,
         record: None,
