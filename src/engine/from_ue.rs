@@ -8,6 +8,7 @@ use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{ListenerId, PeersAre, Policy, Security};
 use crate::privacy::{DialogMemory, Party};
+use crate::proxy::targets;
 use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::trust::{Origin, Standing};
@@ -91,6 +92,10 @@ impl Engine {
                 true => Ok(None),
                 false => Err(Reject::ForeignDialog),
             };
+        }
+        // It asks this node, and goes nowhere.
+        if targets::asks_ourselves(&self.own, draft) {
+            return Ok(None);
         }
         // It names a way within a dialog, and none of the values is ours: it was never a way of ours.
         if essentials.to_tag().is_some() && draft.has(Name::Route) {

@@ -12,6 +12,7 @@ const NAMES: &[&[u8]] = &[b"ck", b"ik"];
 
 /// CK and IK of one challenge. They leave memory when dropped, and are shown to nobody.
 //= PCSCF-005
+//= PCSCF-005 type=exception reason=the buffer in which a 401 was received is let go of and not wiped
 pub struct CkIk {
     pub ck: Zeroizing<[u8; KEY_BYTES]>,
     pub ik: Zeroizing<[u8; KEY_BYTES]>,

@@ -91,7 +91,7 @@ pub fn targets(
 }
 
 /// Whether a request is an OPTIONS that names this node and no user, with no further Route.
-fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
+pub fn asks_ourselves(own: &OwnAddresses, draft: &Draft) -> bool {
     draft.method() == Some(Method::Options)
         && !draft.has(Name::Route)
         && draft

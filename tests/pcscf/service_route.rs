@@ -84,6 +84,16 @@ fn the_newest_service_route_counts() {
     );
 }
 
+//= PROXY-030 type=test
+#[test]
+fn who_asks_this_node_what_it_can_is_answered_here() {
+    let options = request(UE, "OPTIONS", "").replace("sip:bob@home1.example SIP", "sip:10.30.0.1:5060 SIP");
+    for policy in [POLICY, &policy_with("service_route = \"reject-400\"")] {
+        let answer = from_ue(&mut world(policy), &options);
+        assert_eq!((answer.start(), answer.to.to_string().as_str()), ("SIP/2.0 200 OK", UE));
+    }
+}
+
 //= PCSCF-014 type=test
 #[test]
 fn a_call_for_help_goes_where_the_policy_says() {
