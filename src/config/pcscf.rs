@@ -76,7 +76,7 @@ fn access(text: &str) -> Result<String, Fault> {
     match is_token(kind.as_bytes())
         && text.len() <= TEXT_MAX
         && text.bytes().all(is_plain)
-        && quotes % 2 == 0
+        && quotes.is_multiple_of(2)
         && !marks_itself
     {
         true => Ok(text.trim().to_owned()),

@@ -163,10 +163,10 @@ impl Engine {
             self.assert(now, &policy, origin, draft)?;
             by_network = match draft.method() {
                 Some(Method::Register) => {
-                    self.from_registering_ue(&policy, draft, essentials)?;
+                    self.take_registering_ue(&policy, draft, essentials)?;
                     None
                 }
-                _ => self.from_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
+                _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);

@@ -42,7 +42,7 @@ impl Engine {
     }
 
     /// Whether a REGISTER of a UE is one that can be forwarded, and takes out what is for this node alone.
-    pub(super) fn from_registering_ue(
+    pub(super) fn take_registering_ue(
         &self,
         policy: &Policy,
         draft: &mut Draft,
@@ -63,7 +63,7 @@ impl Engine {
 
     /// Whether a request of a registered UE is one that can be forwarded; makes its Route the one the network wants. Gives the
     /// listener that leads to the first of it, when it is not the dialog that says.
-    pub(super) fn from_registered_ue(
+    pub(super) fn take_registered_ue(
         &self,
         now: Now,
         policy: &Policy,

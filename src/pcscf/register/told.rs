@@ -30,6 +30,10 @@ impl RegisteredUe {
         }
     }
 
+    fn has_room(&self) -> bool {
+        self.identities.len() < IDENTITIES_MAX
+    }
+
     /// What a document of this subscription teaches. One that is older than what is known teaches nothing.
     ///
     /// An identity ends with its registration, or with the contact that this UE has here; with the last of them the UE is
@@ -54,10 +58,8 @@ impl RegisteredUe {
                 (Some(own), _) if is_over => {
                     ue.identities.remove(own);
                 }
-                (None, Some(_)) if !is_over && registration.state == State::Active => {
-                    if ue.identities.len() < IDENTITIES_MAX {
-                        ue.identities.push(registration.identity.clone());
-                    }
+                (None, Some(_)) if !is_over && registration.state == State::Active && ue.has_room() => {
+                    ue.identities.push(registration.identity.clone());
                 }
                 _ => {}
             }
@@ -83,8 +85,11 @@ mod tests {
     const HOME: &str = "sip:alice@192.0.2.7";
     const ALICE: &str = "sip:alice@home1.example";
 
-    fn info(version: u32, registrations: &[(&str, State, &[(&str, bool, Option<u32>)])]) -> RegInfo {
-        let contact = |(uri, is_active, shortened): &(&str, bool, Option<u32>)| Contact {
+    /// Its URI, whether it is active, and the seconds left when it was shortened.
+    type OfContact<'a> = (&'a str, bool, Option<u32>);
+
+    fn info(version: u32, registrations: &[(&str, State, &[OfContact<'_>])]) -> RegInfo {
+        let contact = |(uri, is_active, shortened): &OfContact<'_>| Contact {
             uri: uri.as_bytes().to_vec(),
             is_active: *is_active,
             is_shortened: shortened.is_some(),
