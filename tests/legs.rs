@@ -3,7 +3,7 @@
 //! The originator of every message here is called Al. Whatever holds one of [`SECRETS`] tells who Al is or where.
 
 use crate::calls::register;
-use crate::world::{POLICY, Sent, World, respond};
+use crate::world::{POLICY, Sent, World, respond, routes};
 
 /// A machine around the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +61,7 @@ pub fn request_with_body(from: Party, to: Party, method: &str, rows: &str, body:
     } else {
         "Contact: <sip:al-secret@10.99.0.7>\r\n"
     };
-    // A UE may send some only within a dialog.
-    let needs_dialog = ["BYE", "PRACK", "UPDATE", "INFO", "NOTIFY"].contains(&method);
-    let tag = match from.listener == "access" && needs_dialog {
+    let tag = match needs_dialog(from, method) {
         true => ";tag=b",
         false => "",
     };
@@ -105,12 +103,36 @@ pub fn policy_with_id_handling(lines: &str) -> String {
 
 /// A request sent through a world: the one message that reached `to`.
 pub fn forwarded(policy: &str, from: Party, to: Party, method: &str, rows: &str) -> Sent {
-    deliver(
-        &mut world_of(policy, &[from]),
-        from,
+    let mut world = world_of(policy, &[from]);
+    let text = request(from, to, method, rows);
+    let text = match needs_dialog(from, method) {
+        true => within_dialog(&mut world, from, to, &text),
+        false => text,
+    };
+    deliver(&mut world, from, to, &text)
+}
+
+/// A UE may send some only within a dialog.
+fn needs_dialog(from: Party, method: &str) -> bool {
+    from.listener == "access" && ["BYE", "PRACK", "UPDATE", "INFO", "NOTIFY"].contains(&method)
+}
+
+/// The same request within a dialog that is opened for it.
+fn within_dialog(world: &mut World, from: Party, to: Party, text: &str) -> String {
+    let invite = deliver(world, from, to, &request(from, to, "INVITE", ""));
+    let contact = format!("sip:bob@{}", to.address);
+    let ok = reply(
+        world,
+        &invite,
         to,
-        &request(from, to, method, rows),
-    )
+        from,
+        "200 OK",
+        "b",
+        &format!("Contact: <{contact}>\r\n"),
+    );
+    let routes = routes(&ok.rows("Record-Route"), true);
+    text.replacen(&format!("sip:bob@{} SIP", to.domain), &format!("{contact} SIP"), 1)
+        .replacen("Max-Forwards", &format!("{routes}Max-Forwards"), 1)
 }
 
 /// A world in which the UEs among these parties are registered.

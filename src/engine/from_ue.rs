@@ -97,8 +97,8 @@ impl Engine {
         if targets::asks_ourselves(&self.own, draft) {
             return Ok(None);
         }
-        // It names a way within a dialog, and none of the values is ours: it was never a way of ours.
-        if essentials.to_tag().is_some() && draft.has(Name::Route) {
+        // Of every dialog of a UE we are on the way. Without our token nobody knows what its other party asked for.
+        if essentials.to_tag().is_some() {
             return Err(Reject::ForeignDialog);
         }
         //= PCSCF-014

@@ -46,11 +46,13 @@ fn another_ue_does_not_get_into_a_dialog() {
         let sent = from_ue(&mut world, &of_creator(UE, &ok, method, number));
         assert!(sent.start().starts_with(method), "{}", sent.text());
     }
-    // Nor by a way of its own making.
-    let text = request(OTHER, "MESSAGE", "Route: <sip:10.20.0.9;lr>\r\n")
-        .replace("bob@home1.example>\r\nCall", "bob@home1.example>;tag=s\r\nCall");
-    let refused = super::one(world.packet("access", OTHER, &text));
-    assert_eq!(refused.start(), "SIP/2.0 403 Forbidden");
+    // Nor by a way of its own making, or by none.
+    for rows in ["Route: <sip:10.20.0.9;lr>\r\n", ""] {
+        let text =
+            request(OTHER, "MESSAGE", rows).replace("bob@home1.example>\r\nCall", "bob@home1.example>;tag=s\r\nCall");
+        let refused = super::one(world.packet("access", OTHER, &text));
+        assert_eq!(refused.start(), "SIP/2.0 403 Forbidden");
+    }
     // Nor as the party in the network.
     let as_core = of_creator(OTHER, &ok, "BYE", 11)
         .replace(
