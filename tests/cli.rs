@@ -207,6 +207,56 @@ fn explain_within_the_trust_domain() {
     assert!(said.contains("kept         P-Asserted-Identity:"), "{said}");
 }
 
+//= PCSCF-005 type=test
+#[test]
+fn explain_shows_no_key_and_nothing_that_proves_who_one_is() {
+    let folder = TempDir::new().unwrap();
+    let head = "Via: SIP/2.0/UDP 10.46.0.1:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\n\
+                Call-ID: c\r\nCSeq: 1 REGISTER\r\n";
+    let challenge =
+        "WWW-Authenticate: Digest realm=\"r\", ck=\"0123456789abcdef\",\r\n ik=fedcba9876543210, nonce=\"n\"\r\n";
+    let credentials =
+        "Authorization: Digest username=\"u\", response=\"0123456789abcdef\", auts=\"fedcba9876543210\"\r\n";
+    let explain = ["--config", "fixtures/policies/good/p-cscf.toml", "explain"];
+    for (text, from, to) in [
+        (
+            format!("SIP/2.0 401 Unauthorized\r\n{head}{challenge}\r\n"),
+            "core",
+            "access",
+        ),
+        (
+            format!("SIP/2.0 401 Unauthorized\r\n{head}{challenge}\r\n"),
+            "core",
+            "core",
+        ),
+        (
+            format!("REGISTER sip:b SIP/2.0\r\n{head}{credentials}\r\n"),
+            "access",
+            "core",
+        ),
+    ] {
+        let file = folder.path().join("message.sip");
+        std::fs::write(&file, &text).unwrap();
+        for json in [&[][..], &["--json"]] {
+            let said = sipveil(
+                &[
+                    &explain[..],
+                    &[file.to_str().unwrap(), "--from", from, "--to", to],
+                    json,
+                ]
+                .concat(),
+            );
+            ends_with(&said, 0);
+            let said = out(&said);
+            assert!(said.contains("***"), "{said}");
+            assert!(
+                !said.contains("0123456789abcdef") && !said.contains("fedcba9876543210"),
+                "{said}"
+            );
+        }
+    }
+}
+
 //= ROLE-001 type=test
 #[test]
 fn explain_knows_the_roles_of_the_node() {

@@ -223,6 +223,14 @@ fn beside(message: &Message, judgement: &Judgement) -> Vec<&'static str> {
     }
     if judgement.origin.standing() == Standing::Served {
         beside.push("only a registered UE is served; its registration tells which identity is asserted");
+        match message.method() {
+            Some(Method::Register) => {
+                beside.push("a Path with a sealed token is added, which the registrar must know of")
+            }
+            Some(_) => beside.push("what it begins takes the Service-Route of its registration"),
+            None => return beside,
+        }
+        beside.push("towards T a P-Charging-Vector is added");
     }
     beside
 }
