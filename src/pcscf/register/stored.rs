@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CONTACTS_MAX, IDENTITIES_MAX, RecordId, RegisteredUe};
+use super::{CONTACTS_MAX, IDENTITIES_MAX, RecordId, RegisteredUe, Told};
 use crate::pcscf::FlowKey;
 use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
@@ -35,6 +35,7 @@ pub fn encode(ue: &RegisteredUe, place: Place<'_>) -> Vec<u8> {
     out.push(by.map_or(0, |by| by as u8 + 1));
     out.extend_from_slice(&ue.expires_at.to_be_bytes());
     out.extend_from_slice(&(ue.default as u32).to_be_bytes());
+    out.extend_from_slice(&ue.owner.to_be_bytes());
     let mut text = |text: &[u8]| {
         out.extend_from_slice(&(text.len() as u32).to_be_bytes());
         out.extend_from_slice(text);
@@ -56,7 +57,7 @@ pub fn decode(
     record: RecordId,
     listener: impl Fn(&str) -> Option<ListenerId>,
 ) -> Option<(FlowKey, RegisteredUe)> {
-    let (head, mut rest) = plain.split_at_checked(14)?;
+    let (head, mut rest) = plain.split_at_checked(22)?;
     if head[0] != VERSION {
         return None;
     }
@@ -75,6 +76,9 @@ pub fn decode(
         contacts,
         service_route,
         inwards: listener(&inwards)?,
+        owner: u64::from_be_bytes(head[14..22].try_into().ok()?),
+        // The next registration subscribes anew.
+        told: Told::default(),
         expires_at: u64::from_be_bytes(head[2..10].try_into().ok()?),
         authenticated_by,
         record: Some(record),
@@ -142,8 +146,14 @@ mod tests {
                 (ue.identities, 1, ue.contacts, ue.service_route)
             );
             assert_eq!(
-                (back.inwards, back.expires_at, back.authenticated_by, back.record),
-                (ListenerId(0), 77, by, Some(RecordId(5)))
+                (
+                    back.inwards,
+                    back.owner,
+                    back.expires_at,
+                    back.authenticated_by,
+                    back.record
+                ),
+                (ListenerId(0), ue.owner, 77, by, Some(RecordId(5)))
             );
         }
     }
