@@ -3,11 +3,17 @@
 //! AES-256-GCM-SIV under keys derived from one secret for each purpose. A token is base64url without padding, legal in a
 //! user part: key generation, nonce, sealed text padded to steps of 32 bytes. Knows nothing of what it seals.
 
+pub mod hiding;
+
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
+
+pub use hiding::HidingKeys;
 
 /// What a token is for. A token of one purpose does not open as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +61,12 @@ const TAG: usize = 16;
 
 /// Key generations of sealed tokens, newest first. Shared by all nodes that carry on each other's dialogs.
 pub struct Keys {
-    generations: Vec<Generation>,
+    generations: Arc<[Generation]>,
     /// Purpose and domain, each with its length: what every token of a purpose is bound to.
     prefixes: [Vec<u8>; PURPOSES.len()],
     instance: u64,
+    /// What hides the inside of the network, where this node is to do so.
+    hiding: Option<Arc<HidingKeys>>,
 }
 
 struct Generation {
@@ -101,6 +109,15 @@ impl KeyType for Key256 {
     }
 }
 
+/// One key of a secret.
+fn derive(secret: &Prk, label: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let label = [label];
+    let mut key = Zeroizing::new([0u8; 32]);
+    let output = secret.expand(&label, Key256).map_err(|_| KeyError::Derivation)?;
+    output.fill(&mut key[..]).map_err(|_| KeyError::Derivation)?;
+    Ok(key)
+}
+
 impl Keys {
     /// Keys of secrets with their ids, newest first, bound to the trust domain's id. `instance` tells this run of the
     /// process from others: what is only in memory is known to tokens of the same instance alone.
@@ -117,15 +134,8 @@ impl Keys {
                 return Err(KeyError::SameId);
             }
             let secret = Salt::new(HKDF_SHA256, b"sipveil").extract(secret);
-            let derive = |label: &[u8]| -> Result<Zeroizing<[u8; 32]>, KeyError> {
-                let label = [label];
-                let mut key = Zeroizing::new([0u8; 32]);
-                let output = secret.expand(&label, Key256).map_err(|_| KeyError::Derivation)?;
-                output.fill(&mut key[..]).map_err(|_| KeyError::Derivation)?;
-                Ok(key)
-            };
             let sealing = |purpose: Purpose| -> Result<LessSafeKey, KeyError> {
-                let key = derive(purpose.label())?;
+                let key = derive(&secret, purpose.label())?;
                 let key = UnboundKey::new(&AES_256_GCM_SIV, &key[..]).map_err(|_| KeyError::Derivation)?;
                 Ok(LessSafeKey::new(key))
             };
@@ -138,7 +148,7 @@ impl Keys {
                     sealing(PURPOSES[3])?,
                     sealing(PURPOSES[4])?,
                 ],
-                nonces: hmac::Key::new(HMAC_SHA256, &derive(NONCES)?[..]),
+                nonces: hmac::Key::new(HMAC_SHA256, &derive(&secret, NONCES)?[..]),
             });
         }
         let prefix = |purpose: Purpose| {
@@ -150,10 +160,27 @@ impl Keys {
             prefix
         };
         Ok(Keys {
-            generations,
+            generations: generations.into(),
             prefixes: PURPOSES.map(prefix),
             instance,
+            hiding: None,
         })
+    }
+
+    /// The same keys with these for hiding, or with none.
+    pub fn with_hiding(&self, hiding: Option<HidingKeys>) -> Keys {
+        Keys {
+            generations: Arc::clone(&self.generations),
+            prefixes: self.prefixes.clone(),
+            instance: self.instance,
+            hiding: hiding.map(Arc::new),
+        }
+    }
+
+    /// What hides the inside of the network. `None`: this node neither hides nor opens.
+    //= THIG-005
+    pub fn hiding(&self) -> Option<&HidingKeys> {
+        self.hiding.as_deref()
     }
 
     pub fn instance(&self) -> u64 {
