@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "shell: reads the environment")]
 
 use std::{
+    cell::RefCell,
     fmt::{self, Display, Formatter},
     io::{self, IsTerminal, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -47,8 +48,8 @@ pub fn main(path: &Path) -> ExitCode {
         Ok(keys) => Arc::new(keys),
         Err(error) => return refuse(&error),
     };
-    let instance = keys.instance();
-    run(policy, keys, || read_again(path, instance))
+    let held = RefCell::new(Arc::clone(&keys));
+    run(policy, keys, || read_again(path, &held))
 }
 
 /// What is read again while the proxy runs.
@@ -58,15 +59,19 @@ pub struct Again {
     pub keys: Option<Arc<Keys>>,
 }
 
-/// The policy and the keys it names, both or neither.
+/// The policy and the keys it names, both or neither. `held`: the keys that were read last.
 //= SEC-002
-fn read_again(path: &Path, instance: u64) -> Option<Again> {
+fn read_again(path: &Path, held: &RefCell<Arc<Keys>>) -> Option<Again> {
     let policy = read(path).ok()?;
-    match key_file::again(&policy, instance) {
-        Ok(keys) => Some(Again {
-            policy: Arc::new(policy),
-            keys: keys.map(Arc::new),
-        }),
+    let keys = key_file::again(&policy, &held.borrow());
+    match keys.map(Arc::new) {
+        Ok(keys) => {
+            held.replace(Arc::clone(&keys));
+            Some(Again {
+                policy: Arc::new(policy),
+                keys: Some(keys),
+            })
+        }
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
             None

@@ -4,8 +4,8 @@ use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
     Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Peer, Policy,
-    Privacy, Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, Word, on_behalf::OnBehalf, spec_t::TokenMeaning,
-    store::Store,
+    Privacy, Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word, on_behalf::OnBehalf,
+    spec_t::TokenMeaning, store::Store,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -29,6 +29,7 @@ pub fn effective(policy: &Policy) -> String {
         privacy,
         lawful_interception,
         pcscf,
+        topology_hiding,
         dns,
         store,
         limits,
@@ -50,6 +51,7 @@ pub fn effective(policy: &Policy) -> String {
     page.privacy(privacy);
     page.lawful_interception(lawful_interception);
     page.pcscf(pcscf);
+    page.topology_hiding(topology_hiding);
     page.dns(dns);
     page.store(store);
     page.limits(limits, limits_stated);
@@ -148,6 +150,7 @@ impl Page<'_> {
             secured_by,
             implicit_member,
             advertise,
+            thig,
             tls,
         } = listener;
         self.title("[[listener]]");
@@ -159,6 +162,7 @@ impl Page<'_> {
         self.value("secured_by", &optional(secured_by.as_ref().map(word)));
         self.value("implicit_member", &plain(implicit_member));
         self.value("advertise", &optional(advertise.as_ref().map(text)));
+        self.value("thig", &plain(thig));
         if let Some(tls) = tls {
             self.tls(tls);
         }
@@ -191,6 +195,7 @@ impl Page<'_> {
             rfc5876,
             anonymise_from_for_legacy,
             overload_control,
+            thig,
         } = peer;
         self.title("[[peer]]");
         self.value("name", &text(name));
@@ -209,6 +214,23 @@ impl Page<'_> {
         self.value("rfc5876", &plain(rfc5876));
         self.value("anonymise_from_for_legacy", &plain(anonymise_from_for_legacy));
         self.value("overload_control", &word(overload_control));
+        self.value("thig", &optional(thig.as_ref().map(plain)));
+    }
+
+    fn topology_hiding(&mut self, hiding: &TopologyHiding) {
+        let TopologyHiding {
+            mode,
+            key_file,
+            hidden_prefixes,
+            orig_ioi,
+        } = hiding;
+        self.title("[topology_hiding]");
+        self.value("mode", &word(mode));
+        self.value("key_file", &optional_text(key_file));
+        for prefix in hidden_prefixes {
+            self.value("hidden_prefixes", &(quoted(&prefix.value.to_string()), prefix.by));
+        }
+        self.value("orig_ioi", &word(orig_ioi));
     }
 
     fn proxy(&mut self, proxy: &Proxy) {

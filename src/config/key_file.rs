@@ -1,4 +1,4 @@
-//! The keys of sealed tokens: `proxy.key_file`, or fresh ones.
+//! The keys of sealed tokens: `proxy.key_file`, or fresh ones. And those of hiding: `topology_hiding.key_file`.
 //!
 //! One generation a line: its number (0 to 255) and 64 hexadecimal digits; `#` begins a comment. The first seals, all open: to
 //! rotate, put a line in front and send SIGHUP. Where several nodes share the keys, each must open what another one seals:
@@ -21,7 +21,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
 use crate::policy::Policy;
-use crate::seal::{Keys, SECRET_BYTES};
+use crate::seal::{HidingKeys, Keys, SECRET_BYTES};
 
 /// Bytes of a key file that are read at most.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -50,21 +50,34 @@ pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
     };
     let mut instance = [0; 8];
     getrandom::fill(&mut instance).map_err(KeyFileError::NoRandomness)?;
-    Ok(Keys::new(
-        &secrets,
-        &policy.domain.id.value,
-        u64::from_ne_bytes(instance),
-    )?)
+    let keys = Keys::new(&secrets, &policy.domain.id.value, u64::from_ne_bytes(instance))?;
+    Ok(keys.with_hiding(hiding(policy, self::secrets)?))
 }
 
-/// The keys the file holds now, for the run of the process with this `instance`. `None`: they are of this run alone, and stay.
+/// The keys the files hold now, for the run of the process that holds these. Without a file, they are of this run alone, and
+/// stay.
 //= SEC-002
-pub fn again(policy: &Policy, instance: u64) -> Result<Option<Keys>, KeyFileError> {
+pub fn again(policy: &Policy, held: &Keys) -> Result<Keys, KeyFileError> {
+    let hiding = hiding(policy, existing_secrets)?;
     let Some(path) = &policy.proxy.key_file.value else {
-        return Ok(None);
+        return Ok(held.with_hiding(hiding));
     };
     let secrets = existing_secrets(Path::new(path))?;
-    Ok(Some(Keys::new(&secrets, &policy.domain.id.value, instance)?))
+    let keys = Keys::new(&secrets, &policy.domain.id.value, held.instance())?;
+    Ok(keys.with_hiding(hiding))
+}
+
+/// What hides the inside of the network, if the policy names a file for it. Also where nothing is hidden any more: what was
+/// hidden before still comes back.
+//= THIG-005
+fn hiding(
+    policy: &Policy,
+    read: impl Fn(&Path) -> Result<Secrets, KeyFileError>,
+) -> Result<Option<HidingKeys>, KeyFileError> {
+    let Some(path) = &policy.topology_hiding.key_file.value else {
+        return Ok(None);
+    };
+    Ok(Some(HidingKeys::new(&read(Path::new(path))?)?))
 }
 
 /// The secrets in a file, newest first; one that does not exist is made.

@@ -7,18 +7,13 @@ use toml::de::DeValue;
 use super::table::Table;
 
 /// Tables of which this version serves nothing, and the keys each will have.
-const TABLES: &[(&str, &[&str])] = &[
-    ("admin", &["http", "hep", "otlp"]),
-    ("topology_hiding", &["key_file"]),
-    ("p2p", &["domain"]),
-];
+const TABLES: &[(&str, &[&str])] = &[("admin", &["http", "hep", "otlp"]), ("p2p", &["domain"])];
 
 /// The tables above.
 pub(super) fn tables(top: &Table<'_>) {
     for (name, keys) in TABLES {
         let table = top.table(name);
         match *name {
-            "topology_hiding" => unless(&table, "mode", "off"),
             "p2p" => unless(&table, "tracker", "off"),
             _ => {}
         }

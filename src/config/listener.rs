@@ -7,9 +7,13 @@ use super::{
     read::{Fault, Reader, Written, or_default, shown},
     spec_t::{Places, list},
     table::Table,
+    topology_hiding::thig_of_listener,
 };
 use crate::{
-    policy::{Bind, Listener, ListenerId, PeersAre, Proxy, Security, SpecT, Stated, Word, spec_t::UeSecurity},
+    policy::{
+        Bind, Domain, Listener, ListenerId, PeersAre, Proxy, Security, SpecT, Stated, TopologyHiding, Word,
+        spec_t::UeSecurity,
+    },
     sip::Transport,
 };
 
@@ -26,7 +30,13 @@ fn socket(bind: Bind) -> Socket {
 /// Sockets of one listener.
 const BINDS_MAX: usize = 64;
 
-pub(super) fn listeners(top: &Table<'_>, spec_t: &SpecT, places: &Places, proxy: &Proxy) -> Vec<Listener> {
+pub(super) fn listeners(
+    top: &Table<'_>,
+    spec_t: &SpecT,
+    places: &Places,
+    proxy: &Proxy,
+    hiding: (&Domain, &TopologyHiding),
+) -> Vec<Listener> {
     let tables = top.tables("listener");
     if top.raw("listener").is_none() {
         top.missing(
@@ -46,7 +56,7 @@ pub(super) fn listeners(top: &Table<'_>, spec_t: &SpecT, places: &Places, proxy:
         }
         let name = name(&table, &mut names);
         let binds = binds(&table, &name.value, &mut taken);
-        listeners.push(listener(table, name, binds, spec_t, places, proxy));
+        listeners.push(listener(table, name, binds, spec_t, places, proxy, hiding));
     }
     for listener in &mut listeners {
         add_implied_tcp(listener, &taken);
@@ -159,6 +169,7 @@ fn listener(
     spec_t: &SpecT,
     places: &Places,
     proxy: &Proxy,
+    (domain, hiding): (&Domain, &TopologyHiding),
 ) -> Listener {
     let peers: Option<Written<PeersAre>> = table.word("peers");
     let secured_by: Option<Written<Security>> = table.word("secured_by");
@@ -166,6 +177,7 @@ fn listener(
     let advertise = table.parsed("advertise", grammar::host_port);
     let tls = super::tls::tls(&table, &bind);
     let kind = peers.as_ref().map_or(PeersAre::Listed, |peers| peers.value);
+    let thig = thig_of_listener(&table, kind == PeersAre::Ue, domain, hiding);
     let unspecified = bind.iter().any(|bind| bind.value.address.ip().is_unspecified());
     let check = Check {
         reader: table.reader,
@@ -201,6 +213,7 @@ fn listener(
         peers,
         secured_by: secured_by.map(Written::stated),
         implicit_member,
+        thig,
         advertise: advertise.map(Written::stated),
         tls,
     }

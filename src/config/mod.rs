@@ -27,6 +27,7 @@ mod spec_t;
 mod store;
 mod table;
 mod tls;
+mod topology_hiding;
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
@@ -96,12 +97,13 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let domain = node::domain(top.table("domain"));
     let (spec_t, places) = spec_t::spec_t(top.table("spec_t"), profile.value);
     let proxy = node::proxy(top.table("proxy"));
-    let listeners = listener::listeners(top, &spec_t, &places, &proxy);
-    let peers = peer::peers(top, &spec_t, &listeners);
+    let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
+    let hiding = topology_hiding::topology_hiding(top.table("topology_hiding"), &proxy, &lawful_interception);
+    let listeners = listener::listeners(top, &spec_t, &places, &proxy, (&domain, &hiding));
+    let peers = peer::peers(top, &spec_t, &listeners, (&domain, &hiding));
     let evidence = node::evidence(top.table("evidence"), &domain, &listeners);
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
-    let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
     let pcscf = pcscf::pcscf(top.table("pcscf"), profile.value, &domain);
     let dns = dns::dns(top.table("dns"));
     let store = store::store(top.table("store"), &proxy);
@@ -122,6 +124,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         privacy,
         lawful_interception,
         pcscf,
+        topology_hiding: hiding,
         dns,
         store,
         limits,

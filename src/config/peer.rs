@@ -11,13 +11,21 @@ use super::{
     read::{Written, or_default, shown},
     spec_t::{list, meanings},
     table::Table,
+    topology_hiding::thig,
 };
-use crate::policy::{CertifiedName, Direction, Listener, Overload, Peer, PeersAre, Security, SpecT, Stated, Word};
+use crate::policy::{
+    CertifiedName, Direction, Domain, Listener, Overload, Peer, PeersAre, Security, SpecT, Stated, TopologyHiding, Word,
+};
 
 /// Peers of one policy.
 pub(super) const PEERS_MAX: usize = 10_000;
 
-pub(super) fn peers(top: &Table<'_>, spec_t: &SpecT, listeners: &[Listener]) -> Vec<Peer> {
+pub(super) fn peers(
+    top: &Table<'_>,
+    spec_t: &SpecT,
+    listeners: &[Listener],
+    hiding: (&Domain, &TopologyHiding),
+) -> Vec<Peer> {
     let mut taken_names: HashMap<&str, u32> = HashMap::new();
     let mut claims = Claims::default();
     let mut peers = Vec::new();
@@ -28,12 +36,19 @@ pub(super) fn peers(top: &Table<'_>, spec_t: &SpecT, listeners: &[Listener]) -> 
             break;
         }
         let name = name(&table, &mut taken_names);
-        peers.push(peer(table, name, spec_t, listeners, &mut claims));
+        peers.push(peer(table, name, spec_t, listeners, hiding, &mut claims));
     }
     peers
 }
 
-fn peer(table: Table<'_>, name: Stated<String>, spec_t: &SpecT, listeners: &[Listener], claims: &mut Claims) -> Peer {
+fn peer(
+    table: Table<'_>,
+    name: Stated<String>,
+    spec_t: &SpecT,
+    listeners: &[Listener],
+    (domain, hiding): (&Domain, &TopologyHiding),
+    claims: &mut Claims,
+) -> Peer {
     let names = table
         .parsed_each("names", grammar::host)
         .map(|list| list.value)
@@ -87,6 +102,7 @@ fn peer(table: Table<'_>, name: Stated<String>, spec_t: &SpecT, listeners: &[Lis
         rfc5876,
         anonymise_from_for_legacy: or_default(table.bool("anonymise_from_for_legacy"), true),
         overload_control: or_default(table.word("overload_control"), Overload::Off),
+        thig: thig(&table, domain, hiding),
     };
     table.close();
     peer

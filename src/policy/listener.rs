@@ -21,6 +21,8 @@ pub struct Listener {
     pub implicit_member: Stated<bool>,
     /// Host[:port] to write into Via and Record-Route instead of the bound address (behind NAT).
     pub advertise: Option<Stated<String>>,
+    /// Whether the inside of the network is hidden from those who are not listed otherwise (THIG-001).
+    pub thig: Stated<bool>,
     /// There when a bind needs it.
     pub tls: Option<Tls>,
 }

@@ -19,6 +19,7 @@ pub mod route;
 pub mod spec_t;
 pub mod store;
 pub mod tls;
+pub mod topology_hiding;
 pub mod word;
 
 pub use certified::CertifiedName;
@@ -35,6 +36,7 @@ pub use proxy::Proxy;
 pub use route::Route;
 pub use spec_t::{IdHandling, SpecT};
 pub use tls::{ClientCertificate, Tls};
+pub use topology_hiding::{HidingMode, TopologyHiding};
 pub use word::Word;
 
 /// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.
@@ -58,6 +60,7 @@ pub struct Policy {
     pub privacy: Privacy,
     pub lawful_interception: LawfulInterception,
     pub pcscf: PCscf,
+    pub topology_hiding: TopologyHiding,
     pub dns: Dns,
     pub store: Stated<store::Store>,
     pub limits: Limits,

@@ -27,6 +27,8 @@ pub struct Peer {
     pub anonymise_from_for_legacy: Stated<bool>,
     /// Whether it is asked for its load, and listened to (RFC 7339).
     pub overload_control: Stated<Overload>,
+    /// Whether the inside of the network is hidden from it; `None`: as the listener says.
+    pub thig: Option<Stated<bool>>,
 }
 
 /// How a peer tells what it can take.

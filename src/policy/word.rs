@@ -11,6 +11,7 @@ use super::{
     spec_t::{
         ConflictNone, DefaultPrivacy, MalformedPrivacy, TokenMeaning, UeSecurity, UnknownToken, UserAuthentication,
     },
+    topology_hiding::{HidingMode, OrigIoi},
 };
 
 /// A value written as one of a few words: `reject-500`. The same words are read, printed and explained.
@@ -179,6 +180,16 @@ words!(RemotePartyId {
     Pass = "pass",
 });
 
+words!(HidingMode {
+    Off = "off",
+    Aead = "aead",
+    Aes128Cbc = "aes-128-cbc",
+});
+words!(OrigIoi {
+    Keep = "keep",
+    Remove = "remove",
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +221,7 @@ mod tests {
         comes_back::<PathUnsupported>();
         comes_back::<ServiceRoute>();
         comes_back::<UnprotectedAction>();
+        comes_back::<HidingMode>();
+        comes_back::<OrigIoi>();
     }
 }

@@ -248,6 +248,7 @@ fn made_up(policy: &mut Policy, class: PeersAre) -> Place {
         secured_by: (class == PeersAre::Trusted).then(|| built_in(Security::Physical)),
         implicit_member: built_in(false),
         advertise: None,
+        thig: built_in(false),
         tls: None,
     });
     Place {

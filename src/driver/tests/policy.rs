@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     policy::{
         Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PCscf, PeersAre, Policy, Privacy, Profile,
-        Proxy, SpecT, Stated, StatedBy, Tls, Undetermined, Word,
+        Proxy, SpecT, Stated, StatedBy, Tls, TopologyHiding, Undetermined, Word,
         lawful::LawfulInterception,
         on_behalf::Agreements,
         privacy::{CallIds, DialogDowngrade, DialogStore, RemotePartyId, Unprovidable},
@@ -47,6 +47,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         lawful_interception: LawfulInterception::default(),
         pcscf: PCscf::default(),
         limits: Limits::default(),
+        topology_hiding: TopologyHiding::default(),
         dns: Dns::default(),
         store: Stated {
             value: Store::Memory,
@@ -80,6 +81,7 @@ fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
         secured_by: None,
         implicit_member: stated(false),
         advertise: None,
+        thig: stated(false),
         tls: None,
     }
 }

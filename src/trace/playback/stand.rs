@@ -133,6 +133,7 @@ fn imagined(peers: PeersAre, way: Security) -> Listener {
         secured_by: Some(built_in(way)),
         implicit_member: built_in(false),
         advertise: Some(built_in(NAME.to_owned())),
+        thig: built_in(false),
         tls: None,
     }
 }
