@@ -3,9 +3,17 @@
 //! Promises that what was hidden can be restored exactly, and that only our own tokens are ever opened. Does not know why
 //! something is to be hidden: `privacy` says what.
 
+pub mod border;
 pub mod call_id;
 pub mod hide;
+pub mod inside;
+mod mentions;
+pub mod open;
 pub mod quoted;
 pub mod restore;
+pub mod token;
+pub mod tokenize;
 
+pub use border::Border;
 pub use hide::{Concealed, Contacts, Hidden, Hiding};
+pub use tokenize::Tokenized;

@@ -20,6 +20,13 @@ pub fn looks_sealed(user: &[u8]) -> bool {
     user.len() >= SEALED_BYTES_MIN && base64url_end(user, 0) == user.len()
 }
 
+/// Puts these Via rows in the place of those that are there.
+//= THIG-007
+pub fn vias(draft: &mut Draft, rows: &[Vec<u8>]) {
+    draft.remove(Name::Via);
+    rows.iter().rev().for_each(|row| draft.insert_top(Name::Via, &[row]));
+}
+
 /// Puts back into a response what was taken out of its request: Call-ID, Via, and Record-Route behind the row at `own_row`,
 /// which holds our own value.
 //= PRIV-084

@@ -51,6 +51,14 @@ impl Own {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    /// Whether a host and port as written in a URI or a sent-by name this address and no other of ours. Without a port the
+    /// default of SIP, 5060, is meant.
+    pub fn is_named(&self, host: &[u8], port: Option<u16>) -> bool {
+        let port = port.unwrap_or(5060);
+        let by_name = self.port == port && host.eq_ignore_ascii_case(self.host.as_bytes());
+        by_name || self.bound.address.port() == port && is_address(host, self.bound.address.ip())
+    }
 }
 
 impl OwnAddresses {
