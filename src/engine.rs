@@ -18,6 +18,7 @@ pub mod dialogs;
 pub mod event;
 pub mod feedback;
 mod from_ue;
+mod hidden;
 pub mod hosts;
 pub mod input;
 mod intake;
@@ -53,6 +54,7 @@ use self::decide::Decided;
 use self::dialogs::Dialogs;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
+use self::hidden::Unopened;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId};
@@ -113,6 +115,7 @@ pub struct Engine {
     feedback: Feedback,
     pressure: Pressure,
     violations: Violations,
+    unopened: Unopened,
     sink: Sink,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
@@ -179,6 +182,7 @@ impl Engine {
             feedback: Feedback::default(),
             pressure: Pressure::default(),
             violations: Violations::of(&policy),
+            unopened: Unopened::of(&policy),
             sink: Sink::Takes,
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
@@ -281,6 +285,7 @@ impl Engine {
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, policy: Arc<Policy>) {
         self.violations = Violations::of(&policy);
+        self.unopened = Unopened::of(&policy);
         self.recent = Recent::new(Arc::clone(&policy));
         self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
@@ -393,7 +398,7 @@ impl Engine {
             Err(refused) => {
                 let (draft, received_to, reject) = *refused;
                 // Who makes up tokens gets no place in the tables by it.
-                if reject == Reject::ForeignToken && place.is_some() {
+                if matches!(reject, Reject::ForeignToken | Reject::HiddenToken) && place.is_some() {
                     self.transactions.remove_server(id);
                     return self.answer_alone(now, flow, draft, &reject);
                 }
@@ -432,6 +437,9 @@ impl Engine {
         }
         let origin = self.origin_of_answer(client, flow);
         self.counts.origin(origin.evidence().why());
+        let Some(message) = self.open_hidden_in_response(&origin, message) else {
+            return self.drop(what, Drop::HiddenToken);
+        };
         self.hear_load(now, &origin, &message);
         // Admit, decide, clear, send.
         self.answered(now, client, &origin, message, &essentials);

@@ -24,6 +24,7 @@ mod dialog_store;
 mod dialogs;
 mod end_to_end;
 mod flows;
+mod hiding;
 mod interop;
 mod lawful;
 mod layers;

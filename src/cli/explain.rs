@@ -30,7 +30,7 @@ use crate::engine::event::What;
 use crate::engine::judge::{Judge, Judgement, Outcome};
 use crate::policy::Policy;
 use crate::privacy::PrivacySet;
-use crate::seal::{Keys, SECRET_BYTES};
+use crate::seal::{HidingKeys, Keys, SECRET_BYTES};
 use crate::sip::message::StartLine;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, Refused, parse};
 use crate::sip::{Message, Method, Name};
@@ -176,7 +176,8 @@ fn explanation(mut policy: Policy, arguments: &Arguments) -> Result<Explanation,
         .map_err(refused)?;
     let from = Place::find(&mut policy, &arguments.from, Side::From)?;
     let to = Place::find(&mut policy, &arguments.to, Side::To)?;
-    let keys = Keys::new(&[(0, [0; SECRET_BYTES])], &policy.domain.id.value, 0)?;
+    let secrets = [(0, [0; SECRET_BYTES])];
+    let keys = Keys::new(&secrets, &policy.domain.id.value, 0)?.with_hiding(Some(HidingKeys::new(&secrets)?));
     let own = OwnAddresses::new(&policy, &Bound::as_written(&policy));
     let judge = Judge {
         policy: &policy,

@@ -197,4 +197,43 @@ mod tests {
         assert!(matches!(fault, KeyFileError::Malformed { line: 2, .. }));
         assert!(!fault.to_string().contains(&new));
     }
+
+    //= SEC-002 type=test
+    //= THIG-005 type=test
+    #[test]
+    fn keys_of_hiding_are_read_again_also_where_the_others_are_of_this_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hiding.keys");
+        let with = |lines: &str| {
+            let text = include_str!("../../fixtures/policies/good/topology-hiding.toml")
+                .replace("key_file = \"tokens.keys\"", "")
+                .replace("\"hiding.keys\"", &format!("\"{}\"", path.display()));
+            if !lines.is_empty() {
+                std::fs::write(&path, lines).unwrap();
+            }
+            crate::config::read(&text, "test.toml").unwrap().0
+        };
+        let policy = with("");
+        let first = keys(&policy).unwrap();
+        let sealed = |keys: &Keys| {
+            let hiding = keys.hiding().unwrap();
+            hiding
+                .seal(crate::seal::hiding::Cipher::Aead, &[], [0; 12], b"x")
+                .unwrap()
+        };
+        let before = sealed(&first);
+        let held = std::fs::read_to_string(&path).unwrap();
+        let next = again(&with(&format!("2 {}\n{held}", "ab".repeat(32))), &first).unwrap();
+        assert_ne!(sealed(&next), before);
+        assert!(next.hiding().unwrap().open(&[], &before).is_ours);
+        // The tokens of dialogs are what they were.
+        let token = first.seal(crate::seal::Purpose::Dialog, &[], [0; 12], b"x").unwrap();
+        assert!(next.open(crate::seal::Purpose::Dialog, &[], &token).is_ok());
+        assert_eq!(next.instance(), first.instance());
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(again(&policy, &next), Err(KeyFileError::Unreadable { .. })));
+        let mut none = policy.clone();
+        none.topology_hiding.key_file.value = None;
+        assert!(again(&none, &next).unwrap().hiding().is_none());
+    }
 }

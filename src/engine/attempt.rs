@@ -249,6 +249,7 @@ impl Engine {
                 from,
                 to,
                 called,
+                vias: None,
             }));
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);

@@ -251,6 +251,9 @@ impl Engine {
                 })
             });
         }
+        if let Some(vias) = of_request.as_ref().and_then(|kept| kept.vias.as_ref()) {
+            restore::vias(&mut draft, vias);
+        }
         let given = if responder.is_empty() { wanted.said } else { responder };
         if may_enter && draft.status() < 300 && !given.is_empty() {
             self.remember_responder(now, &mut draft, essentials, given, nonce);
@@ -269,11 +272,17 @@ impl Engine {
             keys: &self.keys,
         };
         let before = record::audits(&policy).then(|| draft.clone());
+        let arrived = origin.flow();
+        let draft_has_way = draft.has(Name::ServiceRoute);
         let response = Response {
             shows_way: wanted.set.has(PrivacySet::HEADER) && self.shows_way(&draft),
             draft,
             hop,
             own,
+            other_own: match draft_has_way {
+                true => self.own.at(arrived.listener, arrived.transport, arrived.local),
+                false => None,
+            },
             wanted: &wanted,
             nonce,
         };
@@ -526,7 +535,12 @@ impl Engine {
             policy: &policy,
             keys: &self.keys,
         };
-        let message = gate.answer(&work.draft, hop, &answer);
+        let as_it_came = server.kept.as_ref().and_then(|kept| kept.vias.as_ref()).map(|vias| {
+            let mut draft = work.draft.clone();
+            restore::vias(&mut draft, vias);
+            draft
+        });
+        let message = gate.answer(as_it_came.as_ref().unwrap_or(&work.draft), hop, &answer);
         server.last = Some(message.clone());
         self.outputs.push_back(Output::Send { id: SendId(0), message });
     }
@@ -584,6 +598,9 @@ impl Engine {
         }
         let (hop, policy, tag, asks) = (server.back, Arc::clone(&server.policy), server.tag, server.asks);
         let mut draft = std::borrow::Cow::Borrowed(draft);
+        if let Some(vias) = server.kept.as_ref().and_then(|kept| kept.vias.as_ref()) {
+            restore::vias(draft.to_mut(), vias);
+        }
         if asks == Asks::Load {
             self.tell_load(now, asks, draft.to_mut());
         }

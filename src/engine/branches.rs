@@ -386,6 +386,7 @@ impl Engine {
                 dialog: None,
                 in_dialog: false,
                 by_network: None,
+                given_out: false,
             };
             let mut tried = Vec::new();
             let mut lines = Vec::new();

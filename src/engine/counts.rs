@@ -66,15 +66,18 @@ const LEFT: [&str; 2] = ["credentials", "body"];
 pub enum TokenOf {
     Route,
     RequestUri,
+    /// What the inside of the network was hidden in.
+    Hidden,
 }
 
 impl TokenOf {
-    const ALL: [TokenOf; 2] = [TokenOf::Route, TokenOf::RequestUri];
+    const ALL: [TokenOf; 3] = [TokenOf::Route, TokenOf::RequestUri, TokenOf::Hidden];
 
     fn as_str(self) -> &'static str {
         match self {
             TokenOf::Route => "route",
             TokenOf::RequestUri => "request_uri",
+            TokenOf::Hidden => "hidden",
         }
     }
 }

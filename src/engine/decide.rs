@@ -93,9 +93,14 @@ impl Engine {
             }) => {
                 let branches = match Branches::of(targets.list, targets.fork, breadth) {
                     Ok(branches) => branches,
-                    Err(unfit) => return Err(Box::new((draft, kept.to, unfit.into()))),
+                    Err(unfit) => {
+                        if let Some(vias) = &kept.vias {
+                            restore::vias(&mut draft, vias);
+                        }
+                        return Err(Box::new((draft, kept.to, unfit.into())));
+                    }
                 };
-                let has_kept = kept.to.is_some();
+                let has_kept = kept.to.is_some() || kept.vias.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served)
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
@@ -122,7 +127,12 @@ impl Engine {
                     dialog: stored,
                 })
             }
-            Err(reject) => Err(Box::new((draft, kept.to, reject))),
+            Err(reject) => {
+                if let Some(vias) = &kept.vias {
+                    restore::vias(&mut draft, vias);
+                }
+                Err(Box::new((draft, kept.to, reject)))
+            }
         }
     }
 
@@ -135,6 +145,7 @@ impl Engine {
         kept: &mut Kept,
     ) -> Result<Plan, Reject> {
         let policy = Arc::clone(&self.policy);
+        let revealed = self.open_hidden(origin, draft, kept)?;
         check::check(draft)?;
         // The ACK of a 2xx gets a branch of its own each time: it is compared, but not written.
         let may_be_back = match essentials.has_one_via {
@@ -195,6 +206,7 @@ impl Engine {
             dialog: leaves_by(&opened),
             in_dialog: opened.dialog.is_some(),
             by_network,
+            given_out: revealed.gave_out(|| first_route(draft)),
         };
         let targets = match opened.flow {
             Some(flow) => Targets {
@@ -653,6 +665,12 @@ impl Engine {
         });
         Some((memory, Party::Creator))
     }
+}
+
+/// The Route value that leads on.
+fn first_route(draft: &Draft) -> Option<&[u8]> {
+    let row = draft.first(Name::Route)?;
+    list::values(row).next().map(|span| span.of(row))
 }
 
 struct OwnRoute<'a> {

@@ -81,10 +81,12 @@ pub enum Drop {
     TooOften,
     /// Its sender is a UE that is not registered, and the policy has no answer for one.
     Unregistered,
+    /// It holds a token of hidden values that does not open.
+    HiddenToken,
 }
 
 impl Drop {
-    pub const ALL: [Drop; 9] = [
+    pub const ALL: [Drop; 10] = [
         Drop::Retransmission,
         Drop::HopByHop,
         Drop::Stray,
@@ -94,6 +96,7 @@ impl Drop {
         Drop::Full,
         Drop::TooOften,
         Drop::Unregistered,
+        Drop::HiddenToken,
     ];
 
     /// One word, for counters.
@@ -108,6 +111,7 @@ impl Drop {
             Drop::Full => "full",
             Drop::TooOften => "too_often",
             Drop::Unregistered => "unregistered",
+            Drop::HiddenToken => "hidden_token",
         }
     }
 
@@ -122,6 +126,7 @@ impl Drop {
             Drop::Full => "no room",
             Drop::TooOften => "too many of its source",
             Drop::Unregistered => "of a UE that is not registered",
+            Drop::HiddenToken => "a hidden value that does not open",
         }
     }
 
@@ -131,6 +136,7 @@ impl Drop {
             Drop::Unanswerable => Some(Rule::MSG_001),
             Drop::Full | Drop::TooOften => Some(Rule::SEC_009),
             Drop::Unregistered => Some(Rule::PCSCF_020),
+            Drop::HiddenToken => Some(Rule::THIG_008),
             _ => None,
         }
     }

@@ -208,6 +208,9 @@ impl Judge<'_> {
             draft,
             hop,
             own,
+            other_own: self
+                .own
+                .at(origin.flow().listener, origin.flow().transport, origin.flow().local),
             wanted: &wanted,
             nonce: NONCE,
         };

@@ -121,13 +121,13 @@ pub(super) fn audits(policy: &Policy) -> bool {
     policy.lawful_interception.audit.is_some()
 }
 
-/// What belongs to the trust domain whoever calls (TRUST-040, PRIV-106) tells of nobody's wish.
+/// What belongs to the trust domain or to the network whoever calls (TRUST-040, PRIV-106, THIG) tells of nobody's wish.
 fn is_privacy(decision: &Decision) -> bool {
     let changed = matches!(
         decision.action,
         Action::Removed | Action::Anonymised | Action::Hidden | Action::Rewritten
     );
-    let is_of_domain = [Rule::TRUST_040, Rule::PRIV_106].contains(&decision.rule);
+    let is_of_domain = [Rule::TRUST_040, Rule::PRIV_106, Rule::THIG_002, Rule::THIG_012].contains(&decision.rule);
     changed && !is_of_domain
 }
 

@@ -33,6 +33,10 @@ pub enum Reject {
     Privacy(Vec<Unprovidable>),
     #[error("a Contact is too long to be hidden")]
     TooLong,
+    #[error("a Via or a Route of the inside cannot be hidden: too long, or too many")]
+    CannotHide,
+    #[error("a token of hidden values does not open with the keys of this network")]
+    HiddenToken,
     #[error("a token in a Route or Request-URI is not one of this dialog")]
     ForeignToken,
     #[error("the dialog's token is older than privacy.max_dialog_age")]
@@ -109,6 +113,8 @@ pub enum Kind {
     UnreadablePrivacy,
     Privacy,
     TooLong,
+    CannotHide,
+    HiddenToken,
     ForeignToken,
     StaleToken,
     NoTarget,
@@ -144,7 +150,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 41] = [
+    pub const ALL: [Kind; 42] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -154,6 +160,8 @@ impl Kind {
         Kind::UnreadablePrivacy,
         Kind::Privacy,
         Kind::TooLong,
+        Kind::CannotHide,
+        Kind::HiddenToken,
         Kind::ForeignToken,
         Kind::StaleToken,
         Kind::NoTarget,
@@ -199,6 +207,8 @@ impl Kind {
             Kind::UnreadablePrivacy => "unreadable_privacy",
             Kind::Privacy => "privacy",
             Kind::TooLong => "too_long",
+            Kind::CannotHide => "cannot_hide",
+            Kind::HiddenToken => "hidden_token",
             Kind::ForeignToken => "foreign_token",
             Kind::StaleToken => "stale_token",
             Kind::NoTarget => "no_target",
@@ -247,6 +257,8 @@ impl From<&Reject> for Kind {
             Reject::UnreadablePrivacy(_) => Kind::UnreadablePrivacy,
             Reject::Privacy(_) => Kind::Privacy,
             Reject::TooLong => Kind::TooLong,
+            Reject::CannotHide => Kind::CannotHide,
+            Reject::HiddenToken => Kind::HiddenToken,
             Reject::ForeignToken => Kind::ForeignToken,
             Reject::StaleToken => Kind::StaleToken,
             Reject::NoTarget(_) => Kind::NoTarget,
@@ -307,6 +319,9 @@ impl Reject {
             Reject::UnreadablePrivacy(Unreadable::Malformed) => (400, "Bad Privacy", Rule::PRIV_011),
             Reject::Privacy(lacking) => return privacy(lacking),
             Reject::TooLong => (513, "Message Too Large", Rule::PRIV_143),
+            Reject::CannotHide => (513, "Message Too Large", Rule::THIG_002),
+            //= THIG-008
+            Reject::HiddenToken => (400, "Bad Request", Rule::THIG_008),
             Reject::ForeignToken => (403, "Forbidden", Rule::PRIV_141),
             Reject::StaleToken => (481, "Call/Transaction Does Not Exist", Rule::PRIV_143),
             Reject::NoTarget(NoTarget::NotARelay) => (403, "Forbidden", Rule::PROXY_010),
@@ -533,6 +548,7 @@ impl From<Refusal> for Reject {
         match refusal {
             Refusal::NotProvided(lacking) => Reject::Privacy(lacking),
             Refusal::TooLong => Reject::TooLong,
+            Refusal::CannotHide => Reject::CannotHide,
             Refusal::NoAddress => Reject::Unreachable,
         }
     }

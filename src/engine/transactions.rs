@@ -118,6 +118,8 @@ pub struct Kept {
     pub to: Option<Vec<u8>>,
     /// What a served UE that answers may be: the P-Called-Party-ID a node of T gave, and the To URI.
     pub called: Option<Called>,
+    /// The Via rows as they came, where what they hid was opened: its answers show them, whatever the inside makes of them.
+    pub vias: Option<Vec<Vec<u8>>>,
 }
 
 /// Whom a request to a served UE was sent to.

@@ -1,7 +1,7 @@
 //! The door out: nothing reaches a socket but what is cleared here, for exactly one hop.
 //!
-//! A request or response for a hop outside T goes hide → scrub → clear; for a hop in T it is cleared as it is. What this node
-//! says itself (answers, CANCEL, the ACK of a failure) leaves by the same door and shows only what its receiver said or got.
+//! A request or response for a hop outside T goes hide → scrub → clear; for a hop in T it is cleared as it is. Last of all,
+//! what names the inside of the network becomes tokens, where the policy hides it from that hop. What this node says itself (answers, CANCEL, the ACK of a failure) leaves by the same door and shows only what its receiver said or got.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -21,7 +21,8 @@ use crate::sip::parse::{Carrier, ParseLimits, parse};
 use crate::sip::scan::find;
 use crate::sip::{Draft, Method, Name, Transport};
 use crate::topology::call_id::HIDDEN_BYTES_MAX;
-use crate::topology::{Concealed, Contacts, Hidden, Hiding, quoted};
+use crate::topology::tokenize::Changes;
+use crate::topology::{Border, Concealed, Contacts, Hidden, Hiding, Tokenized, quoted};
 use crate::trust::{Destination, Hop, Own, TrustedHop, UntrustedHop, UntrustedKind};
 
 /// The bytes of a message, cleared for one hop. Made only in this file.
@@ -170,6 +171,9 @@ pub enum Refusal {
     /// A Contact cannot be hidden.
     #[error("a Contact is too long to be hidden")]
     TooLong,
+    /// A Via or a Route of the inside cannot be hidden from this hop.
+    #[error("a Via or a Route of the inside cannot be hidden: too long, or too many")]
+    CannotHide,
     /// This node has no address of that transport and family to leave by.
     #[error("no listener has an address of the next hop's transport and family")]
     NoAddress,
@@ -227,6 +231,8 @@ pub struct Response<'a> {
     pub hop: Hop,
     /// Our address on that leg.
     pub own: &'a Own,
+    /// Our address on the leg it came by.
+    pub other_own: Option<&'a Own>,
     /// The wish of the responder.
     pub wanted: &'a Wanted,
     /// It names the nodes behind us, and `header` asks that nobody does.
@@ -263,6 +269,7 @@ impl Gate<'_> {
                     via_param(hop.destination(), false),
                     self.asks_load(hop.peer()),
                 );
+                let draft = self.tokenized(&mut draft, Hop::Trusted(hop), own, nonce, notes)?;
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Trusted(Cleared { hop, bytes }), Concealed::default()))
             }
@@ -290,6 +297,7 @@ impl Gate<'_> {
                     via_param(hop.destination(), true),
                     self.asks_load(hop.peer()),
                 );
+                let draft = self.tokenized(&mut draft, Hop::Untrusted(hop), own, nonce, notes)?;
                 let bytes = leaving(&draft, hop.destination());
                 Ok((Outgoing::Untrusted(Cleared { hop, bytes }), concealed))
             }
@@ -301,16 +309,27 @@ impl Gate<'_> {
     //= PRIV-064
     pub fn response(&self, response: Response<'_>, notes: &mut Notes) -> Outgoing {
         let Response {
-            draft,
+            mut draft,
             hop,
             own,
+            other_own,
             wanted,
             shows_way,
             nonce,
         } = response;
+        let border = Border {
+            policy: self.policy,
+            keys: self.keys,
+            hop,
+            own,
+            other_own,
+            fresh: nonce,
+        };
         match hop {
             Hop::Trusted(hop) => {
                 note_kept(&draft, notes);
+                let (draft, changes) = Tokenized::response(&mut draft, &border);
+                note_tokens(changes, notes);
                 Outgoing::Trusted(Cleared {
                     bytes: leaving(&draft, hop.destination()),
                     hop,
@@ -338,8 +357,10 @@ impl Gate<'_> {
                     rewrites_from: false,
                     lacking: &plan.lacking,
                 };
-                let draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
+                let mut draft = Scrubbed::new(hidden, wanted, terms, notes).into_draft();
                 note_contact(&contacts, &draft, notes);
+                let (draft, changes) = Tokenized::response(&mut draft, &border);
+                note_tokens(changes, notes);
                 Outgoing::Untrusted(Cleared {
                     bytes: leaving(&draft, hop.destination()),
                     hop,
@@ -394,6 +415,29 @@ impl Gate<'_> {
             Hop::Trusted(hop) => Outgoing::Trusted(Cleared { hop, bytes }),
             Hop::Untrusted(hop) => Outgoing::Untrusted(Cleared { hop, bytes }),
         }
+    }
+
+    /// A request that shows its hop no more of the network's inside than it may see.
+    //= THIG-001
+    fn tokenized<'d>(
+        &self,
+        draft: &'d mut Draft,
+        hop: Hop,
+        own: &Own,
+        nonce: [u8; 12],
+        notes: &mut Notes,
+    ) -> Result<Tokenized<'d>, Refusal> {
+        let border = Border {
+            policy: self.policy,
+            keys: self.keys,
+            hop,
+            own,
+            other_own: None,
+            fresh: nonce,
+        };
+        let (draft, changes) = Tokenized::request(draft, &border).map_err(|_| Refusal::CannotHide)?;
+        note_tokens(changes, notes);
+        Ok(draft)
     }
 
     /// What is to be hidden on this leg, and which functions are not to be had.
@@ -690,8 +734,17 @@ fn note_contact(before: &[Vec<u8>], after: &Draft, notes: &mut Notes) {
     }
 }
 
+fn note_tokens(changes: Changes, notes: &mut Notes) {
+    if changes != Changes::default() {
+        notes.note_set(changes.hidden, Action::Hidden, Rule::THIG_002);
+        notes.note_set(changes.removed, Action::Removed, Rule::THIG_012);
+        notes.note_set(changes.rewritten, Action::Rewritten, Rule::THIG_012);
+    }
+}
+
 /// The bytes of a draft as its carrier needs them.
-fn leaving(draft: &Draft, destination: &Destination) -> Bytes {
+fn leaving(draft: &Tokenized<'_>, destination: &Destination) -> Bytes {
+    let draft = draft.draft();
     if destination.transport.is_reliable() {
         draft.to_stream_bytes()
     } else {

@@ -21,6 +21,8 @@ pub struct Arrival {
     pub in_dialog: bool,
     /// Its Route is the one that the network gave its sender; the listener that leads there.
     pub by_network: Option<ListenerId>,
+    /// Its Route leads on by a value that this network gave out itself, hidden from who brings it.
+    pub given_out: bool,
 }
 
 /// The next hops of a request, in order, and who chose them.
@@ -127,7 +129,8 @@ fn chosen(
         let route = NameAddr::parse_first(route).map_err(|_| NoTarget::Unusable)?.0;
         let uri = route.uri().map_err(|_| NoTarget::Unusable)?;
         let is_theirs = arrival.in_dialog || arrival.standing == Standing::Trusted || arrival.by_network.is_some();
-        if is_theirs || leads_inside(policy, &uri) {
+        //= THIG-009
+        if is_theirs || arrival.given_out || leads_inside(policy, &uri) {
             return by_message(policy, &uri, arrival);
         }
         return Err(NoTarget::NotARelay);

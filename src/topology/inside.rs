@@ -23,6 +23,11 @@ impl<'a> Inside<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn new(domains: &'a [String], prefixes: &'a [Stated<IpNet>]) -> Inside<'a> {
+        Inside { domains, prefixes }
+    }
+
     /// Whether a host is one of ours: an address in a hidden prefix, one of our domains, or a name below one. As written in a
     /// URI or a sent-by.
     //= THIG-002

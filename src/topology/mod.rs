@@ -1,7 +1,8 @@
 //! Inside addresses out of sight, and back again.
 //!
-//! Promises that what was hidden can be restored exactly, and that only our own tokens are ever opened. Does not know why
-//! something is to be hidden: `privacy` says what.
+//! Promises that what was hidden can be restored exactly, and that only our own tokens are ever opened. Two reasons, which
+//! know nothing of each other: a caller's wish, of which `privacy` says what it hides ([`Hidden`]), and the border of the
+//! network, where the policy says from whom its inside is hidden whoever calls ([`Tokenized`]).
 
 pub mod border;
 pub mod call_id;

@@ -28,9 +28,9 @@ pub struct Revealed {
 }
 
 impl Revealed {
-    /// Whether a Route value was given out by this network, and kept hidden until now.
-    pub fn gave_out(&self, route: &[u8]) -> bool {
-        self.routes.iter().any(|given| given == route)
+    /// Whether a Route value was given out by this network, and kept hidden until now. It is looked for only where any was.
+    pub fn gave_out<'a>(&self, route: impl FnOnce() -> Option<&'a [u8]>) -> bool {
+        !self.routes.is_empty() && route().is_some_and(|route| self.routes.iter().any(|given| given == route))
     }
 }
 

@@ -241,3 +241,136 @@ fn unfolded(values: &[u8]) -> Vec<u8> {
         .map(|byte| if *byte == b'\n' { b' ' } else { *byte })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy::{Stated, StatedBy};
+
+    /// What a network with these domains, the prefix 10.20.0.0/16 and the cipher does.
+    fn with<T>(cipher: Cipher, see: impl FnOnce(Tokens<'_>) -> T) -> T {
+        let domains = ["home1.example", "other1.example"].map(str::to_owned);
+        let prefixes = [Stated {
+            value: "10.20.0.0/16".parse().unwrap(),
+            by: StatedBy::Default,
+        }];
+        let keys = HidingKeys::new(&[(1, [1; 32])]).unwrap();
+        see(Tokens {
+            keys: &keys,
+            domains: &domains,
+            inside: Inside::new(&domains, &prefixes),
+            cipher: Some(cipher),
+        })
+    }
+
+    const CIPHERS: [Cipher; 2] = [Cipher::Aead, Cipher::Aes128Cbc];
+
+    //= THIG-006 type=test
+    //= THIG-007 type=test
+    #[test]
+    fn a_token_is_read_in_every_form_that_it_may_come_back_in() {
+        let (vias, routes) = (
+            &b"SIP/2.0/UDP 10.20.0.9;branch=z9hG4bK1;received=10.20.0.8, SIP/2.0/TCP a.home1.example"[..],
+            &b"<sip:orig@10.20.0.9;lr>, \"S, 1\" <sip:a.home1.example;lr>;x"[..],
+        );
+        for cipher in CIPHERS {
+            with(cipher, |tokens| {
+                let text =
+                    |kind, values: &[u8]| String::from_utf8(tokens.make(kind, [3; 12], values).unwrap()).unwrap();
+                let (via, route) = (text(Kind::Via, vias), text(Kind::Route, routes));
+                let opens = |kind, value: &str| tokens.open(kind, value.as_bytes());
+                for value in [
+                    via.clone(),
+                    via.to_ascii_uppercase().replace("TOKENIZED-BY", "Tokenized-By"),
+                    via.replace(".home1.example;branch", ".home1.example.:5060;branch"),
+                    via.replace("SIP/2.0/UDP ", "SIP / 2.0 / TLS  ") + ";received=192.0.2.7",
+                ] {
+                    assert_eq!(opens(Kind::Via, &value), Some(Ok(vias.to_vec())), "{value}");
+                }
+                let bare = route.trim_matches(['<', '>']).to_owned();
+                for value in [
+                    route.clone(),
+                    format!("\"x\" {route};y=1"),
+                    route.replace("tokenized-by=home1.example", "TOKENIZED-BY=HOME1.example"),
+                    route.replace("@home1.example", "@edge.example:5070"),
+                    bare,
+                ] {
+                    assert_eq!(opens(Kind::Route, &value), Some(Ok(routes.to_vec())), "{value}");
+                }
+                // Of another network, of none, or of another domain of ours than the one it was made for.
+                assert_eq!(opens(Kind::Route, &route.replace("by=home1", "by=home2")), None);
+                assert_eq!(opens(Kind::Route, "<sip:a@home1.example;lr>"), None);
+                let other = opens(Kind::Route, &route.replace("by=home1", "by=other1"));
+                assert_eq!(other.is_some_and(|opened| opened.is_err()), cipher == Cipher::Aead);
+            });
+        }
+    }
+
+    /// TLS on every hop is still asked for by a value that hides who asked.
+    //= THIG-006 type=test
+    #[test]
+    fn a_token_of_a_sips_value_is_one() {
+        with(Cipher::Aead, |tokens| {
+            let token = tokens
+                .make(Kind::Route, [3; 12], b"<sip:10.20.0.9;lr>, <SIPS:10.20.0.8;lr>")
+                .unwrap();
+            assert!(token.starts_with(b"<sips:"));
+        });
+    }
+
+    /// What would not be taken back is not given out.
+    //= THIG-003 type=test
+    #[test]
+    fn without_integrity_only_what_can_be_read_is_hidden() {
+        let odd = b"SIP/2.0/UDP a.home1.example;branch=z9hG4bK1;branch=z9hG4bK2";
+        with(Cipher::Aes128Cbc, |tokens| {
+            assert_eq!(tokens.make(Kind::Via, [3; 12], odd), None);
+            assert_eq!(tokens.make(Kind::Route, [3; 12], b"<sip:b.example;lr>"), None);
+        });
+        with(Cipher::Aead, |tokens| {
+            let token = tokens.make(Kind::Via, [3; 12], odd).unwrap();
+            assert_eq!(tokens.open(Kind::Via, &token), Some(Ok(odd.to_vec())));
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_open_or_are_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            token in "[A-Za-z0-9._-]{0,200}",
+        ) {
+            let via = format!("SIP/2.0/UDP {token}.home1.example;branch=z9hG4bK1;tokenized-by=home1.example");
+            let route = format!("<sip:{token}@home1.example;tokenized-by=home1.example;lr>");
+            for cipher in CIPHERS {
+                with(cipher, |tokens| {
+                    for kind in [Kind::Via, Kind::Route] {
+                        for text in [&bytes[..], via.as_bytes(), route.as_bytes()] {
+                            assert!(!tokens.open(kind, text).is_some_and(|opened| opened.is_ok()));
+                        }
+                    }
+                });
+            }
+        }
+
+        //= THIG-004 type=test
+        #[test]
+        fn hide_then_open_is_the_identity(
+            fresh: [u8; 12],
+            hosts in proptest::collection::vec("([a-z]{1,9}[.])?home1[.]example|10[.]20[.]0[.][1-9]", 1..12),
+        ) {
+            for cipher in CIPHERS {
+                with(cipher, |tokens| {
+                    for (kind, form) in [(Kind::Via, "SIP/2.0/UDP H;branch=z9hG4bK1"), (Kind::Route, "<sip:H;lr>")] {
+                        let values: Vec<String> = hosts.iter().map(|host| form.replace('H', host)).collect();
+                        let values = values.join(", ");
+                        let token = tokens.make(kind, fresh, values.as_bytes()).unwrap();
+                        assert!(tokens.is_own(kind, &token));
+                        assert_eq!(tokens.open(kind, &token), Some(Ok(values.into_bytes())));
+                    }
+                });
+            }
+        }
+    }
+}

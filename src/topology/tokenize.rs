@@ -13,9 +13,9 @@ use crate::sip::{Draft, Method, Name};
 use crate::trust::Own;
 
 /// A draft that shows its hop no more of the network's inside than its policy lets it see. Made only here, and the only thing
-/// that becomes the bytes of a cleared message.
+/// that becomes the bytes of a cleared message. While it is there, nothing about the draft changes.
 #[derive(Debug)]
-pub struct Tokenized(Draft);
+pub struct Tokenized<'d>(&'d Draft);
 
 /// What changed, as bits of the names of fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,11 +33,11 @@ pub struct CannotHide;
 /// Bytes of values that follow each other and go into one token; beyond: the next one. Shorter ones lose less when one is lost.
 const RUN_BYTES_MAX: usize = 2048;
 
-impl Tokenized {
+impl<'d> Tokenized<'d> {
     /// Hides the inside in a request that is complete but for its framing: our own Via on top, our own Record-Route in place.
     //= THIG-002
     //= THIG-009
-    pub fn request(mut draft: Draft, border: &Border<'_>) -> Result<(Tokenized, Changes), CannotHide> {
+    pub fn request(draft: &'d mut Draft, border: &Border<'_>) -> Result<(Tokenized<'d>, Changes), CannotHide> {
         if !border.hides() {
             return Ok((Tokenized(draft), Changes::default()));
         }
@@ -50,9 +50,9 @@ impl Tokenized {
             (Name::Path, Seen::Own),
             (Name::ServiceRoute, Seen::Own),
         ] {
-            field(&mut draft, name, seen, Order::AsIs, border, &mut changes, Lack::Refuses)?;
+            field(draft, name, seen, Order::AsIs, border, &mut changes, Lack::Refuses)?;
         }
-        mentions::strip(&mut draft, border, &mut changes);
+        mentions::strip(draft, border, &mut changes);
         Ok((Tokenized(draft), changes))
     }
 
@@ -60,12 +60,12 @@ impl Tokenized {
     /// itself, which the engine has put back.
     //= THIG-002
     //= THIG-009
-    pub fn response(mut draft: Draft, border: &Border<'_>) -> (Tokenized, Changes) {
+    pub fn response(draft: &'d mut Draft, border: &Border<'_>) -> (Tokenized<'d>, Changes) {
         let mut changes = Changes::default();
         if !border.hides() {
             return (Tokenized(draft), changes);
         }
-        let leads_back = service_route(&mut draft, border);
+        let leads_back = service_route(draft, border);
         for (name, order) in [
             // Who called turns the list over, and with it the values, but not what is within one.
             (Name::RecordRoute, Order::TurnedOver),
@@ -73,19 +73,19 @@ impl Tokenized {
             (Name::Path, Order::AsIs),
             (Name::ServiceRoute, Order::AsIs),
         ] {
-            let hidden = field(&mut draft, name, Seen::Own, order, border, &mut changes, Lack::TakesOut);
+            let hidden = field(draft, name, Seen::Own, order, border, &mut changes, Lack::TakesOut);
             debug_assert!(hidden.is_ok(), "what cannot be hidden is taken out");
         }
         if leads_back {
             draft.insert_top(Name::ServiceRoute, &[&Border::way_to(border.own)]);
         }
-        mentions::strip(&mut draft, border, &mut changes);
+        mentions::strip(draft, border, &mut changes);
         (Tokenized(draft), changes)
     }
 
     /// What leaves.
     pub(crate) fn draft(&self) -> &Draft {
-        &self.0
+        self.0
     }
 }
 

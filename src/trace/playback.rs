@@ -33,7 +33,7 @@ use crate::engine::judge::{Judge, Judgement, Outcome};
 use crate::policy::Policy;
 use crate::privacy::{Action, Decision, PrivacySet, anonymous};
 use crate::rule::Rule;
-use crate::seal::Keys;
+use crate::seal::{HidingKeys, Keys};
 use crate::sip::headers::NameAddr;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
@@ -80,7 +80,8 @@ impl Playback {
             stand: Stand::new(policy),
             // Nothing made here is ever sent or kept: the tokens only have to be there.
             keys: Keys::new(&[(1, [0; 32])], &policy.domain.id.value, 0)
-                .expect("one generation with one id is a key ring"),
+                .expect("one generation with one id is a key ring")
+                .with_hiding(HidingKeys::new(&[(1, [0; 32])]).ok()),
             hasher: RandomState::new(),
             parties: Recent::new(PARTIES_MAX),
             repeated: Recent::new(REPEATED_MAX),
