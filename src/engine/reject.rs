@@ -150,7 +150,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 42] = [
+    pub const ALL: [Kind; 43] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
