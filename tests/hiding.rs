@@ -419,6 +419,41 @@ fn a_loop_through_the_neighbour_is_found() {
     assert_eq!(turns, 2);
 }
 
+/// More values than one token takes come back in their order, from who called as from who was called.
+//= THIG-006 type=test
+//= THIG-009 type=test
+#[test]
+fn a_long_way_through_the_inside_keeps_its_order() {
+    let node = |at: usize| format!("<sip:{}{at:02}@10.1.0.9;lr>", "node".repeat(15));
+    let way: Vec<String> = (0..60).map(node).collect();
+    let mut world = border(1, AEAD);
+    // The neighbour is called.
+    let asked = leaves(
+        &mut world,
+        &request(1, "INVITE", 1, false, &format!("Record-Route: {}\r\n", way.join(", "))),
+    );
+    let tokens = values(&asked, "Record-Route").len() - 1;
+    assert!((2..=4).contains(&tokens), "{tokens}");
+    let routes = crate::world::routes(&asked.rows("Record-Route"), false);
+    let came = brings(&mut world, &request(2, "INFO", 1, true, &routes));
+    assert_eq!(values(&came[0], "Route"), way, "{}", came[0].text());
+    // And the neighbour calls.
+    let mut world = border(1, AEAD);
+    let came = brings(&mut world, &request(2, "INVITE", 1, false, ""));
+    let inwards = came.iter().find(|sent| sent.to.to_string() == CORE).unwrap();
+    let backwards: Vec<&str> = way.iter().rev().map(String::as_str).collect();
+    let text = respond(inwards, "200 OK", "t1", "Contact: <sip:al@ue1.visited.example>\r\n").replacen(
+        "Record-Route: ",
+        &format!("Record-Route: {}\r\nRecord-Route: ", backwards.join(", ")),
+        1,
+    );
+    let answered = world.packet("core", CORE, &text);
+    assert!(values(&answered[0], "Record-Route").len() <= 5);
+    let routes = crate::world::routes(&answered[0].rows("Record-Route"), true);
+    let came = brings(&mut world, &request(2, "INFO", 2, true, &routes));
+    assert_eq!(values(&came[0], "Route"), way, "{}", came[0].text());
+}
+
 /// What a caller asks for comes first, and the rest is hidden all the same.
 //= THIG-002 type=test
 //= PRIV-084 type=test

@@ -13,9 +13,8 @@ const TABLES: &[(&str, &[&str])] = &[("admin", &["http", "hep", "otlp"]), ("p2p"
 pub(super) fn tables(top: &Table<'_>) {
     for (name, keys) in TABLES {
         let table = top.table(name);
-        match *name {
-            "p2p" => unless(&table, "tracker", "off"),
-            _ => {}
+        if *name == "p2p" {
+            unless(&table, "tracker", "off");
         }
         for key in *keys {
             if let Some((at, _)) = table.raw(key) {
