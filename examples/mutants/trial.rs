@@ -27,6 +27,9 @@ const THOROUGH: &[&str] = &[
     "storms::",
 ];
 
+/// Stages before the thorough one.
+const QUICK: usize = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Noticed,
@@ -80,13 +83,34 @@ impl Suite {
         self.stages.iter().for_each(|stage| stage.passes(&self.root));
     }
 
-    /// As many at a time as there are processors, a line each.
+    /// The quick stages for all of them, and the thorough one for what they let pass. A line each.
     pub fn try_all<'a>(&self, numbers: &[usize], name: impl Fn(usize) -> &'a str + Sync) -> Vec<(usize, Outcome)> {
+        let (quick, thorough) = self.stages.split_at(QUICK);
+        let mut outcomes = self.side_by_side(quick, numbers, &name);
+        let passed = |outcome: &(usize, Outcome)| outcome.1 == Outcome::Survived;
+        let left: Vec<usize> = outcomes
+            .iter()
+            .filter(|one| passed(one))
+            .map(|(number, _)| *number)
+            .collect();
+        println!("{} of {} are left to the thorough tests", left.len(), numbers.len());
+        outcomes.retain(|one| !passed(one));
+        outcomes.extend(self.side_by_side(thorough, &left, &name));
+        outcomes
+    }
+
+    /// As many at a time as there are processors.
+    fn side_by_side<'a>(
+        &self,
+        stages: &[Stage],
+        numbers: &[usize],
+        name: &(impl Fn(usize) -> &'a str + Sync),
+    ) -> Vec<(usize, Outcome)> {
         let next = AtomicUsize::new(0);
         let outcomes = Mutex::new(Vec::new());
         let work = || {
             while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let outcome = self.try_one(Some(number));
+                let outcome = self.tried(stages, Some(number));
                 println!("{outcome:?} {}", name(number));
                 outcomes.lock().unwrap().push((number, outcome));
             }
@@ -101,7 +125,11 @@ impl Suite {
     }
 
     pub fn try_one(&self, fault: Option<usize>) -> Outcome {
-        match self.stages.iter().any(|stage| stage.notices(fault, &self.root)) {
+        self.tried(&self.stages, fault)
+    }
+
+    fn tried(&self, stages: &[Stage], fault: Option<usize>) -> Outcome {
+        match stages.iter().any(|stage| stage.notices(fault, &self.root)) {
             true => Outcome::Noticed,
             false => Outcome::Survived,
         }
