@@ -11,9 +11,9 @@ use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::charging::Icid;
 use crate::pcscf::{Asked, SealedFlow, authentication, path};
-use crate::policy::Policy;
 use crate::policy::privacy::DialogStore;
 use crate::policy::route::Fork;
+use crate::policy::{PeersAre, Policy};
 use crate::privacy::{DialogMemory, Party, PrivacySet, Side, Wanted, lawful, on_behalf};
 use crate::proxy::targets::{Arrival, ChosenBy, NoTarget, Targets};
 use crate::proxy::{breadth, check, forward};
@@ -401,8 +401,12 @@ impl Engine {
         let (Some(destination), Some(key)) = (flow.destination(instance), flow.key(instance)) else {
             return Err(Reject::FlowGone);
         };
+        let listener = self.policy.listeners.get(usize::from(flow.listener.0));
+        let serves_ues = listener.is_some_and(|listener| listener.peers.value == PeersAre::Ue);
         match self.bindings.ue_of(key, now.unix) {
             Some(_) => Ok(destination),
+            // A node sent the REGISTER, which knows itself who is registered.
+            None if !serves_ues => Ok(destination),
             // Another run of the process knew who is there.
             None if flow.instance != instance => Err(Reject::FlowGone),
             None => Err(Reject::RegistrationOver),
