@@ -30,7 +30,9 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
             found = true;
             continue;
         }
-        if name.split(|byte| is_lws(*byte)).any(is) || scheme.is_some_and(is) {
+        // Where quotes do not end as they should, another reader may see a parameter within them.
+        let may_hide = || !is_sound(param) && names.iter().any(|gone| mentions(param, gone));
+        if name.split(|byte| is_lws(*byte)).any(is) || scheme.is_some_and(is) || may_hide() {
             return Left::Ambiguous;
         }
         out.extend_from_slice(separator);
@@ -88,6 +90,18 @@ fn scheme_and_param(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
 }
 
+/// Whether a value is one text in quotes and nothing behind it, or holds no quote at all.
+fn is_sound(param: &[u8]) -> bool {
+    let Some(quote) = param.iter().position(|byte| *byte == b'"') else {
+        return true;
+    };
+    quote > name_end(param) && quoted_end(param, quote).is_some_and(|end| end == param.len())
+}
+
+fn mentions(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
 fn name_of(param: &[u8]) -> &[u8] {
     trim(&param[..name_end(param)])
 }
@@ -107,11 +121,11 @@ const SECRETS: [&[u8]; 4] = [b"ck", b"ik", b"response", b"auts"];
 /// A row as a person may see it: `response="***"`. One whose quotes do not end could hide them anywhere, so nothing of it is shown.
 //= PCSCF-005
 pub fn masked(value: &[u8]) -> Vec<u8> {
-    if value.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
-        return b"***".to_vec();
-    }
     let mut out = Vec::with_capacity(value.len());
     for param in split(value) {
+        if !is_sound(param) {
+            return b"***".to_vec();
+        }
         if !out.is_empty() {
             out.extend_from_slice(b", ");
         }
@@ -186,6 +200,15 @@ mod tests {
             Left::Without(b"Digest realm=\"a, ck=1\", qop=auth".to_vec())
         );
         assert_eq!(left("Digest a=1, Digest b ck=00"), Left::Ambiguous);
+        for hidden in [
+            "Digest realm=\"x, ck=\"00\", ik=\"11\"",
+            "Digest realm=\"x, CK=\"00\"",
+            "Digest realm=\"x, ck=00",
+            "Digest realm=\"\\\", ck=00",
+        ] {
+            assert_eq!(left(hidden), Left::Ambiguous, "{hidden}");
+        }
+        assert_eq!(left("Digest realm=\"\\\"ck\\\"\", a=\"b"), Left::Unchanged);
         assert_eq!(left(""), Left::Unchanged);
     }
 
@@ -201,7 +224,13 @@ mod tests {
             masked("Digest ck=1, Digest ik=2"),
             "Digest ck=\"***\", Digest ik=\"***\""
         );
-        assert_eq!(masked("Digest realm=\"x, ck=1"), "***");
+        for hidden in [
+            "Digest realm=\"x, ck=1",
+            "Digest realm=\"x, ck=\"1\"\"",
+            "Digest a=1, \"x\" ck=1",
+        ] {
+            assert_eq!(masked(hidden), "***");
+        }
     }
 
     #[test]
