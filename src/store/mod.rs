@@ -3,6 +3,12 @@
 //! A writer of its own takes changes from all workers, writes many at once, and says of each when it would survive a
 //! crash. The file shows how many there are and when they end; who they are only the keys of `proxy.key_file` tell.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the file, the writer's thread and its clock are here"
+)]
+
 mod file;
 mod writer;
 

@@ -1,6 +1,6 @@
 //! The store without the proxy.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ fn made(store: &Store, changes: impl IntoIterator<Item = Change>) -> Vec<bool> {
     changes.into_iter().map(one).collect()
 }
 
-fn open(path: &PathBuf) -> (Store, Vec<u128>) {
+fn open(path: &Path) -> (Store, Vec<u128>) {
     let (file, kept) = File::open(path).unwrap();
     let records = kept.iter().map(|stored| stored.record.0).collect();
     (Store::start(file, &kept, 10, 3).unwrap(), records)
