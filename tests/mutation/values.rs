@@ -3,6 +3,7 @@
 //! Printed from the parts alone, so a part that is missing, or that holds a byte of its neighbour, shows.
 
 use sipveil::pcscf::reg_event;
+use sipveil::sip::headers::security::Mechanisms;
 use sipveil::sip::headers::via::{Rport, Via};
 use sipveil::sip::headers::{CSeq, NameAddr, Param, PrivacyHeader, credentials, identity, list};
 use sipveil::sip::headers::{content_length, max_forwards, tokens};
@@ -25,6 +26,7 @@ pub fn check(value: &[u8]) {
 /// A reginfo document: whatever it is, it is read within its ceilings, and read again the same.
 fn document(value: &[u8]) {
     assert!(reg_event::read(value) == reg_event::read(value));
+    agreement(value);
 }
 
 /// Name and value of a parameter, without white space around its `=`.
@@ -73,6 +75,17 @@ fn uri(value: &[u8]) {
     // One with too many parts to be compared equals nothing, itself included.
     assert_eq!(equal(&read, &again), equal(&read, &read));
     assert_eq!(equal(&again, &read), equal(&read, &read));
+}
+
+/// A security agreement, of two rows.
+fn agreement(value: &[u8]) {
+    let (first, second) = value.split_at(value.len() / 2);
+    let Ok(read) = Mechanisms::read([first, second].into_iter()) else {
+        return;
+    };
+    let print = read.to_bytes();
+    assert!(!print.iter().any(u8::is_ascii_control));
+    assert_eq!(Mechanisms::read([print.as_slice()].into_iter()), Ok(read));
 }
 
 fn name_addr(value: &[u8]) {

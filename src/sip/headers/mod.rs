@@ -3,6 +3,7 @@
 //! The values handed in may hold folds: white space here is blank, tab, CR and LF alike. Parsing allocates nothing, takes
 //! linear time and panics on no input. What a value *means* (who is trusted, what a privacy token asks for) is decided
 //! elsewhere; nothing here knows a peer, a policy or a whole message. `Debug` of every type here shows no text of the message.
+//! One keeps a copy instead of borrowing: `security`, whose lists are compared with those of a later message.
 
 pub mod content_length;
 pub mod credentials;
@@ -14,6 +15,7 @@ pub mod max_forwards;
 pub mod name_addr;
 pub mod params;
 pub mod privacy;
+pub mod security;
 mod span;
 pub mod tokens;
 pub mod via;
