@@ -15,6 +15,7 @@ pub mod register;
 pub mod sec_agree;
 pub mod service_route;
 pub mod visited_network;
+pub mod security;
 
 pub use binding::{Bindings, FlowKey, Room};
 pub use path::SealedFlow;
