@@ -5,8 +5,12 @@
 
 pub mod keys;
 pub mod server_list;
+pub mod set;
+pub mod sets;
 pub mod suite;
 
 pub use keys::{Ck, EspKey, EspKeys, Ik};
 pub use server_list::{OurEnds, server_list};
+pub use set::{Agreed, Association, Between, Change, Direction, Install, Removal, SetId, State};
+pub use sets::{Asked, Max, NoSet, Ports, Said, Seen, Sets};
 pub use suite::{Encryption, Ends, Integrity, Legacy, MECHANISM, Offer, Suite, choose};
