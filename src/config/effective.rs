@@ -152,6 +152,7 @@ impl Page<'_> {
             advertise,
             thig,
             tls,
+            protected: _,
         } = listener;
         self.title("[[listener]]");
         self.value("name", &text(name));
@@ -450,6 +451,8 @@ impl Page<'_> {
             reverse_names_max,
             avoided_max,
             registrations_max,
+            security_sets_max,
+            max_pending_auth,
             hosts_max,
             connections_max,
             connections_per_source_max,

@@ -4,6 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     grammar,
+    later::not_provided,
     read::{Fault, Reader, Written, or_default, shown},
     spec_t::{Places, list},
     table::Table,
@@ -176,6 +177,9 @@ fn listener(
     let implicit_member: Option<Written<bool>> = table.bool("implicit_member");
     let advertise = table.parsed("advertise", grammar::host_port);
     let tls = super::tls::tls(&table, &bind);
+    if let Some((at, _)) = table.raw("protected") {
+        not_provided(&table, "protected", at, "take it out");
+    }
     let kind = peers.as_ref().map_or(PeersAre::Listed, |peers| peers.value);
     let thig = thig_of_listener(&table, kind == PeersAre::Ue, domain, hiding);
     let unspecified = bind.iter().any(|bind| bind.value.address.ip().is_unspecified());
@@ -216,6 +220,7 @@ fn listener(
         thig,
         advertise: advertise.map(Written::stated),
         tls,
+        protected: None,
     }
 }
 

@@ -221,6 +221,8 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         remembered_max: limit("remembered_max", built_in.remembered_max),
         dialogs_max: limit("dialogs_max", built_in.dialogs_max),
         registrations_max: limit("registrations_max", built_in.registrations_max),
+        security_sets_max: limit("security_sets_max", built_in.security_sets_max),
+        max_pending_auth: limit("max_pending_auth", built_in.max_pending_auth),
         hosts_max: limit("hosts_max", built_in.hosts_max),
         connections_max: limit("connections_max", built_in.connections_max),
         connections_per_source_max: limit("connections_per_source_max", built_in.connections_per_source_max),

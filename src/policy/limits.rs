@@ -63,6 +63,11 @@ pub struct Limits {
     pub dialogs_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
     pub registrations_max: u32,
+    /// Sets of security associations of one engine, half of them at most of UEs that are not authenticated yet; beyond: 503.
+    pub security_sets_max: u32,
+    /// Challenges of one source outside T that are not answered yet; beyond: 503.
+    //= AKA-028
+    pub max_pending_auth: u32,
     /// Hosts of one engine whose names are kept for TLS; beyond: the oldest goes, and a new connection to it fails.
     pub hosts_max: u32,
     /// Open stream connections of one worker; beyond: a new one is closed.
@@ -104,6 +109,8 @@ impl Default for Limits {
             remembered_max: 100_000,
             dialogs_max: 10_000,
             registrations_max: 100_000,
+            security_sets_max: 100_000,
+            max_pending_auth: 8,
             hosts_max: 10_000,
             connections_max: 10_000,
             connections_per_source_max: 1_000,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Security, Stated, Tls};
+use super::{Part, Security, Stated, Tls};
 use crate::sip::Transport;
 
 /// Index into [`super::Policy::listeners`].
@@ -25,6 +25,8 @@ pub struct Listener {
     pub thig: Stated<bool>,
     /// There when a bind needs it.
     pub tls: Option<Tls>,
+    /// There when its UEs are protected by IPsec.
+    pub protected: Option<Part>,
 }
 
 impl Listener {

@@ -250,6 +250,7 @@ fn made_up(policy: &mut Policy, class: PeersAre) -> Place {
         advertise: None,
         thig: built_in(false),
         tls: None,
+        protected: None,
     });
     Place {
         listener: id,

@@ -83,6 +83,7 @@ fn listener(name: &str, bind: &[(Transport, &str)]) -> Listener {
         advertise: None,
         thig: stated(false),
         tls: None,
+        protected: None,
     }
 }
 

@@ -135,5 +135,6 @@ fn imagined(peers: PeersAre, way: Security) -> Listener {
         advertise: Some(built_in(NAME.to_owned())),
         thig: built_in(false),
         tls: None,
+        protected: None,
     }
 }
