@@ -33,6 +33,7 @@ mod reg_event;
 pub mod reject;
 pub mod remembered;
 pub mod reverse;
+pub mod security;
 pub mod shed;
 pub mod sources;
 pub mod storing;
@@ -63,6 +64,7 @@ use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::reverse::Reverse;
+use self::security::Security;
 use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
 use self::transactions::{HashedKey, Id, Keyed, ServerMachine, ServerTransaction, Transactions};
@@ -110,6 +112,7 @@ pub struct Engine {
     remembered: Remembered,
     dialogs: Dialogs,
     bindings: Bindings,
+    security: Option<Box<Security>>,
     hosts: Hosts,
     sources: Sources,
     feedback: Feedback,
@@ -178,6 +181,7 @@ impl Engine {
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             dialogs: Dialogs::new(keyed.clone(), policy.limits.dialogs_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
+            security: Security::of(&policy),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
@@ -224,7 +228,10 @@ impl Engine {
 
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.deadlines.next()
+        match self.next_set_end() {
+            Some(end) => Some(self.deadlines.next().map_or(end, |next| next.min(end))),
+            None => self.deadlines.next(),
+        }
     }
 
     /// The host that a connection must prove to be, for a message that [`Engine::poll_output`] gave. `None`: it is an address,
@@ -297,12 +304,18 @@ impl Engine {
         }
         self.reverse = Reverse::of(&policy, &self.keyed);
         self.sources.limit(&policy.limits);
+        self.adopt_ports(&policy);
         self.policy = policy;
     }
 
     // Receive.
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, carrier: Carrier) {
+        if let Some(security) = &mut self.security
+            && !security.passes(now.at, &self.policy, &flow, &bytes)
+        {
+            return self.drop(What::Unreadable, Drop::NoAssociation);
+        }
         match parse(bytes, carrier, &self.limits) {
             Ok(message) if message.method().is_some() => self.request(now, flow, message),
             Ok(message) => self.response(now, flow, message),
@@ -343,7 +356,7 @@ impl Engine {
         let origin = self.origin_of(now, flow);
         self.counts.origin(origin.evidence().why());
         let mut draft = Draft::from(message);
-        forward::mark_via(&mut draft, &essentials.via, flow.remote);
+        forward::mark_via(&mut draft, &essentials.via, self.shown_source(&flow));
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
         // Match.
         let key = match self.key_of(&origin, &draft, &essentials, KeyOf::Itself) {
@@ -371,20 +384,30 @@ impl Engine {
         }
         self.take_alias(&origin, &draft);
         let asks = overload::take_noted(&mut draft, &essentials.via);
+        // Before what is for this node alone is taken out.
+        let agreed = match self.security.is_some() {
+            true => self.agree(now, &origin, &draft, method),
+            false => Ok(None),
+        };
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let tally = notes.take_tally();
         self.watch(&origin, tally, &essentials);
         self.counts.tally(tally);
         let id = self.open_server(now, &origin, place, &essentials.via, method, key);
         self.note_asks(id, &origin, asks);
+        let authentication = match agreed {
+            Ok(authentication) => authentication,
+            Err(reject) => return self.refuse(now, id, &draft, None, &reject),
+        };
         // Decide, locate, clear, send.
         match self.decide(now, &origin, draft, essentials) {
             Ok(Decided {
-                work,
+                mut work,
                 kept,
                 responder,
                 dialog,
             }) => {
+                work.authentication = authentication;
                 if let Some(server) = self.transactions.server(id) {
                     server.opens = work.essentials.to_tag().is_none();
                     server.work = Some(work);
@@ -614,6 +637,7 @@ impl Engine {
             connection: flow.connection,
             certified: flow.certified,
         };
+        let destination = self.back_by_association(flow).unwrap_or(destination);
         Hop::judge_recent(&mut self.recent, destination).for_responses_to(origin)
     }
 

@@ -17,6 +17,13 @@ macro_rules! rules {
 
 impl Rule {
     rules! {
+        AKA_010 = "AKA-010", "RFC 3329 section 2.3.2";
+        AKA_013 = "AKA-013", "TS 33.203 section 7.3.2.1";
+        AKA_014 = "AKA-014", "RFC 3329 section 2.3.1, TS 33.203 section 7.2";
+        AKA_024 = "AKA-024", "TS 33.203 section 7.3.1";
+        AKA_025 = "AKA-025", "TS 33.203 section 7.1";
+        AKA_028 = "AKA-028", "004 6.1.1";
+        PCSCF_025 = "PCSCF-025", "TS 33.203 sections 7.1 and 7.4.2a";
         LI_001 = "LI-001", "RFC 5079 section 3";
         LI_004 = "LI-004", "local law, as the policy states it";
         LI_006 = "LI-006", "003 6.1.2.1, TS 23.228 section 5.11.2.0";

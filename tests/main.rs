@@ -45,6 +45,7 @@ mod properties;
 mod proxying;
 mod replay;
 mod requirements;
+mod security_agreement;
 mod simulation;
 mod smuggling;
 mod store;

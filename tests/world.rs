@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sipveil::engine::event::Event;
 use sipveil::engine::storing::Change;
 use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup};
+use sipveil::pcscf::security;
 use sipveil::policy::{ListenerId, Policy};
 use sipveil::privacy::Outgoing;
 use sipveil::seal::Keys;
@@ -25,6 +26,8 @@ pub struct World {
     pub store: Vec<(SendId, Change)>,
     bound: Vec<Bound>,
     policy: Arc<Policy>,
+    /// What was asked of the kernel, in order.
+    pub changes: Vec<security::Change>,
 }
 
 /// One message that left.
@@ -182,6 +185,7 @@ impl World {
             store: Vec::new(),
             bound,
             policy,
+            changes: Vec::new(),
         }
     }
 
@@ -288,6 +292,7 @@ impl World {
             match output {
                 Output::Send { id, message } => sent.push(self.sent(id, &message)),
                 Output::Store { id, change } => self.store.push((id, change)),
+                Output::Security(change) => self.changes.push(change),
                 _ => {}
             }
         }

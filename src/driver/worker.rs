@@ -396,6 +396,8 @@ impl<D: Decides> Worker<D> {
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
+                // Asked for only under a policy that this version refuses.
+                Output::Security(_) => {}
                 Output::Alias { connection, of } => self.alias(connection, of),
             }
         }

@@ -15,7 +15,7 @@ use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id,
 use super::{Due, Engine, Now, TIMERS};
 use crate::locate::Place;
 use crate::pcscf::charging::{self, Icid};
-use crate::pcscf::{access_network, path, register};
+use crate::pcscf::{access_network, integrity, path, register};
 use crate::policy::Policy;
 use crate::policy::route::Fork;
 use crate::privacy::call_id::CallId;
@@ -192,6 +192,7 @@ impl Engine {
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
+        let destination = self.by_association(now, destination)?;
         let hop = match Arc::ptr_eq(&policy, &self.policy) {
             true => self.hop_to(now, destination),
             false => Hop::judge(&policy, destination),
@@ -372,9 +373,12 @@ impl Engine {
         };
         //= PCSCF-001
         if draft.method() == Some(Method::Register)
-            && let Some(token) = path::seal(&self.keys, arrived, nonce)
+            && let Some(token) = path::seal(&self.keys, &self.home(arrived), nonce)
         {
             register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
+            if let Some(authentication) = &work.authentication {
+                integrity::claim(&mut draft, authentication.registering.protection);
+            }
         }
         if origin.standing() == Standing::Served {
             of_ue(policy, &mut draft, &work.icid.unwrap_or(nonce), own);
@@ -404,8 +408,8 @@ impl Engine {
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
-        self.own
-            .of(destination.listener, destination.transport, destination.remote.ip())
+        let listener = self.shown_listener(destination.listener);
+        self.own.of(listener, destination.transport, destination.remote.ip())
     }
 
     pub(super) fn note_cleared(&mut self, what: What, origin: &Origin, hop: &Hop, notes: &mut Notes) {
@@ -490,6 +494,9 @@ impl Engine {
             ..
         } = ack;
         let policy = Arc::clone(&self.policy);
+        let Ok(destination) = self.by_association(now, destination) else {
+            return self.drop(What::Request(Method::Ack), Drop::AckNowhere);
+        };
         let hop = self.hop_to(now, destination);
         //= PRIV-130
         // Every INVITE is record-routed, so the ACK of its 2xx brings our token. One without is the late ACK of a failure, or

@@ -142,7 +142,7 @@ impl Engine {
             ResponseClass::Provisional | ResponseClass::Success => Some(draft),
         };
         let Some(mut draft) = draft else { return };
-        if status == 401 && !self.take_keys(now, id, &mut draft, &mut Vec::new()) {
+        if status == 401 && !self.take_keys(now, id, origin, &mut draft, &mut Vec::new()) {
             return self.drop(what, Drop::HopByHop);
         }
         let mut notes = if self.observing { Notes::on() } else { Notes::off() };
@@ -217,6 +217,9 @@ impl Engine {
         };
         forward::pop_via(&mut draft, essentials.via.end);
         self.learn(now, id, origin, &draft);
+        if self.security.is_some() && method == Method::Register {
+            self.authenticated(now, id, origin, draft.status());
+        }
         admit::admit(&policy, origin, &mut draft, notes);
         if origin.standing() == Standing::Served {
             self.assert_answer(now, method, origin, kept, &mut draft);
@@ -328,6 +331,7 @@ impl Engine {
             listener: origin.flow().listener,
         };
         let mut learned = register::learn(asked, response, by, now.unix);
+        let flow = self.home(&flow);
         if !matches!(learned, Learned::Nothing) {
             let record = self.record_of(&flow);
             if let (Some(record), Learned::Registered(ue)) = (record, &mut learned) {
@@ -365,7 +369,7 @@ impl Engine {
         let nobody = Identities { all: &[], default: 0 };
         let identities = self
             .bindings
-            .ue(origin.flow(), now.unix)
+            .ue(&self.home(origin.flow()), now.unix)
             .map_or(nobody, |ue| ue.identities());
         self.counts
             .asserted(assert::assert_response(draft, &answered, identities));
@@ -659,7 +663,7 @@ impl Engine {
         if !self.answers(now, &origin, reject) {
             return self.drop(what, Drop::TooOften);
         }
-        forward::mark_via(&mut draft, &top, flow.remote);
+        forward::mark_via(&mut draft, &top, self.shown_source(&flow));
         let asks = overload::take(&mut draft);
         if origin.is_trusted() {
             self.tell_load(now, asks, &mut draft);
@@ -683,6 +687,7 @@ impl Engine {
     /// Lets everything happen whose time has come.
     pub(super) fn expire(&mut self, now: Now) {
         self.dialogs.expire(now.unix);
+        self.expire_sets(now);
         while let Some(due) = self.deadlines.pop_due(now.at) {
             match due {
                 Due::Server(id, timer) => self.server_timer(now, id, timer),

@@ -367,7 +367,7 @@ impl Engine {
             return true;
         };
         let policy = std::sync::Arc::clone(&server.policy);
-        let (method, arrived) = (server.method, server.origin.flow().listener);
+        let (method, arrived) = (server.method, server.policy.entry_of(server.origin.flow().listener));
         if !policy.proxy.recurse.value || !origin.is_trusted() || method == Method::Register {
             return true;
         }
@@ -483,7 +483,7 @@ impl Engine {
             status: draft.status(),
             to: essentials.cseq_method,
         };
-        if draft.status() == 401 && !self.take_keys(now, id, &mut draft, &mut challenges) {
+        if draft.status() == 401 && !self.take_keys(now, id, &origin, &mut draft, &mut challenges) {
             return self.drop(what, Drop::HopByHop);
         }
         let kept = kept.as_deref();

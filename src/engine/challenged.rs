@@ -7,15 +7,20 @@ use super::{Engine, Now};
 use crate::pcscf::keys::{self, Taken};
 use crate::policy::spec_t::UserAuthentication;
 use crate::sip::{Draft, Method, Name};
-use crate::trust::Standing;
+use crate::trust::{Origin, Standing};
 
 impl Engine {
-    /// Takes the keys out of a 401 to the REGISTER of a served UE. `false`: they are not whole, and the UE, which could not be
-    /// served with that, has been told so.
-    ///
-    /// Nothing of them is kept: what would take them from here is the security agreement.
+    /// Takes the keys out of a 401 to the REGISTER of a served UE; security associations are made of them, where the UE is to
+    /// have some. `false`: it could not be served with that, and has been told so.
     //= PCSCF-005
-    pub(super) fn take_keys(&mut self, now: Now, id: Id, draft: &mut Draft, challenges: &mut Vec<Challenge>) -> bool {
+    pub(super) fn take_keys(
+        &mut self,
+        now: Now,
+        id: Id,
+        origin: &Origin,
+        draft: &mut Draft,
+        challenges: &mut Vec<Challenge>,
+    ) -> bool {
         let Some(server) = self.transactions.server(id) else {
             return true;
         };
@@ -24,10 +29,10 @@ impl Engine {
         }
         let asked = server.work.as_ref().and_then(|work| work.asked.as_ref());
         let uses_aka = asked.is_some_and(|asked| asked.authenticated_by() == Some(UserAuthentication::ImsAka));
-        let is_whole = match keys::take(draft) {
-            Taken::Keys(_) => true,
-            Taken::None => !uses_aka,
-            Taken::Incomplete => false,
+        let (keys, is_whole) = match keys::take(draft) {
+            Taken::Keys(keys) => (Some(keys), true),
+            Taken::None => (None, !uses_aka),
+            Taken::Incomplete => (None, false),
         };
         challenges.retain_mut(|(name, value)| {
             let kept = match name {
@@ -36,10 +41,16 @@ impl Engine {
             };
             kept.map(|kept| *value = kept).is_some()
         });
-        if !is_whole {
-            self.refuse_as_received(now, id, &Reject::NoSessionKeys);
+        let keys = keys.as_ref().filter(|_| origin.is_trusted());
+        let goes_on = match is_whole {
+            true if self.security.is_some() => self.challenge(now, id, keys, draft),
+            true => Ok(()),
+            false => Err(Reject::NoSessionKeys),
+        };
+        if let Err(reject) = &goes_on {
+            self.refuse_as_received(now, id, reject);
         }
-        is_whole
+        goes_on.is_ok()
     }
 
     /// Answers a request that was sent on already.

@@ -106,6 +106,7 @@ impl Engine {
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
                 let work = Box::new(Work {
                     asked,
+                    authentication: None,
                     draft,
                     essentials,
                     wanted,
@@ -201,7 +202,7 @@ impl Engine {
         let is_at_home = self.restore(draft, opened.dialog.as_ref(), kept)?;
         let call_id = self.other_call_id(draft, essentials, opened.dialog.as_ref(), is_at_home)?;
         let arrival = Arrival {
-            listener: origin.flow().listener,
+            listener: policy.entry_of(origin.flow().listener),
             standing: origin.standing(),
             dialog: leaves_by(&opened),
             in_dialog: opened.dialog.is_some(),

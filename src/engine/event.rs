@@ -83,10 +83,12 @@ pub enum Drop {
     Unregistered,
     /// It holds a token of hidden values that does not open.
     HiddenToken,
+    /// It came to a protected port and belongs to no security association, or to one that is for other messages.
+    NoAssociation,
 }
 
 impl Drop {
-    pub const ALL: [Drop; 10] = [
+    pub const ALL: [Drop; 11] = [
         Drop::Retransmission,
         Drop::HopByHop,
         Drop::Stray,
@@ -97,6 +99,7 @@ impl Drop {
         Drop::TooOften,
         Drop::Unregistered,
         Drop::HiddenToken,
+        Drop::NoAssociation,
     ];
 
     /// One word, for counters.
@@ -112,6 +115,7 @@ impl Drop {
             Drop::TooOften => "too_often",
             Drop::Unregistered => "unregistered",
             Drop::HiddenToken => "hidden_token",
+            Drop::NoAssociation => "no_association",
         }
     }
 
@@ -127,6 +131,7 @@ impl Drop {
             Drop::TooOften => "too many of its source",
             Drop::Unregistered => "of a UE that is not registered",
             Drop::HiddenToken => "a hidden value that does not open",
+            Drop::NoAssociation => "no security association for it",
         }
     }
 
@@ -137,6 +142,7 @@ impl Drop {
             Drop::Full | Drop::TooOften => Some(Rule::SEC_009),
             Drop::Unregistered => Some(Rule::PCSCF_020),
             Drop::HiddenToken => Some(Rule::THIG_008),
+            Drop::NoAssociation => Some(Rule::PCSCF_025),
             _ => None,
         }
     }

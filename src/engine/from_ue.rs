@@ -6,7 +6,7 @@ use super::{Engine, Now};
 use crate::pcscf::{RegisteredUe, register, sec_agree, service_route};
 use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
 use crate::policy::spec_t::UeSecurity;
-use crate::policy::{ListenerId, PeersAre, Policy, Security};
+use crate::policy::{ListenerId, Part, PeersAre, Policy, Security};
 use crate::privacy::{DialogMemory, Party};
 use crate::proxy::targets;
 use crate::sip::uri::is_emergency;
@@ -26,9 +26,11 @@ impl Engine {
             UeSecurity::Physical => physical,
             UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
             UeSecurity::Tls => origin.flow().transport.is_tls(),
-            UeSecurity::Ipsec3gpp => false,
+            UeSecurity::Ipsec3gpp => matches!(policy.part(origin.flow().listener), Some(Part::Server { .. })),
         });
-        self.bindings.ue(origin.flow(), now.unix).filter(|_| accepted)
+        self.bindings
+            .ue(&self.home(origin.flow()), now.unix)
+            .filter(|_| accepted)
     }
 
     /// Whether a request is passed over in silence, because its sender is a UE that is not registered.
@@ -49,7 +51,7 @@ impl Engine {
         essentials: &Essentials,
     ) -> Result<(), Reject> {
         //= PCSCF-006
-        //= PCSCF-006 type=exception reason=its Via and its private identity are compared with those of a security association, which there is none of yet
+        //= PCSCF-006 type=exception reason=its private identity is compared with that of its security association, its Via is not: the association proves its address
         if !essentials.has_one_via {
             return Err(Reject::RegisterByProxy);
         }

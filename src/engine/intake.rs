@@ -25,7 +25,7 @@ impl Engine {
         method: Method,
     ) -> Result<(), (Beyond, Reject)> {
         let in_dialog = essentials.to_tag().is_some() && (place.is_none() || shed::brings_token(draft));
-        let registered = || self.bindings.ue(origin.flow(), now.unix).is_some();
+        let registered = || self.bindings.ue(&self.home(origin.flow()), now.unix).is_some();
         let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
         let weight = Weight::of(method, draft, in_dialog, registered);
         let max = self.policy.limits.transactions_max;

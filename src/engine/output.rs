@@ -3,7 +3,7 @@
 use super::{record::Record, storing::Change};
 use crate::{
     locate::Question,
-    pcscf::Learned,
+    pcscf::{Learned, security},
     privacy::Outgoing,
     trust::{ConnectionId, Destination, Flow},
 };
@@ -21,6 +21,8 @@ pub enum Output<M = Outgoing> {
     Learned { flow: Flow, learned: Learned },
     /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.
     Alias { connection: ConnectionId, of: Destination },
+    /// Install or remove security associations, before the next [`Output::Send`]. Only under a policy with protected ports.
+    Security(security::Change),
     /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.
     Locate { id: LocateId, question: Question },
 }

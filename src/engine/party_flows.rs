@@ -57,10 +57,10 @@ impl Engine {
     fn note_owners(&self, memory: &mut DialogMemory, sender: Party, origin: &Origin, hop: &Hop) {
         let owner = |flow: FlowKey| self.bindings.owner(flow);
         if origin.standing() == Standing::Served {
-            memory.served.owners[sender.place()] = owner(origin.flow().into());
+            memory.served.owners[sender.place()] = owner((&self.home(origin.flow())).into());
         }
         if matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served) {
-            memory.served.owners[sender.other().place()] = owner(hop.destination().into());
+            memory.served.owners[sender.other().place()] = owner((&self.home_of(hop.destination())).into());
         }
     }
 

@@ -50,6 +50,7 @@ impl Engine {
             return;
         };
         let (policy, arrived, nonce) = (Arc::clone(&server.policy), *server.origin.flow(), server.nonce);
+        let arrived = self.home(&arrived);
         let ue = self.bindings.ue(&arrived, now.unix);
         let ue = ue.filter(|ue| ue.told().until <= now.unix + REFRESH);
         let Some(identity) = ue.and_then(|ue| ue.default_identity()).map(<[u8]>::to_vec) else {

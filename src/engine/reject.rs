@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use super::security::Refused;
+use crate::pcscf::security::{self, NoSet};
 use crate::privacy::gate::Refusal;
 use crate::privacy::lawful::Unknown;
 use crate::privacy::wanted::{Unprovidable, Unreadable};
@@ -77,6 +79,8 @@ pub enum Reject {
     Told,
     #[error("a NOTIFY for us is of no subscription of ours, or its document is no reginfo")]
     NotTold(u16),
+    #[error("{}", .0.why)]
+    Agreement(Box<Refused>),
     #[error("no INVITE waits for this CANCEL")]
     NothingToCancel,
     #[error("the caller gave up")]
@@ -134,6 +138,7 @@ pub enum Kind {
     OutOfDialog,
     Told,
     NotTold,
+    Agreement,
     NothingToCancel,
     Cancelled,
     NoAnswer,
@@ -150,7 +155,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 43] = [
+    pub const ALL: [Kind; 44] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -181,6 +186,7 @@ impl Kind {
         Kind::OutOfDialog,
         Kind::Told,
         Kind::NotTold,
+        Kind::Agreement,
         Kind::NothingToCancel,
         Kind::Cancelled,
         Kind::NoAnswer,
@@ -228,6 +234,7 @@ impl Kind {
             Kind::OutOfDialog => "out_of_dialog",
             Kind::Told => "told",
             Kind::NotTold => "not_told",
+            Kind::Agreement => "security_agreement",
             Kind::NothingToCancel => "nothing_to_cancel",
             Kind::Cancelled => "cancelled",
             Kind::NoAnswer => "no_answer",
@@ -278,6 +285,7 @@ impl From<&Reject> for Kind {
             Reject::OutOfDialog(_) => Kind::OutOfDialog,
             Reject::Told => Kind::Told,
             Reject::NotTold(_) => Kind::NotTold,
+            Reject::Agreement(_) => Kind::Agreement,
             Reject::NothingToCancel => Kind::NothingToCancel,
             Reject::Cancelled => Kind::Cancelled,
             Reject::NoAnswer => Kind::NoAnswer,
@@ -355,6 +363,7 @@ impl Reject {
             Reject::NotTold(415) => (415, "Unsupported Media Type", Rule::PCSCF_013),
             Reject::NotTold(481) => (481, "Subscription does not exist", Rule::PCSCF_013),
             Reject::NotTold(_) => (400, "Bad Document", Rule::PCSCF_013),
+            Reject::Agreement(refused) => return agreement(refused),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
             Reject::NoAnswer => (408, "Request Timeout", Rule::PROXY_018),
@@ -444,6 +453,32 @@ impl Look {
             }
         }
         self
+    }
+}
+
+/// What a UE is told whose protection cannot be agreed.
+//= AKA-010
+//= AKA-013
+//= AKA-014
+//= AKA-025
+fn agreement(refused: &Refused) -> Look {
+    let listing = |status, reason, rule| {
+        let mut look = plain(status, reason, rule);
+        look.rows.push((Name::Require, "sec-agree".to_owned()));
+        look.rows.push((Name::SecurityServer, refused.server.clone()));
+        look
+    };
+    use security::Refusal;
+    match refused.why {
+        Refusal::NoAgreement => listing(421, "Extension Required", Rule::AKA_010),
+        Refusal::NothingInCommon => listing(494, "Security Agreement Required", Rule::AKA_013),
+        Refusal::Changed => listing(494, "Security Agreement Required", Rule::AKA_014),
+        Refusal::Incomplete => plain(400, "Missing Security Agreement", Rule::AKA_014),
+        Refusal::AnotherIdentity => plain(403, "Forbidden", Rule::PCSCF_006),
+        Refusal::NothingToAgree => plain(403, "Forbidden", Rule::AKA_013),
+        Refusal::ChallengedTwice | Refusal::Over => plain(403, "Forbidden", Rule::AKA_024),
+        Refusal::NoSet(NoSet::Full | NoSet::TooManyPending) => plain(503, "Service Unavailable", Rule::AKA_028),
+        Refusal::NoSet(_) => plain(403, "Forbidden", Rule::AKA_025),
     }
 }
 

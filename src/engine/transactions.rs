@@ -23,6 +23,7 @@ use super::branches::Branches;
 use super::dialogs::OfDialog;
 use super::output::SendId;
 use super::rate::{Place, SLOTS};
+use super::security::Authentication;
 
 /// Names one transaction: its slot, and which use of the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,6 +158,8 @@ pub struct Work {
     pub waits_for_store: bool,
     /// The answer itself, as long as that lasts.
     pub held_for_store: Option<Outgoing>,
+    /// What a REGISTER of a protected UE asks for.
+    pub authentication: Option<Box<Authentication>>,
     /// The caller gave up, perhaps with a reason.
     pub cancelled: Option<Option<Vec<u8>>>,
 }

@@ -1,9 +1,12 @@
 //! `integrity-protected` in Authorization: the P-CSCF's word to the registrar, never the sender's.
 
+use super::security::Protection;
 use crate::sip::headers::credentials::{self, Left};
+use crate::sip::headers::grammar::trim;
 use crate::sip::{Draft, Name};
 
 const CLAIM: &[u8] = b"integrity-protected";
+const SCHEME: &[u8] = b"Digest";
 
 /// Takes out of a REGISTER what its sender claims about its own protection.
 ///
@@ -20,6 +23,26 @@ pub fn unclaim(draft: &mut Draft) {
             Left::Without(value) if !mentions(&value) => draft.set(row, &[&value]),
             _ => draft.remove_row(row),
         }
+    }
+}
+
+/// Writes our own word into the credentials of a REGISTER; without credentials there is none.
+///
+/// In front of their other parameters: behind an open quote it would be text.
+//= PCSCF-004
+pub fn claim(draft: &mut Draft, protection: Protection) {
+    let word: &[u8] = match protection {
+        Protection::Yes => b" integrity-protected=\"yes\", ",
+        Protection::No => b" integrity-protected=\"no\", ",
+    };
+    let rows: Vec<_> = draft
+        .rows_at(Name::Authorization)
+        .filter(|(_, value)| credentials::digest(value).is_some())
+        .map(|(row, value)| (row, trim(value).to_vec()))
+        .collect();
+    for (row, value) in rows {
+        let (scheme, params) = value.split_at(SCHEME.len());
+        draft.set(row, &[scheme, word, trim(params)]);
     }
 }
 
@@ -78,6 +101,26 @@ mod tests {
     fn a_row_without_a_claim_stays_as_it_is() {
         let odd = "Digest  a=1 ,b=\"2";
         assert_eq!(left(&[odd]), [odd]);
+    }
+
+    //= PCSCF-004 type=test
+    #[test]
+    fn our_word_stands_in_front() {
+        for (row, said) in [
+            (
+                "Digest  username=\"a\", uri=\"",
+                "Digest integrity-protected=\"no\", username=\"a\", uri=\"",
+            ),
+            ("digest\r\n a=1", "digest integrity-protected=\"no\", a=1"),
+            ("Basic YQ==", "Basic YQ=="),
+        ] {
+            let mut draft = draft(&format!("REGISTER sip:x SIP/2.0\r\nAuthorization: {row}\r\n\r\n"));
+            claim(&mut draft, Protection::No);
+            assert_eq!(draft.first(Name::Authorization), Some(said.as_bytes()), "{row}");
+        }
+        let mut none = draft("REGISTER sip:x SIP/2.0\r\n\r\n");
+        claim(&mut none, Protection::Yes);
+        assert!(!none.has(Name::Authorization));
     }
 
     proptest::proptest! {

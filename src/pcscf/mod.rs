@@ -13,9 +13,9 @@ pub mod path;
 pub mod reg_event;
 pub mod register;
 pub mod sec_agree;
+pub mod security;
 pub mod service_route;
 pub mod visited_network;
-pub mod security;
 
 pub use binding::{Bindings, FlowKey, Room};
 pub use path::SealedFlow;

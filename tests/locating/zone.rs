@@ -75,7 +75,11 @@ impl Zone {
                     self.waiting.push_back((id, question));
                 }
                 Output::Send { id, message } => sent.push(world.sent(id, &message)),
-                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) | Output::Store { .. } => {}
+                Output::Learned { .. }
+                | Output::Alias { .. }
+                | Output::Record(_)
+                | Output::Security(_)
+                | Output::Store { .. } => {}
             }
         }
         sent

@@ -242,7 +242,11 @@ impl Run {
                     self.enter(said.after, Happening::Located { node, life, input });
                 }
                 // Each node has one engine.
-                Output::Learned { .. } | Output::Alias { .. } | Output::Record(_) | Output::Store { .. } => {}
+                Output::Learned { .. }
+                | Output::Alias { .. }
+                | Output::Record(_)
+                | Output::Security(_)
+                | Output::Store { .. } => {}
             }
         }
         Ok(())

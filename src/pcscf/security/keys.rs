@@ -6,17 +6,7 @@ use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::suite::{Encryption, Integrity, Suite};
-
-/// Bytes of CK and of IK.
-pub const KEY_BYTES: usize = 16;
-
-/// The confidentiality key of a UE's authentication.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ck(Zeroizing<[u8; KEY_BYTES]>);
-
-/// The integrity key of a UE's authentication.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ik(Zeroizing<[u8; KEY_BYTES]>);
+use crate::pcscf::keys::{CkIk, KEY_BYTES};
 
 /// The key of one algorithm, with its salt where it has one.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,18 +17,6 @@ pub struct EspKey(Zeroizing<Vec<u8>>);
 pub struct EspKeys {
     pub encryption: Option<EspKey>,
     pub integrity: Option<EspKey>,
-}
-
-impl Ck {
-    pub fn new(key: [u8; KEY_BYTES]) -> Ck {
-        Ck(Zeroizing::new(key))
-    }
-}
-
-impl Ik {
-    pub fn new(key: [u8; KEY_BYTES]) -> Ik {
-        Ik(Zeroizing::new(key))
-    }
 }
 
 impl EspKey {
@@ -56,19 +34,20 @@ impl EspKey {
 impl EspKeys {
     /// The keys of a suite.
     //= AKA-006
-    pub fn expand(suite: Suite, ck: &Ck, ik: &Ik) -> EspKeys {
-        let salt = |code, label| salt(code, label, ck, ik);
+    pub fn expand(suite: Suite, keys: &CkIk) -> EspKeys {
+        let CkIk { ck, ik } = keys;
+        let salt = |code, label| salt(code, label, keys);
         let encryption = match suite.encryption {
-            Encryption::AesGcm => Some(EspKey::of(&[&*ck.0, &*salt(0x59, b"AES_GCM_SALT")])),
-            Encryption::AesCbc => Some(EspKey::of(&[&*ck.0])),
+            Encryption::AesGcm => Some(EspKey::of(&[&**ck, &*salt(0x59, b"AES_GCM_SALT")])),
+            Encryption::AesCbc => Some(EspKey::of(&[&**ck])),
             // CK1, CK2, CK1: its halves and the first again.
-            Encryption::DesEde3Cbc => Some(EspKey::of(&[&*ck.0, &ck.0[..KEY_BYTES / 2]])),
+            Encryption::DesEde3Cbc => Some(EspKey::of(&[&**ck, &ck[..KEY_BYTES / 2]])),
             Encryption::Null => None,
         };
         let integrity = match suite.integrity {
-            Integrity::HmacSha1 => Some(EspKey::of(&[&*ik.0, &[0; 4]])),
-            Integrity::HmacMd5 => Some(EspKey::of(&[&*ik.0])),
-            Integrity::AesGmac => Some(EspKey::of(&[&*ik.0, &*salt(0x58, b"AES_GMAC_SALT")])),
+            Integrity::HmacSha1 => Some(EspKey::of(&[&**ik, &[0; 4]])),
+            Integrity::HmacMd5 => Some(EspKey::of(&[&**ik])),
+            Integrity::AesGmac => Some(EspKey::of(&[&**ik, &*salt(0x58, b"AES_GMAC_SALT")])),
             Integrity::Null => None,
         };
         EspKeys { encryption, integrity }
@@ -76,10 +55,10 @@ impl EspKeys {
 }
 
 /// The last four bytes of the key derivation function of TS 33.220 Annex B, keyed with CK and IK.
-fn salt(code: u8, label: &[u8], ck: &Ck, ik: &Ik) -> Zeroizing<[u8; 4]> {
+fn salt(code: u8, label: &[u8], keys: &CkIk) -> Zeroizing<[u8; 4]> {
     let mut both = [0; 2 * KEY_BYTES];
-    both[..KEY_BYTES].copy_from_slice(&*ck.0);
-    both[KEY_BYTES..].copy_from_slice(&*ik.0);
+    both[..KEY_BYTES].copy_from_slice(&*keys.ck);
+    both[KEY_BYTES..].copy_from_slice(&*keys.ik);
     let key = hmac::Key::new(HMAC_SHA256, &both);
     both.zeroize();
     let mut input = vec![code];
@@ -103,7 +82,7 @@ macro_rules! prints_nothing {
     )*};
 }
 
-prints_nothing! { Ck Ik EspKey EspKeys }
+prints_nothing! { EspKey EspKeys }
 
 #[cfg(test)]
 mod tests {
@@ -114,14 +93,16 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn keys() -> (Ck, Ik) {
-        let count = |from: u8| std::array::from_fn(|place| from + place as u8);
-        (Ck::new(count(0x10)), Ik::new(count(0)))
+    fn keys() -> CkIk {
+        let count = |from: u8| Zeroizing::new(std::array::from_fn(|place| from + place as u8));
+        CkIk {
+            ck: count(0x10),
+            ik: count(0),
+        }
     }
 
     fn expand(encryption: Encryption, integrity: Integrity) -> (String, String) {
-        let (ck, ik) = keys();
-        let keys = EspKeys::expand(Suite { encryption, integrity }, &ck, &ik);
+        let keys = EspKeys::expand(Suite { encryption, integrity }, &keys());
         (hex(&keys.encryption), hex(&keys.integrity))
     }
 
@@ -161,12 +142,12 @@ mod tests {
     //= AKA-006 type=test
     #[test]
     fn a_salt_depends_on_both_keys() {
-        let (ck, ik) = keys();
-        let other = [7; KEY_BYTES];
+        let other = || Zeroizing::new([7; KEY_BYTES]);
+        let of = |keys: CkIk| salt(0x59, b"AES_GCM_SALT", &keys);
         let salts = [
-            salt(0x59, b"AES_GCM_SALT", &ck, &ik),
-            salt(0x59, b"AES_GCM_SALT", &Ck::new(other), &ik),
-            salt(0x59, b"AES_GCM_SALT", &ck, &Ik::new(other)),
+            of(keys()),
+            of(CkIk { ck: other(), ..keys() }),
+            of(CkIk { ik: other(), ..keys() }),
         ];
         assert!(salts[0] != salts[1] && salts[0] != salts[2] && salts[1] != salts[2]);
     }
@@ -174,13 +155,12 @@ mod tests {
     //= LI-008 type=test
     #[test]
     fn no_key_is_printed() {
-        let (ck, ik) = keys();
         let suite = Suite {
             encryption: Encryption::AesGcm,
             integrity: Integrity::Null,
         };
-        let keys = EspKeys::expand(suite, &ck, &ik);
-        let shown = format!("{ck:?}{ik:?}{keys:?}{:?}", keys.encryption);
-        assert_eq!(shown, "Ck { .. }Ik { .. }EspKeys { .. }Some(EspKey { .. })");
+        let keys = EspKeys::expand(suite, &keys());
+        let shown = format!("{keys:?}{:?}", keys.encryption);
+        assert_eq!(shown, "EspKeys { .. }Some(EspKey { .. })");
     }
 }

@@ -4,13 +4,15 @@
 //! authentication touches what an earlier one has set up. Sends nothing and installs nothing: it says what is to be done.
 
 pub mod keys;
+pub mod register;
 pub mod server_list;
 pub mod set;
 pub mod sets;
 pub mod suite;
 
-pub use keys::{Ck, EspKey, EspKeys, Ik};
+pub use keys::{EspKey, EspKeys};
+pub use register::{Proof, Protection, Refusal, Registering};
 pub use server_list::{OurEnds, server_list};
 pub use set::{Agreed, Association, Between, Change, Direction, Install, Removal, SetId, State};
-pub use sets::{Asked, Max, NoSet, Ports, Said, Seen, Sets};
+pub use sets::{Asked, Max, NoSet, Ports, Seen, Sets};
 pub use suite::{Encryption, Ends, Integrity, Legacy, MECHANISM, Offer, Suite, choose};

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::keys::{Ck, EspKeys, Ik};
+use super::keys::EspKeys;
 use super::server_list::{OurEnds, server_list};
 use super::set::{Agreed, Between, Change, Install, Removal, Set, SetId, State};
 use super::suite::{Ends, Legacy, Offer};
+use crate::pcscf::keys::CkIk;
 use crate::sip::headers::security::Mechanisms;
 
 /// How long a challenge waits for its answer (`reg-await-auth`).
@@ -92,17 +93,6 @@ pub enum NoSet {
     NoNumbers,
 }
 
-/// What a REGISTER on a temporary set said, held against what was agreed.
-//= AKA-014
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    TheSame,
-    /// Something is missing.
-    Less,
-    /// Somebody changed it on its way, or the UE changed its mind.
-    Other,
-}
-
 /// A set as others see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
@@ -147,6 +137,13 @@ impl Sets {
         while let Some(&(at, id)) = self.by_end_time.first()
             && at <= now
         {
+            self.remove(id);
+        }
+    }
+
+    /// Removes all of them.
+    pub fn clear(&mut self) {
+        while let Some(&(_, id)) = self.by_end_time.first() {
             self.remove(id);
         }
     }
@@ -200,7 +197,7 @@ impl Sets {
         &mut self,
         now: Duration,
         asked: Asked<'_>,
-        (ck, ik): (&Ck, &Ik),
+        keys: &CkIk,
         ports: Ports<'_>,
         legacy: Legacy,
         mut random: impl FnMut() -> u32,
@@ -242,25 +239,10 @@ impl Sets {
             set: id,
             associations: set.associations(),
             suite: set.suite,
-            keys: EspKeys::expand(set.suite, ck, ik),
+            keys: EspKeys::expand(set.suite, keys),
         }));
         self.enter(id, set);
         Ok(id)
-    }
-
-    /// What a REGISTER on a temporary set says of the agreement.
-    //= AKA-014
-    pub fn compare(&self, id: SetId, client: &Mechanisms, verify: &Mechanisms) -> Said {
-        let Some(set) = self.sets.get(&id) else {
-            return Said::Other;
-        };
-        if client.is_empty() || verify.is_empty() {
-            return Said::Less;
-        }
-        match *client == set.agreed.client && *verify == set.agreed.server {
-            true => Said::TheSame,
-            false => Said::Other,
-        }
     }
 
     /// The network accepted the UE on its temporary set, for this long.

@@ -1,0 +1,430 @@
+//! Security associations of UEs: which one a message belongs to, what a REGISTER may do, and what its answer changes.
+//!
+//! Costs nothing where no listener has protected ports.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng;
+
+use super::output::Output;
+use super::reject::Reject;
+use super::transactions::Id;
+use super::{Engine, Now};
+use crate::pcscf::keys::CkIk;
+use crate::pcscf::security::{
+    self, Asked, Between, Legacy, Max, Ports, Proof, Refusal, Registering, Seen, SetId, Sets, State, server_list,
+};
+use crate::policy::protected::Entry;
+use crate::policy::spec_t::UeSecurity;
+use crate::policy::{ListenerId, Part, Policy, Security as Secured};
+use crate::sip::{Draft, Method, Name, Transport};
+use crate::trust::{Destination, Flow, Origin, Standing};
+
+/// The sets of one engine.
+//= AKA-002
+pub(super) struct Security {
+    sets: Sets,
+}
+
+/// A REGISTER of a UE that is or is to be protected, until its answer.
+pub struct Authentication {
+    pub registering: Registering,
+    between: Between,
+    /// The set it came on, and what that was then.
+    on: Option<(SetId, State)>,
+}
+
+/// A refusal of [`security`], with the list that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub why: Refusal,
+    pub server: String,
+}
+
+impl Security {
+    /// `None`: no listener has protected ports.
+    pub fn of(policy: &Policy) -> Option<Box<Security>> {
+        let max = Max {
+            sets: policy.limits.security_sets_max as usize,
+            pending_of_source: policy.limits.max_pending_auth,
+        };
+        let is_any = policy.listeners.iter().any(|listener| listener.protected.is_some());
+        is_any.then(|| Box::new(Security { sets: Sets::new(max) }))
+    }
+
+    /// The set of what came in by a protected port.
+    fn of_flow(&self, policy: &Policy, flow: &Flow) -> Option<Seen<'_>> {
+        match policy.part(flow.listener)? {
+            Part::Entry(_) => None,
+            Part::Server { .. } | Part::Client { .. } => {
+                let between = between(policy, flow);
+                self.sets.of_message(between, flow.remote.port(), flow.local.port())
+            }
+        }
+    }
+
+    /// Whether a message may come in by this port: at a protected one its set must exist, and be established unless it is a
+    /// REGISTER.
+    //= PCSCF-025
+    //= PCSCF-025 type=exception reason=a connection without a set is not closed: each of its messages is dropped
+    pub fn passes(&mut self, now: Duration, policy: &Policy, flow: &Flow, bytes: &[u8]) -> bool {
+        if matches!(policy.part(flow.listener), None | Some(Part::Entry(_))) {
+            return true;
+        }
+        let Some(set) = self.of_flow(policy, flow) else {
+            return false;
+        };
+        let (id, state) = (set.id, set.state);
+        if bytes.starts_with(b"REGISTER ") {
+            return true;
+        }
+        self.sets.used(now, id);
+        matches!(state, State::Established | State::Old)
+    }
+
+    /// Where the UE of a flow is reached: its protected server port. Stays the same from one authentication to the next.
+    fn home(&self, policy: &Policy, flow: &Flow) -> Option<Flow> {
+        let set = self.of_flow(policy, flow)?;
+        Some(Flow {
+            listener: policy.protects(flow.listener)?.server,
+            transport: Transport::Udp,
+            local: flow.local,
+            remote: SocketAddr::new(flow.remote.ip(), set.theirs.port_s),
+            connection: None,
+            certified: None,
+        })
+    }
+
+    /// Where a response goes that answers a datagram: from our client port to the UE's server port, whatever Via says.
+    //= PCSCF-024
+    fn back(&self, policy: &Policy, flow: &Flow) -> Option<Destination> {
+        if flow.connection.is_some() {
+            return None;
+        }
+        let set = self.of_flow(policy, flow)?;
+        Some(Destination {
+            listener: client_of(policy.protects(flow.listener)?, set.ours.port_c)?,
+            transport: Transport::Udp,
+            remote: SocketAddr::new(flow.remote.ip(), set.theirs.port_s),
+            connection: None,
+            certified: None,
+        })
+    }
+}
+
+impl Engine {
+    /// The flow a UE is known by.
+    pub(super) fn home(&self, flow: &Flow) -> Flow {
+        let home = self
+            .security
+            .as_ref()
+            .and_then(|security| security.home(&self.policy, flow));
+        home.unwrap_or(*flow)
+    }
+
+    /// The flow a UE is known by that something goes to.
+    pub(super) fn home_of(&self, destination: &Destination) -> Flow {
+        let listener = self.shown_listener(destination.listener);
+        Flow::from(&Destination {
+            listener,
+            ..*destination
+        })
+    }
+
+    /// The source of a request as its Via is to show it.
+    //= PCSCF-024
+    pub(super) fn shown_source(&self, flow: &Flow) -> SocketAddr {
+        self.back_by_association(flow).map_or(flow.remote, |back| back.remote)
+    }
+
+    pub(super) fn back_by_association(&self, flow: &Flow) -> Option<Destination> {
+        self.security.as_ref()?.back(&self.policy, flow)
+    }
+
+    /// The socket and the place by which something goes to a protected UE.
+    //= PCSCF-022
+    //= PCSCF-024
+    //= AKA-023
+    pub(super) fn by_association(&self, now: Now, destination: Destination) -> Result<Destination, Reject> {
+        let Some(security) = &self.security else {
+            return Ok(destination);
+        };
+        let Some(Part::Server { entry } | Part::Client { entry }) = self.policy.part(destination.listener) else {
+            return Ok(destination);
+        };
+        if destination.connection.is_some() {
+            return Ok(destination);
+        }
+        let protects = self.policy.protects(*entry).ok_or(Reject::FlowGone)?;
+        let ours = self
+            .own
+            .all()
+            .iter()
+            .filter(|own| own.bound.listener == protects.server);
+        let mut sets = ours.filter_map(|own| {
+            let between = Between {
+                listener: *entry,
+                ue: destination.remote.ip().to_canonical(),
+                us: own.bound.address.ip().to_canonical(),
+            };
+            security.sets.towards(between, destination.remote.port(), now.at)
+        });
+        let port = sets.next().ok_or(Reject::FlowGone)?.ours.port_c;
+        let listener = client_of(protects, port).ok_or(Reject::FlowGone)?;
+        Ok(Destination {
+            listener,
+            ..destination
+        })
+    }
+
+    /// The listener whose address stands in what leaves by this one.
+    //= PCSCF-024
+    pub(super) fn shown_listener(&self, listener: ListenerId) -> ListenerId {
+        match self.policy.part(listener) {
+            Some(Part::Client { .. }) => self.policy.protects(listener).map_or(listener, |entry| entry.server),
+            _ => listener,
+        }
+    }
+
+    /// What a request of a UE says of its protection, held against what was agreed.
+    //= AKA-010
+    //= AKA-014
+    //= AKA-016
+    pub(super) fn agree(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &Draft,
+        method: Method,
+    ) -> Result<Option<Box<Authentication>>, Reject> {
+        let flow = origin.flow();
+        let policy = std::sync::Arc::clone(&self.policy);
+        let (Some(security), Some(entry)) = (&mut self.security, policy.protects(flow.listener)) else {
+            return Ok(None);
+        };
+        if origin.standing() != Standing::Served {
+            return Ok(None);
+        }
+        let legacy = legacy(entry);
+        let always = entry.protected.require_verify_always;
+        let between = between(&policy, flow);
+        let seen = security.of_flow(&policy, flow);
+        let on = seen.map(|seen| (seen.id, seen.state));
+        let read = match (&seen, method) {
+            (Some(seen), Method::Register) => security::register::protected(draft, seen, legacy, always).map(Some),
+            (Some(seen), _) => security::register::later(draft, seen, always).map(|()| None),
+            (None, Method::Register) => match security::register::unprotected(draft, legacy) {
+                Err(Refusal::NoAgreement) if is_protected_otherwise(&policy, flow) => Ok(None),
+                read => read.map(Some),
+            },
+            (None, _) => Ok(None),
+        };
+        let registering = read.map_err(|why| {
+            let agreed = seen
+                .filter(|_| why == Refusal::Changed)
+                .map(|seen| seen.agreed.server.to_bytes());
+            let list = agreed.unwrap_or_else(|| server_list(legacy, None).to_bytes());
+            refused(why, list)
+        });
+        match (&registering, on) {
+            // Nothing of what was agreed holds any more. The answer still goes where the request came from.
+            (Err(_), Some((id, State::Temporary))) => security.sets.refused(now.at, id),
+            (Ok(Some(registering)), Some((id, State::Temporary))) if registering.proof == Proof::Failure => {
+                security.sets.refused(now.at, id);
+            }
+            //= AKA-024
+            (Ok(Some(registering)), _) if registering.proof == Proof::Failure => {
+                security.sets.failed_of(&registering.impi, between);
+            }
+            (Ok(Some(_)), Some((id, State::Established))) => security.sets.used(now.at, id),
+            _ => {}
+        }
+        self.put_out_changes();
+        let registering = registering?;
+        Ok(registering.map(|registering| {
+            Box::new(Authentication {
+                registering,
+                between,
+                on,
+            })
+        }))
+    }
+
+    /// What the answer of the network to a REGISTER means for the sets.
+    //= AKA-020
+    pub(super) fn authenticated(&mut self, now: Now, id: Id, origin: &Origin, status: u16) {
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
+        let flow = *server.origin.flow();
+        let authentication = server.work.as_ref().and_then(|work| work.authentication.as_ref());
+        let on = authentication.and_then(|authentication| authentication.on);
+        let (Some((set, state)), Some(security)) = (on, &mut self.security) else {
+            return;
+        };
+        match (status, state) {
+            (200..=299, _) if origin.is_trusted() => self.granted(now, set, state, &flow),
+            (300.., State::Temporary) => security.sets.refused(now.at, set),
+            _ => {}
+        }
+        self.put_out_changes();
+    }
+
+    /// The network challenges a UE: the associations are made, and the UE is told of our half of them. `keys`: those of the
+    /// challenge, if a node of T brought some.
+    //= AKA-011
+    //= AKA-013
+    //= AKA-024
+    pub(super) fn challenge(
+        &mut self,
+        now: Now,
+        id: Id,
+        keys: Option<&CkIk>,
+        response: &mut Draft,
+    ) -> Result<(), Reject> {
+        let policy = std::sync::Arc::clone(&self.policy);
+        let Some(server) = self.transactions.server(id) else {
+            return Ok(());
+        };
+        let entry = policy.protects(server.origin.flow().listener);
+        let authentication = server.work.as_mut().and_then(|work| work.authentication.take());
+        let (Some(authentication), Some(entry), Some(security)) = (authentication, entry, &mut self.security) else {
+            return Ok(());
+        };
+        let Authentication {
+            registering,
+            between,
+            on,
+        } = *authentication;
+        if let Some((set, State::Temporary | State::Failed)) = on {
+            security.sets.refused(now.at, set);
+            return Err(refused(Refusal::ChallengedTwice, Vec::new()));
+        }
+        let keys = keys.ok_or(Reject::NoSessionKeys)?;
+        let Some((client, offer)) = registering.offer else {
+            return Err(refused(Refusal::NothingToAgree, Vec::new()));
+        };
+        let ports = Ports {
+            server: entry.protected.server_port,
+            clients: &entry.protected.client_ports,
+        };
+        let asked = Asked {
+            impi: &registering.impi,
+            between,
+            client,
+            offer,
+            on: on.map(|(id, _)| id),
+            nonce: &security::register::nonce_of(response),
+        };
+        let random = &mut self.random;
+        let draw = || random.next_u32();
+        let made = security
+            .sets
+            .challenged(now.at, asked, keys, ports, legacy(entry), draw);
+        if let Some(set) = made.ok().and_then(|id| security.sets.seen(id)) {
+            response.append(Name::SecurityServer, &[&set.agreed.server.to_bytes()]);
+        }
+        self.put_out_changes();
+        made.map(|_| ()).map_err(|why| refused(Refusal::NoSet(why), Vec::new()))
+    }
+
+    /// The network accepted a REGISTER that came on a set.
+    //= AKA-021
+    fn granted(&mut self, now: Now, set: SetId, state: State, flow: &Flow) {
+        let home = self.home(flow);
+        let ue = self.bindings.ue(&home, now.unix);
+        let granted = ue.map(|ue| Duration::from_secs(ue.expires_at().saturating_sub(now.unix)));
+        let Some(security) = &mut self.security else { return };
+        let seconds = granted.unwrap_or_default();
+        match state {
+            State::Temporary => security.sets.accepted(now.at, set, seconds),
+            State::Established | State::Old => security.sets.refreshed(now.at, set, seconds),
+            State::Failed => {}
+        }
+        //= PCSCF-011
+        if granted.is_none() {
+            security.sets.deregistered(now.at, set);
+        }
+    }
+
+    /// Removes the sets whose time has come.
+    pub(super) fn expire_sets(&mut self, now: Now) {
+        if let Some(security) = &mut self.security {
+            security.sets.expire(now.at);
+            self.put_out_changes();
+        }
+    }
+
+    pub(super) fn next_set_end(&self) -> Option<Duration> {
+        self.security.as_ref()?.sets.next_end()
+    }
+
+    /// Under another policy the sets stay as long as the ports do.
+    pub(super) fn adopt_ports(&mut self, policy: &Policy) {
+        let parts = |policy: &Policy| -> Vec<Option<Part>> {
+            let all = policy.listeners.iter();
+            all.map(|listener| listener.protected.clone()).collect()
+        };
+        if parts(policy) == parts(&self.policy) && self.security.is_some() {
+            return;
+        }
+        if let Some(security) = &mut self.security {
+            security.sets.clear();
+        }
+        self.put_out_changes();
+        self.security = Security::of(policy);
+    }
+
+    /// Asks the shell to install and remove; before whatever is sent next.
+    fn put_out_changes(&mut self) {
+        let Some(security) = &mut self.security else { return };
+        while let Some(change) = security.sets.poll() {
+            self.outputs.push_back(Output::Security(change));
+        }
+    }
+}
+
+fn refused(why: Refusal, server: Vec<u8>) -> Reject {
+    Reject::Agreement(Box::new(Refused {
+        why,
+        // Words and numbers of our own.
+        server: String::from_utf8(server).unwrap_or_default(),
+    }))
+}
+
+fn between(policy: &Policy, flow: &Flow) -> Between {
+    let plain = |address: SocketAddr| -> IpAddr { address.ip().to_canonical() };
+    Between {
+        listener: policy.entry_of(flow.listener),
+        ue: plain(flow.remote),
+        us: plain(flow.local),
+    }
+}
+
+fn client_of(entry: &Entry, port: u16) -> Option<ListenerId> {
+    let place = entry.protected.client_ports.iter().position(|client| *client == port)?;
+    entry.clients.get(place).copied()
+}
+
+fn legacy(entry: &Entry) -> Legacy {
+    match entry.protected.legacy_algorithms {
+        true => Legacy::On,
+        false => Legacy::Off,
+    }
+}
+
+/// Whether SPEC(T) item 3 lets a UE in that comes this way and has no association.
+//= TRUST-004
+fn is_protected_otherwise(policy: &Policy, flow: &Flow) -> bool {
+    let listener = policy.listeners.get(usize::from(flow.listener.0));
+    let physical = listener
+        .and_then(|listener| listener.secured_by)
+        .is_some_and(|by| by.value == Secured::Physical);
+    policy.spec_t.ue_security.value.iter().any(|security| match security {
+        UeSecurity::Physical => physical,
+        UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
+        UeSecurity::Tls => flow.transport.is_tls(),
+        UeSecurity::Ipsec3gpp => false,
+    })
+}
