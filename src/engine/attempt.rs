@@ -408,7 +408,10 @@ impl Engine {
     }
 
     pub(super) fn own_towards(&self, destination: &Destination) -> Option<&Own> {
-        let listener = self.shown_listener(destination.listener);
+        let listener = match self.security {
+            Some(_) => self.shown_listener(destination.listener),
+            None => destination.listener,
+        };
         self.own.of(listener, destination.transport, destination.remote.ip())
     }
 

@@ -3,7 +3,7 @@
 use super::set::State;
 use super::sets::{NoSet, Seen};
 use super::suite::{Legacy, Offer, choose};
-use crate::sip::headers::credentials::{self, Digest, Left};
+use crate::sip::headers::credentials::{self, Digest};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::security::Mechanisms;
 use crate::sip::headers::tokens;
@@ -176,7 +176,7 @@ fn username(draft: &Draft) -> Result<Option<Vec<u8>>, Refusal> {
     let mut found: Option<&[u8]> = None;
     for row in draft.rows(Name::Authorization) {
         let params = credentials::digest(row).ok_or(Refusal::AnotherIdentity)?;
-        let is_plain = matches!(credentials::without(row, &[b"username"]), Left::Without(_));
+        let is_plain = credentials::challenges(row).len() == 1;
         let name = one(&params, b"username").filter(|name| is_plain && name.len() <= IDENTITY_BYTES_MAX);
         let name = name.ok_or(Refusal::AnotherIdentity)?;
         if found.is_some_and(|found| found != name) {
