@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 7 programs   cli → trace
-//! 6 shell      driver → net dns store audit config tokio, clock, sockets, files: from here up
+//! 6 shell      driver → net dns store ipsec audit config   tokio, clock, sockets, files: from here up
 //! ────────────────────────────────────────────────────────────────────────────────────────────
 //! 5 flow       engine                              the only one that knows all rows below
 //! 4 roles      proxy   pcscf                       say where, never what may be seen
@@ -37,6 +37,7 @@ pub mod audit;
 pub mod config;
 pub mod dns;
 pub mod driver;
+pub mod ipsec;
 pub mod net;
 pub mod store;
 
