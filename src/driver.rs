@@ -33,6 +33,7 @@ use crate::{
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
     engine::{Bound, Engine, Now, Setup, counts::Counts, storing::Stored},
+    ipsec::{self, NotReady},
     net::{
         aliases::Aliases,
         flows::Sources,
@@ -56,6 +57,8 @@ const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
+    //= AKA-002
+    ipsec::ready(&policy)?;
     let audit = audit(&policy)?;
     let (store, kept) = store(&policy)?;
     let sealed = Some(Arc::clone(&keys));
@@ -118,6 +121,8 @@ fn audit(policy: &Policy) -> Result<Option<Sink>, StartError> {
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Ipsec(#[from] NotReady),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]

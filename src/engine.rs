@@ -216,6 +216,7 @@ impl Engine {
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Stored { id, is_kept } => self.stored(now, id, is_kept),
+            Input::Uninstalled(set) => self.uninstalled(set),
             Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
         }

@@ -532,3 +532,72 @@ fn sipveil(arguments: &[&str]) -> Output {
         .output()
         .expect("the program under test")
 }
+
+//= AKA-003 type=test
+//= AKA-005 type=test
+//= ROLE-003 type=test
+#[test]
+fn protected_ports_are_listeners_of_their_own_and_printed_with_theirs() {
+    let text = r#"
+schema = 1
+[domain]
+id = "T-home1"
+admin_domains = ["home1.example"]
+[spec_t]
+user_authentication = ["ims-aka"]
+inter_node_security = ["physical"]
+ue_security = ["ipsec-3gpp"]
+default_privacy = { to_ue = "keep", to_untrusted = "keep" }
+[proxy]
+workers = 1
+[[listener]]
+name = "access"
+bind = ["udp://127.0.0.1:5060", "udp://[::1]:5060"]
+peers = "ue"
+advertise = "pcscf.example:5060"
+protected = { server_port = 6101, client_ports = [6102, 6103, 6104] }
+[[listener]]
+name = "core"
+bind = ["udp://127.0.0.1:5070"]
+peers = "trusted"
+secured_by = "physical"
+"#;
+    let (policy, warnings) = config::read(text, "protected.toml").expect("a policy");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let ports = policy.listeners[2..].iter().map(|listener| {
+        let binds = listener.bind.iter().map(|bind| bind.value);
+        let binds = binds.map(|bind| format!("{} {}", bind.transport.uri_name(), bind.address));
+        (listener.name.value.clone(), binds.collect::<Vec<_>>())
+    });
+    let of = |port: u16| vec![format!("udp 127.0.0.1:{port}"), format!("udp [::1]:{port}")];
+    assert_eq!(
+        ports.collect::<Vec<_>>(),
+        [
+            (
+                "access 6101".to_owned(),
+                [
+                    "udp 127.0.0.1:6101",
+                    "tcp 127.0.0.1:6101",
+                    "udp [::1]:6101",
+                    "tcp [::1]:6101"
+                ]
+                .map(str::to_owned)
+                .to_vec()
+            ),
+            ("access 6102".to_owned(), of(6102)),
+            ("access 6103".to_owned(), of(6103)),
+            ("access 6104".to_owned(), of(6104)),
+        ]
+    );
+    assert_eq!(policy.listeners[2].advertise.as_ref().unwrap().value, "pcscf.example");
+    assert!((2..6).all(|id| policy.entry_of(ListenerId(id)) == ListenerId(0)));
+    let printed = config::effective(&policy);
+    assert_eq!(printed.matches("[[listener]]").count(), 2);
+    for line in [
+        "protected.server_port = 6101  (protected.toml:14)",
+        "protected.client_ports = [6102, 6103, 6104]  (protected.toml:14)",
+        "protected.legacy_algorithms = false  (protected.toml:14)",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+}

@@ -3,9 +3,9 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Peer, Policy,
-    Privacy, Profile, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word, on_behalf::OnBehalf,
-    spec_t::TokenMeaning, store::Store,
+    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Part, Peer,
+    Policy, Privacy, Profile, Protected, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word,
+    on_behalf::OnBehalf, spec_t::TokenMeaning, store::Store,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -152,8 +152,12 @@ impl Page<'_> {
             advertise,
             thig,
             tls,
-            protected: _,
+            protected,
         } = listener;
+        if matches!(protected, Some(Part::Server { .. } | Part::Client { .. })) {
+            // Stands with the listener it belongs to.
+            return;
+        }
         self.title("[[listener]]");
         self.value("name", &text(name));
         for bind in bind {
@@ -167,6 +171,26 @@ impl Page<'_> {
         if let Some(tls) = tls {
             self.tls(tls);
         }
+        if let Some(Part::Entry(entry)) = protected {
+            self.protected(&entry.protected, name.by);
+        }
+    }
+
+    fn protected(&mut self, protected: &Protected, by: StatedBy) {
+        let Protected {
+            server_port,
+            client_ports,
+            legacy_algorithms,
+            require_verify_always,
+        } = protected;
+        let ports = list(client_ports.iter().map(u16::to_string));
+        self.value("protected.server_port", &(server_port.to_string(), by));
+        self.value("protected.client_ports", &(ports, by));
+        self.value("protected.legacy_algorithms", &(legacy_algorithms.to_string(), by));
+        self.value(
+            "protected.require_verify_always",
+            &(require_verify_always.to_string(), by),
+        );
     }
 
     fn tls(&mut self, tls: &Tls) {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     grammar,
-    later::not_provided,
+    protected::{Beside, protected},
     read::{Fault, Reader, Written, or_default, shown},
     spec_t::{Places, list},
     table::Table,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     policy::{
-        Bind, Domain, Listener, ListenerId, PeersAre, Proxy, Security, SpecT, Stated, TopologyHiding, Word,
+        Bind, Domain, Listener, ListenerId, PeersAre, Protected, Proxy, Security, SpecT, Stated, TopologyHiding, Word,
         spec_t::UeSecurity,
     },
     sip::Transport,
@@ -31,13 +31,14 @@ fn socket(bind: Bind) -> Socket {
 /// Sockets of one listener.
 const BINDS_MAX: usize = 64;
 
+/// The listeners as written, and which of them get protected ports.
 pub(super) fn listeners(
     top: &Table<'_>,
     spec_t: &SpecT,
     places: &Places,
     proxy: &Proxy,
     hiding: (&Domain, &TopologyHiding),
-) -> Vec<Listener> {
+) -> (Vec<Listener>, Vec<(ListenerId, Protected)>) {
     let tables = top.tables("listener");
     if top.raw("listener").is_none() {
         top.missing(
@@ -48,6 +49,7 @@ pub(super) fn listeners(
     let mut names: HashMap<&str, u32> = HashMap::new();
     let mut taken: HashMap<Socket, String> = HashMap::new();
     let mut listeners = Vec::new();
+    let mut protected = Vec::new();
     for table in tables {
         let reader = table.reader;
         if listeners.len() == LISTENERS_MAX {
@@ -57,12 +59,14 @@ pub(super) fn listeners(
         }
         let name = name(&table, &mut names);
         let binds = binds(&table, &name.value, &mut taken);
-        listeners.push(listener(table, name, binds, spec_t, places, proxy, hiding));
+        let (listener, ports) = listener(table, name, binds, spec_t, places, proxy, hiding);
+        protected.extend(ports.map(|ports| (ListenerId(listeners.len() as u16), ports)));
+        listeners.push(listener);
     }
     for listener in &mut listeners {
         add_implied_tcp(listener, &taken);
     }
-    listeners
+    (listeners, protected)
 }
 
 /// The name of a listener or a peer: one of its kind.
@@ -171,17 +175,21 @@ fn listener(
     places: &Places,
     proxy: &Proxy,
     (domain, hiding): (&Domain, &TopologyHiding),
-) -> Listener {
+) -> (Listener, Option<Protected>) {
     let peers: Option<Written<PeersAre>> = table.word("peers");
     let secured_by: Option<Written<Security>> = table.word("secured_by");
     let implicit_member: Option<Written<bool>> = table.bool("implicit_member");
     let advertise = table.parsed("advertise", grammar::host_port);
     let tls = super::tls::tls(&table, &bind);
-    if let Some((at, _)) = table.raw("protected") {
-        not_provided(&table, "protected", at, "take it out");
-    }
     let kind = peers.as_ref().map_or(PeersAre::Listed, |peers| peers.value);
     let thig = thig_of_listener(&table, kind == PeersAre::Ue, domain, hiding);
+    let beside = Beside {
+        binds: &bind,
+        peers: kind,
+        spec_t,
+        proxy,
+    };
+    let protected = protected(&table, &beside);
     let unspecified = bind.iter().any(|bind| bind.value.address.ip().is_unspecified());
     let check = Check {
         reader: table.reader,
@@ -191,6 +199,7 @@ fn listener(
         secured_by: secured_by.as_ref(),
         implicit_member: implicit_member.as_ref(),
         has_tls: tls.is_some(),
+        is_protected: protected.is_some(),
     };
     check.security(spec_t);
     check.membership();
@@ -211,7 +220,7 @@ fn listener(
         },
         _ => or_default(implicit_member, false),
     };
-    Listener {
+    let listener = Listener {
         name,
         bind,
         peers,
@@ -221,7 +230,8 @@ fn listener(
         advertise: advertise.map(Written::stated),
         tls,
         protected: None,
-    }
+    };
+    (listener, protected)
 }
 
 /// What a listener says of its peers, held against itself and against SPEC(T).
@@ -233,6 +243,7 @@ struct Check<'l> {
     secured_by: Option<&'l Written<Security>>,
     implicit_member: Option<&'l Written<bool>>,
     has_tls: bool,
+    is_protected: bool,
 }
 
 impl Check<'_> {
@@ -325,12 +336,12 @@ impl Check<'_> {
         }
         let physical = self.secured_by.is_some() && allowed.contains(&UeSecurity::Physical);
         let tls = self.has_tls && allowed.contains(&UeSecurity::Tls);
-        if !unprotected && !physical && !tls {
+        if !unprotected && !physical && !tls && !self.is_protected {
             let fault = "no UE can be served here: nothing in `ue_security` holds on this listener";
             self.reader.warn(
                 self.peers_at.clone().unwrap_or_else(|| self.at.clone()),
                 fault,
-                "this version provides \"physical\", with `secured_by = \"physical\"` here, \"tls\", with a `tls://` bind, and \"none\"",
+                "this version provides \"ipsec-3gpp\", with `protected` here, \"physical\", with `secured_by = \"physical\"`, \"tls\", with a `tls://` bind, and \"none\"",
             );
         }
     }

@@ -21,6 +21,7 @@ mod node;
 mod on_behalf;
 mod pcscf;
 mod peer;
+mod protected;
 mod read;
 mod route;
 mod spec_t;
@@ -99,7 +100,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let proxy = node::proxy(top.table("proxy"));
     let lawful_interception = lawful::lawful_interception(top.table("lawful_interception"));
     let hiding = topology_hiding::topology_hiding(top.table("topology_hiding"), &proxy, &lawful_interception);
-    let listeners = listener::listeners(top, &spec_t, &places, &proxy, (&domain, &hiding));
+    let (listeners, protected) = listener::listeners(top, &spec_t, &places, &proxy, (&domain, &hiding));
     let peers = peer::peers(top, &spec_t, &listeners, (&domain, &hiding));
     let evidence = node::evidence(top.table("evidence"), &domain, &listeners);
     let routes = route::routes(top, &listeners);
@@ -110,7 +111,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let (limits, limits_stated) = node::limits(top.table("limits"));
     later::tables(top);
     top.close();
-    Policy {
+    let mut policy = Policy {
         file: file.to_owned(),
         profile,
         dedicated_untrusted,
@@ -129,7 +130,11 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         store,
         limits,
         limits_stated,
+    };
+    for (listener, ports) in protected {
+        policy.protect(listener, ports);
     }
+    policy
 }
 
 fn schema(top: &Table<'_>) {

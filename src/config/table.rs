@@ -119,6 +119,32 @@ impl<'r> Table<'r> {
         }
     }
 
+    /// A list of whole numbers between two others, both allowed.
+    pub(super) fn numbers(
+        &self,
+        key: &'static str,
+        allowed: std::ops::RangeInclusive<u32>,
+    ) -> Option<Written<Vec<Written<u32>>>> {
+        let (at, value) = self.raw(key)?;
+        let Some(array) = value.as_array() else {
+            return self.wrong_kind(key, at, value, "a list of whole numbers");
+        };
+        let mut numbers = Vec::new();
+        for item in array {
+            let number = item.get_ref().as_integer();
+            let number = number.and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
+            match number.filter(|number| allowed.contains(number)) {
+                Some(number) => numbers.push(self.reader.written(item.span(), number)),
+                None => {
+                    let fault = format!("`{key}` is a list of whole numbers");
+                    let remedy = format!("write numbers from {} to {}", allowed.start(), allowed.end());
+                    self.reader.error(Some(item.span()), fault, Some(remedy));
+                }
+            }
+        }
+        Some(self.reader.written(at, numbers))
+    }
+
     pub(super) fn duration(&self, key: &'static str) -> Option<Written<Duration>> {
         match self.raw(key) {
             Some((at, value)) if !value.is_str() => {

@@ -1,5 +1,6 @@
 //! One worker: its sockets, its connections, its engine, in one loop.
 
+mod associations;
 mod auditing;
 mod clock;
 mod pressure;
@@ -25,6 +26,7 @@ use tokio::{
     time::timeout_at,
 };
 
+use associations::Associations;
 use auditing::Auditing;
 use clock::{Alarm, Clock};
 use pressure::Pressure;
@@ -139,6 +141,7 @@ pub(super) struct Worker<D: Decides> {
     pressure: Pressure,
     auditing: Auditing,
     storing: Storing,
+    associations: Associations,
     rounds: u32,
     stop: Stop,
     drain_until: Duration,
@@ -156,6 +159,7 @@ impl<D: Decides> Worker<D> {
         let clock = Clock::new();
         let policy = Arc::clone(&post.orders.borrow().policy);
         let engine = make(&policy, &post.bound, clock.now())?;
+        let associations = Associations::of(&policy).map_err(io::Error::other)?;
         let dns = Dns::of(&policy.dns);
         let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
         let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
@@ -203,6 +207,7 @@ impl<D: Decides> Worker<D> {
             pressure: Pressure::default(),
             auditing: Auditing::new(post.audit),
             storing: Storing::new(post.store),
+            associations,
             rounds: 0,
             stop: Stop::No,
             drain_until: Duration::MAX,
@@ -396,10 +401,12 @@ impl<D: Decides> Worker<D> {
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
-                // Asked for only under a policy that this version refuses.
-                Output::Security(_) => {}
+                Output::Security(change) => self.associations.apply(&change),
                 Output::Alias { connection, of } => self.alias(connection, of),
             }
+        }
+        while let Some(set) = self.associations.take_lost() {
+            self.engine.handle(now, Input::Uninstalled(set));
         }
     }
 

@@ -5,7 +5,13 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::output::{LocateId, SendId};
-use crate::{locate::Answer, pcscf::Learned, policy::Policy, seal::Keys, trust::Flow};
+use crate::{
+    locate::Answer,
+    pcscf::{Learned, security::SetId},
+    policy::Policy,
+    seal::Keys,
+    trust::Flow,
+};
 
 /// The two clocks, read by the shell just before each input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,8 @@ pub enum Input {
     Unrecorded(SendId),
     /// What [`super::Output::Store`] asked for under this id is done, for good; or it cannot be.
     Stored { id: SendId, is_kept: bool },
+    /// The security associations of a set could not be installed.
+    Uninstalled(SetId),
     /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
     Load(u8),
     /// The deadline of `next_deadline` has come.
@@ -87,6 +95,7 @@ impl std::fmt::Debug for Input {
                 .field("id", id)
                 .field("is_kept", is_kept)
                 .finish(),
+            Input::Uninstalled(set) => f.debug_tuple("Uninstalled").field(set).finish(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
             Input::Tick => f.write_str("Tick"),
         }

@@ -348,6 +348,14 @@ impl Engine {
         }
     }
 
+    /// The kernel refused a set: its UE, which is being told of it, finds nobody there and begins anew.
+    pub(super) fn uninstalled(&mut self, set: SetId) {
+        if let Some(security) = &mut self.security {
+            security.sets.failed(set);
+            self.put_out_changes();
+        }
+    }
+
     /// Removes the sets whose time has come.
     pub(super) fn expire_sets(&mut self, now: Now) {
         if let Some(security) = &mut self.security {

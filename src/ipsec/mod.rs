@@ -2,8 +2,6 @@
 //!
 //! Promises that no key is in an error or a log. Knows nothing of SIP: what is to be done comes as a value
 //! ([`crate::pcscf::security::Change`]), and is done before it returns.
-//!
-//! Not asked by the driver yet: `protected` of a listener is refused until all workers share their sets.
 
 pub mod kernel;
 pub mod recorded;
@@ -12,7 +10,8 @@ mod request;
 pub use kernel::Kernel;
 pub use recorded::Recorded;
 
-use crate::pcscf::security::Change;
+use crate::pcscf::security::{Change, Legacy, Suite};
+use crate::policy::{Part, Policy};
 
 /// Who installs and removes.
 //= AKA-002
@@ -47,4 +46,49 @@ impl std::fmt::Display for What {
             What::Listing => "to list its security associations",
         })
     }
+}
+
+/// Why UEs cannot be protected on this machine.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    #[error("{0}\n  a [[listener]] with `protected` needs CAP_NET_ADMIN and a kernel with XFRM and ESP")]
+    Fault(#[from] Fault),
+    #[error(
+        "the kernel lacks {}\n  load the modules of ESP (esp4, esp6) and of these algorithms, with their IV generators",
+        named(.0)
+    )]
+    Lacks(Vec<(Suite, Fault)>),
+}
+
+/// Whether the kernel has all that UEs are told we have, if any listener has protected ports; removes what a run before left.
+pub fn ready(policy: &Policy) -> Result<(), NotReady> {
+    let mut legacy = None;
+    for listener in &policy.listeners {
+        if let Some(Part::Entry(entry)) = &listener.protected {
+            let wanted = match entry.protected.legacy_algorithms {
+                true => Legacy::On,
+                false => legacy.unwrap_or(Legacy::Off),
+            };
+            legacy = Some(wanted);
+        }
+    }
+    let Some(legacy) = legacy else { return Ok(()) };
+    let mut kernel = Kernel::open()?;
+    let left = kernel.reconcile()?;
+    if left > 0 {
+        tracing::info!(left, "security associations of a run before were removed");
+    }
+    let lacking = kernel.lacks(legacy);
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => Err(NotReady::Lacks(lacking)),
+    }
+}
+
+fn named(lacking: &[(Suite, Fault)]) -> String {
+    let one = |(suite, fault): &(Suite, Fault)| {
+        let error = std::io::Error::from_raw_os_error(fault.errno);
+        format!("{} with {} ({error})", suite.encryption.word(), suite.integrity.word())
+    };
+    lacking.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -44,8 +44,6 @@ pub struct Entry {
 impl Policy {
     /// Gives a listener its protected ports, at every address it is bound to.
     ///
-    /// For `[[listener]]`, once this key is read; until then for whoever has no socket to bind.
-    ///
     /// UDP and TCP at the server port; UDP at the client ports, which connect, and are not connected to.
     //= AKA-003
     //= PCSCF-024
