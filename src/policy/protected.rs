@@ -3,7 +3,9 @@
 //! Each such port is a listener of its own behind those that are written: where a message came in, and by which socket one
 //! leaves, is then told like everywhere else.
 
-use super::{Bind, Listener, ListenerId, Policy, Stated};
+use std::net::IpAddr;
+
+use super::{Bind, Listener, ListenerId, Policy, Stated, StatedBy};
 use crate::sip::Transport;
 
 /// What is written.
@@ -44,7 +46,8 @@ pub struct Entry {
 impl Policy {
     /// Gives a listener its protected ports, at every address it is bound to.
     ///
-    /// UDP and TCP at the server port; UDP at the client ports, which connect, and are not connected to.
+    /// UDP and TCP at the server port. The client ports are those that datagrams leave by.
+    //= PCSCF-024 type=exception reason=a UE is called over UDP; no connection is opened from a client port
     //= AKA-003
     //= PCSCF-024
     pub fn protect(&mut self, entry: ListenerId, protected: Protected) {
@@ -71,12 +74,13 @@ impl Policy {
     }
 
     fn add_port(&mut self, entry: &Listener, port: u16, transports: &[Transport], part: Part) -> ListenerId {
-        let mut addresses: Vec<_> = entry
-            .bind
-            .iter()
-            .map(|bind| (bind.value.address.ip(), bind.by))
-            .collect();
-        addresses.dedup_by_key(|(address, _)| *address);
+        let mut addresses: Vec<(IpAddr, StatedBy)> = Vec::new();
+        for bind in &entry.bind {
+            let address = bind.value.address.ip();
+            if addresses.iter().all(|(other, _)| *other != address) {
+                addresses.push((address, bind.by));
+            }
+        }
         let bind = addresses.iter().flat_map(|(address, by)| {
             transports.iter().map(|transport| Stated {
                 value: Bind {
