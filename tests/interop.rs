@@ -3,7 +3,7 @@
 //! Every telephone has a loopback address of its own, so that cells run side by side and never meet on a port.
 
 mod baresip;
-mod edge;
+pub mod edge;
 mod linphone;
 pub mod phone_process;
 mod registrar;

@@ -25,6 +25,7 @@ mod dialogs;
 mod end_to_end;
 mod flows;
 mod hiding;
+mod ims;
 mod interop;
 mod lawful;
 mod layers;

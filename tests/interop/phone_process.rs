@@ -46,6 +46,10 @@ impl PhoneProcess {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Types a line.
     pub fn type_line(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().expect("stdin is a pipe");
