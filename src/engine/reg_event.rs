@@ -170,6 +170,7 @@ impl Engine {
             until: subscribed_until(draft, now),
             ..ue.told()
         };
+        let record = ue.record();
         let ue = ue.clone().with_told(told);
         let learned = match draft.body() {
             [] => Learned::Registered(ue),
@@ -188,6 +189,9 @@ impl Engine {
             learned: learned.clone(),
         });
         self.learned(now, &flow, learned);
+        if let Some(record) = record {
+            self.keep_as_told(now, &flow, record);
+        }
         Some(Reject::Told)
     }
 

@@ -9,7 +9,7 @@ use super::{Engine, Now};
 use crate::pcscf::register::stored::{self, Place};
 use crate::pcscf::{RecordId, RegisteredUe};
 use crate::policy::store::Store;
-use crate::policy::{ListenerId, Policy};
+use crate::policy::{ListenerId, Part, Policy};
 use crate::privacy::Outgoing;
 use crate::seal::Purpose;
 use crate::transaction::ResponseClass;
@@ -63,9 +63,13 @@ impl Engine {
     }
 
     /// A name for what is kept of the registration of a flow, if anything of it is.
-    //= PCSCF-033 type=exception reason=a registration over a connection is not kept: the connection ends with the process, and its UE registers again
+    //= PCSCF-033 type=exception reason=a registration over a connection or a security association is not kept: it ends with the process, and its UE registers again
     pub(super) fn record_of(&mut self, flow: &Flow) -> Option<RecordId> {
-        if self.policy.store.value == Store::Memory || flow.connection.is_some() {
+        let is_protected = matches!(
+            self.policy.part(flow.listener),
+            Some(Part::Server { .. } | Part::Client { .. })
+        );
+        if self.policy.store.value == Store::Memory || flow.connection.is_some() || is_protected {
             return None;
         }
         let mut name = [0; 16];
@@ -76,24 +80,35 @@ impl Engine {
 
     /// Asks the shell to keep what is known of a flow now, or to forget it. The answer of this transaction waits for that.
     pub(super) fn keep(&mut self, now: Now, id: Id, flow: &Flow, record: RecordId) {
-        let mut nonce = [0; 12];
-        self.random.fill_bytes(&mut nonce);
-        let change = match self.bindings.ue(flow, now.unix) {
-            Some(ue) => match self.sealed(&self.policy, ue, flow, record, nonce) {
-                Some(sealed) => Change::Put(Stored {
-                    record,
-                    expires_at: ue.expires_at(),
-                    sealed,
-                }),
-                None => return,
-            },
-            None => Change::Remove(record),
+        let Some(change) = self.change(now, flow, record) else {
+            return;
         };
         if let Some(work) = self.transactions.server(id).and_then(|server| server.work.as_mut()) {
             work.waits_for_store = true;
             let id = SendTo::Back(id).name();
             self.outputs.push_back(Output::Store { id, change });
         }
+    }
+
+    /// The same when nobody waits for it: the network has said something about a registration.
+    pub(super) fn keep_as_told(&mut self, now: Now, flow: &Flow, record: RecordId) {
+        if let Some(change) = self.change(now, flow, record) {
+            let id = SendId(0);
+            self.outputs.push_back(Output::Store { id, change });
+        }
+    }
+
+    fn change(&mut self, now: Now, flow: &Flow, record: RecordId) -> Option<Change> {
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
+        let Some(ue) = self.bindings.ue(flow, now.unix) else {
+            return Some(Change::Remove(record));
+        };
+        Some(Change::Put(Stored {
+            record,
+            expires_at: ue.expires_at(),
+            sealed: self.sealed(&self.policy, ue, flow, record, nonce)?,
+        }))
     }
 
     fn sealed(

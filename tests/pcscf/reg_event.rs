@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use sipveil::engine::Input;
+use sipveil::engine::storing::Change;
+
 use super::{CORE, UE, from_ue, one, policy_with, register, request};
 use crate::world::{POLICY, Sent, World, contact_uri, respond};
 
@@ -247,4 +250,34 @@ fn what_is_not_of_the_subscription_or_no_document_changes_nothing() {
             .start()
             .starts_with("INVITE")
     );
+}
+
+/// What the network takes, no later run has.
+//= PCSCF-013 type=test
+//= PCSCF-033 type=test
+#[test]
+fn what_is_kept_of_a_registration_follows_what_is_told() {
+    let mut world = World::new(&(policy() + "\n[store]\nurl = \"file:never-opened.redb\"\n"));
+    let forwarded = from_ue(&mut world, &register(1, ""));
+    let rows = format!("Contact: <sip:ue@{UE}>;expires=600\r\nP-Associated-URI: <sip:ue@home1.example>\r\n");
+    let subscribe = one(world.packet("core", CORE, &respond(&forwarded, "200 OK", "s", &rows)));
+    let (id, kept) = world.store.remove(0);
+    let Change::Put(kept) = kept else { panic!("{kept:?}") };
+    assert_eq!(one(world.input(Input::Stored { id, is_kept: true })).to.to_string(), UE);
+    let shorter = registration(OURS, "active", "state=\"active\" event=\"shortened\" expires=\"60\"");
+    let text = notify(&subscribe, 1, ACTIVE, &shorter);
+    assert_eq!(told(&mut world, &text), "SIP/2.0 200 OK");
+    let (id, change) = world.store.remove(0);
+    let Change::Put(shortened) = change else {
+        panic!("{change:?}")
+    };
+    assert_eq!(
+        (shortened.record, shortened.expires_at),
+        (kept.record, kept.expires_at - 540)
+    );
+    assert!(world.input(Input::Stored { id, is_kept: true }).is_empty());
+    let over = registration(OURS, "terminated", "state=\"terminated\" event=\"deactivated\"");
+    let text = notify(&subscribe, 2, ACTIVE, &over);
+    assert_eq!(told(&mut world, &text), "SIP/2.0 200 OK");
+    assert_eq!(world.store.remove(0).1, Change::Remove(kept.record));
 }
