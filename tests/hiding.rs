@@ -454,6 +454,33 @@ fn a_long_way_through_the_inside_keeps_its_order() {
     assert_eq!(values(&came[0], "Route"), way, "{}", came[0].text());
 }
 
+/// Where we are is no secret, also where our name is one of the domain: who goes on from the neighbour to us must read it.
+//= THIG-002 type=test
+#[test]
+fn our_own_value_stays_wherever_it_is_needed() {
+    let named = policy(1, Neighbour::Stranger, true, AEAD).replace(
+        "[topology_hiding]",
+        "[proxy]\nname = \"edge.home1.example\"\n[topology_hiding]",
+    );
+    let mut world = World::with(&named, keys(1, &[1]), [1; 32]);
+    let rows = format!(
+        "Route: <sip:192.0.2.2:5060;lr>\r\nRoute: <sip:edge.home1.example:5060;lr>, <sip:pcscf1.home1.example;lr>\r\n{}",
+        recorded(1)
+    );
+    let sent = leaves(&mut world, &request(1, "INVITE", 1, false, &rows));
+    tells_none_of(&sent, INSIDE[0]);
+    let routes = values(&sent, "Route");
+    assert_eq!(routes.len(), 3, "{routes:?}");
+    assert_eq!(
+        routes[..2],
+        ["<sip:192.0.2.2:5060;lr>", "<sip:edge.home1.example:5060;lr>"]
+    );
+    assert!(routes[2].contains(";tokenized-by=home1.example"));
+    let ours = values(&sent, "Record-Route");
+    assert!(ours[0].ends_with("@edge.home1.example:5060;lr>"), "{ours:?}");
+    assert!(values(&sent, "Via")[0].starts_with("SIP/2.0/UDP edge.home1.example:5060;branch="));
+}
+
 /// What a caller asks for comes first, and the rest is hidden all the same.
 //= THIG-002 type=test
 //= PRIV-084 type=test

@@ -43,10 +43,11 @@ impl<'d> Tokenized<'d> {
         }
         let mut changes = Changes::default();
         // The top Via is ours of this very leg; the first Route is the hop itself.
+        //= THIG-002 type=exception reason=what a strict router finds first in Route behind itself is shown: it would come back as Request-URI
         for (name, seen) in [
             (Name::Via, Seen::First),
             (Name::RecordRoute, Seen::Own),
-            (Name::Route, Seen::First),
+            (Name::Route, Seen::FirstAndOwn),
             (Name::Path, Seen::Own),
             (Name::ServiceRoute, Seen::Own),
         ] {
@@ -96,6 +97,8 @@ enum Seen {
     First,
     /// Our own on this leg.
     Own,
+    /// Both: who is to come back to us must read where we are.
+    FirstAndOwn,
 }
 
 /// In which order values go into one token.
@@ -169,6 +172,7 @@ fn field(
         let is_seen = match seen {
             Seen::First => place == 0,
             Seen::Own => is_own(border.own, value),
+            Seen::FirstAndOwn => place == 0 || is_own(border.own, value),
         };
         // One that is hidden already shows nothing.
         is_inside && !is_seen && !tokens.is_some_and(|tokens| tokens.is_own(kind, value))
