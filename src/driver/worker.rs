@@ -124,6 +124,8 @@ pub(super) struct Worker<D: Decides> {
     handed: mpsc::Receiver<Event<D::Message>>,
     handover: Arc<Handover<D::Message>>,
     events: Vec<Event<D::Message>>,
+    /// The same, of other workers.
+    from_workers: Vec<Event<D::Message>>,
 
     words: mpsc::Receiver<Word>,
     to_words: mpsc::Sender<Word>,
@@ -196,6 +198,7 @@ impl<D: Decides> Worker<D> {
             handed: post.handed,
             handover: post.handover,
             events: Vec::new(),
+            from_workers: Vec::new(),
             words,
             to_words,
             dns,
@@ -229,14 +232,21 @@ impl<D: Decides> Worker<D> {
             if self.orders.has_changed().unwrap_or(false) {
                 self.hear(now, Word::Ordered);
             }
-            let left_more = self.datagrams.len() >= BATCH || self.events.len() >= EVENTS_MAX;
+            let left_more = self.datagrams.len() >= BATCH
+                || self.events.len() >= EVENTS_MAX
+                || self.from_workers.len() >= EVENTS_MAX;
             if let Some(percent) = self.pressure.round(now.at, left_more) {
                 self.feed(now, Input::Load(percent));
             }
             self.feed_audit(now);
             self.feed_stored(now);
+            let mut from_workers = mem::take(&mut self.from_workers);
+            self.feed_events(now, &mut from_workers);
+            self.from_workers = from_workers;
             self.feed_datagrams(now);
-            self.feed_events(now);
+            let mut events = mem::take(&mut self.events);
+            self.feed_events(now, &mut events);
+            self.events = events;
             if let Some(word) = word {
                 self.hear(now, word);
             }
@@ -268,13 +278,14 @@ impl<D: Decides> Worker<D> {
         if errors > 0 {
             self.counters.receive_errors.add(errors);
         }
-        // While datagrams come, the channels are looked at now and then; before a wait they always are.
+        // Before the datagrams are fed: what another worker learned counts for all that its peer sends once it was told.
+        woken |= self.handed.poll_recv_many(cx, &mut self.from_workers, EVENTS_MAX).is_ready();
+        // While datagrams come, the other channels are looked at now and then; before a wait they always are.
         if !self.datagrams.is_empty() && !self.rounds.is_multiple_of(ROUNDS_MAX) {
             return Poll::Ready(None);
         }
         woken |= self.alarm.poll(cx).is_ready();
         woken |= self.tasks.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
-        woken |= self.handed.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
         woken |= self.storing.poll(cx).is_ready();
         match self.words.poll_recv(cx) {
             Poll::Ready(word) => Poll::Ready(word),
@@ -321,8 +332,7 @@ impl<D: Decides> Worker<D> {
         }
     }
 
-    fn feed_events(&mut self, now: Now) {
-        let mut events = mem::take(&mut self.events);
+    fn feed_events(&mut self, now: Now, events: &mut Vec<Event<D::Message>>) {
         for event in events.drain(..) {
             match event {
                 Event::Packet { flow, bytes } => self.feed(now, Input::Packet { flow, bytes }),
@@ -351,7 +361,6 @@ impl<D: Decides> Worker<D> {
                 }
             }
         }
-        self.events = events;
     }
 
     fn hear(&mut self, now: Now, word: Word) {

@@ -82,7 +82,7 @@ default_privacy = {{ to_ue = "keep", to_untrusted = "keep" }}
 [pcscf]
 visited_network_id = "home1.example"
 [proxy]
-workers = 1
+workers = 2
 drain = "10s"
 "#,
         icscf.ip(),
