@@ -12,7 +12,14 @@ use crate::crate_copy::Binaries;
 use crate::weave::VARIABLE;
 
 /// Tests of the whole programs, of neighbours and of the sources themselves say nothing of these modules that others do not.
-const APART: &[&str] = &["end_to_end::", "ims::", "interop", "layers::", "leaks::", "requirements::"];
+const APART: &[&str] = &[
+    "end_to_end::",
+    "ims::",
+    "interop",
+    "layers::",
+    "leaks::",
+    "requirements::",
+];
 
 /// Slow ones, or far from these modules: for what the others let pass.
 const THOROUGH: &[&str] = &[

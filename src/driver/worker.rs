@@ -279,7 +279,10 @@ impl<D: Decides> Worker<D> {
             self.counters.receive_errors.add(errors);
         }
         // Before the datagrams are fed: what another worker learned counts for all that its peer sends once it was told.
-        woken |= self.handed.poll_recv_many(cx, &mut self.from_workers, EVENTS_MAX).is_ready();
+        woken |= self
+            .handed
+            .poll_recv_many(cx, &mut self.from_workers, EVENTS_MAX)
+            .is_ready();
         // While datagrams come, the other channels are looked at now and then; before a wait they always are.
         if !self.datagrams.is_empty() && !self.rounds.is_multiple_of(ROUNDS_MAX) {
             return Poll::Ready(None);
