@@ -736,6 +736,15 @@ fn of_surplus_identities_the_first_pass() {
             .collect();
         assert_eq!(values, ["<sip:a@x>", "<tel:+1>"]);
     }
+    // Of each scheme alone.
+    for (values, first) in [
+        ("<tel:+1>, <tel:+2>", "<tel:+1>"),
+        ("<sip:a@x>, <sip:b@x>", "<sip:a@x>"),
+    ] {
+        let rows = format!("P-Asserted-Identity: {values}\r\n");
+        let sent = forwarded(POLICY, CORE, ALLY, "INVITE", &rows);
+        assert_eq!(sent.rows("P-Asserted-Identity"), [first]);
+    }
 }
 
 //= MSG-013 type=test

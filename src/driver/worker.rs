@@ -255,6 +255,7 @@ impl<D: Decides> Worker<D> {
             }
             self.settle(now);
             if self.is_over(now) {
+                self.take_last_words(now);
                 break;
             }
             self.rounds = self.rounds.wrapping_add(1);
@@ -482,6 +483,16 @@ impl<D: Decides> Worker<D> {
                 all_quiet(&self.live) && self.sockets.iter().all(Socket::is_idle) || now.at >= self.drain_until
             }
         }
+    }
+
+    /// The last answers of other workers: they handed them over before they said that nothing is left to do.
+    fn take_last_words(&mut self, now: Now) {
+        let mut events = Vec::new();
+        while let Ok(event) = self.handed.try_recv() {
+            events.push(event);
+        }
+        self.feed_events(now, &mut events);
+        self.settle(now);
     }
 
     /// What is decided still leaves, if its peer reads.

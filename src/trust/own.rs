@@ -209,6 +209,17 @@ mod tests {
             let found = addresses.named(host.as_bytes(), port);
             assert_eq!(found.is_some(), is_ours, "{host} {port:?}");
         }
+        let this = &addresses.all()[0];
+        for (host, port, is_this) in [
+            ("Edge.example", Some(5070), true),
+            ("192.0.2.1", Some(5080), true),
+            ("edge.example", Some(5080), false),
+            ("192.0.2.1", Some(5070), false),
+            ("192.0.2.2", Some(5080), false),
+            ("edge.example", None, false),
+        ] {
+            assert_eq!(this.is_named(host.as_bytes(), port), is_this, "{host} {port:?}");
+        }
         assert!(addresses.is_host(b"Edge.example") && !addresses.is_host(b"192.0.2.1"));
         let by_default = OwnAddresses {
             all: vec![own(0, "edge.example", 5060, "192.0.2.1:5060")],

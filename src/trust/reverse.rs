@@ -82,3 +82,49 @@ impl Evidence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PeerId;
+
+    const BY: ReverseName = ReverseName {
+        address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+        line: 7,
+    };
+
+    //= TRUST-026 type=test
+    #[test]
+    fn a_name_counts_for_its_address_alone_and_where_nothing_else_is_known() {
+        let unknown = Evidence {
+            secure: Secure::Listener { line: 3 },
+            member: Member::Nothing,
+        };
+        let unsecured = Evidence {
+            secure: Secure::Nothing,
+            ..unknown
+        };
+        let stranger = Evidence {
+            member: Member::Stranger {
+                peer: PeerId(0),
+                line: 1,
+            },
+            ..unknown
+        };
+        for (evidence, remote, counts) in [
+            (unknown, "192.0.2.1", true),
+            (unknown, "::ffff:192.0.2.1", true),
+            (unknown, "192.0.2.2", false),
+            (unsecured, "192.0.2.1", false),
+            (stranger, "192.0.2.1", false),
+        ] {
+            let supported = evidence.supported(remote.parse().unwrap(), BY);
+            let expected = Evidence {
+                member: Member::ReverseName { line: 7 },
+                ..evidence
+            };
+            assert_eq!(supported, if counts { expected } else { evidence }, "{remote}");
+        }
+        assert_eq!(format!("{BY:?}"), "ReverseName { line: 7, .. }");
+    }
+}
