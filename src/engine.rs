@@ -645,8 +645,9 @@ impl Engine {
     /// Enters what the answer to a REGISTER taught.
     //= PCSCF-007
     fn learned(&mut self, now: Now, flow: &Flow, learned: Learned) {
-        if self.bindings.learn(flow, learned, now.unix) == Room::Displaced {
+        if let Room::Displaced(record) = self.bindings.learn(flow, learned, now.unix) {
             tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
+            self.forget(record);
         }
     }
 

@@ -109,6 +109,17 @@ impl KeyType for Key256 {
     }
 }
 
+/// Whether these can be the key generations of one file.
+fn are_generations(secrets: &[(u8, [u8; SECRET_BYTES])]) -> Result<(), KeyError> {
+    let is_twice = |(place, (id, _)): (usize, &(u8, _))| secrets[..place].iter().any(|(other, _)| other == id);
+    match secrets.len() {
+        0 => Err(KeyError::None),
+        1..=GENERATIONS_MAX if secrets.iter().enumerate().any(is_twice) => Err(KeyError::SameId),
+        1..=GENERATIONS_MAX => Ok(()),
+        _ => Err(KeyError::TooMany),
+    }
+}
+
 /// One key of a secret.
 fn derive(secret: &Prk, label: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let label = [label];
@@ -122,17 +133,9 @@ impl Keys {
     /// Keys of secrets with their ids, newest first, bound to the trust domain's id. `instance` tells this run of the
     /// process from others: what is only in memory is known to tokens of the same instance alone.
     pub fn new(secrets: &[(u8, [u8; SECRET_BYTES])], domain: &str, instance: u64) -> Result<Keys, KeyError> {
-        if secrets.is_empty() {
-            return Err(KeyError::None);
-        }
-        if secrets.len() > GENERATIONS_MAX {
-            return Err(KeyError::TooMany);
-        }
+        are_generations(secrets)?;
         let mut generations: Vec<Generation> = Vec::with_capacity(secrets.len());
         for (id, secret) in secrets {
-            if generations.iter().any(|other| other.id == *id) {
-                return Err(KeyError::SameId);
-            }
             let secret = Salt::new(HKDF_SHA256, b"sipveil").extract(secret);
             let sealing = |purpose: Purpose| -> Result<LessSafeKey, KeyError> {
                 let key = derive(&secret, purpose.label())?;

@@ -6,7 +6,7 @@ use sipveil::engine::storing::{Change, Stored};
 use sipveil::engine::{Input, SendId};
 use sipveil::seal::{Keys, SECRET_BYTES};
 
-use crate::legs::{CORE, UE, request};
+use crate::legs::{CORE, OTHER_UE, UE, request};
 use crate::world::{POLICY, Sent, World, keys, keys_of_instance, respond};
 
 fn policy() -> String {
@@ -103,6 +103,31 @@ fn what_is_kept_of_a_registration_has_one_name_and_goes_with_it() {
     let mut next = World::with(&policy(), keys_of_instance(8), [2; 32]);
     assert_eq!(next.engine.recall(next.now, std::slice::from_ref(&second)), 0);
     assert_eq!(put(one(&mut next, 1, 600)).record, first.record);
+}
+
+/// Who goes for want of room would come back with the next run, in the place of who came after it.
+//= PCSCF-033 type=test
+#[test]
+fn what_is_kept_goes_with_who_has_to_go() {
+    let mut world = World::new(&(policy() + "[limits]\nregistrations_max = 1\n"));
+    registers(&mut world, 1, 600);
+    let first = put(asked(&mut world).1);
+    let other = |text: String| text.replace(UE.address, OTHER_UE.address);
+    let sent = world.packet(OTHER_UE.listener, OTHER_UE.address, &other(register(2, 1200)));
+    let contact = other(format!("Contact: <sip:ue@{}>;expires=1200\r\n", UE.address));
+    world.packet(CORE.listener, CORE.address, &respond(&sent[0], "200 OK", "s", &contact));
+    assert_eq!(world.store.remove(0).1, Change::Remove(first.record));
+    assert_ne!(put(asked(&mut world).1).record, first.record);
+}
+
+/// Who was not there is not taken out, and waits for nothing.
+//= PCSCF-033 type=test
+#[test]
+fn who_leaves_without_having_come_changes_nothing() {
+    let mut world = World::new(&policy());
+    let (_, answered) = registers(&mut world, 1, 0);
+    assert_eq!(answered[0].start(), "SIP/2.0 200 OK");
+    assert!(world.store.is_empty());
 }
 
 //= PCSCF-033 type=test

@@ -240,13 +240,11 @@ impl<D: Decides> Worker<D> {
             }
             self.feed_audit(now);
             self.feed_stored(now);
-            let mut from_workers = mem::take(&mut self.from_workers);
-            self.feed_events(now, &mut from_workers);
-            self.from_workers = from_workers;
+            let handed = mem::take(&mut self.from_workers);
+            self.from_workers = self.feed_events(now, handed);
             self.feed_datagrams(now);
-            let mut events = mem::take(&mut self.events);
-            self.feed_events(now, &mut events);
-            self.events = events;
+            let events = mem::take(&mut self.events);
+            self.events = self.feed_events(now, events);
             if let Some(word) = word {
                 self.hear(now, word);
             }
@@ -336,7 +334,11 @@ impl<D: Decides> Worker<D> {
         }
     }
 
-    fn feed_events(&mut self, now: Now, events: &mut Vec<Event<D::Message>>) {
+    /// Gives the room of the events back.
+    fn feed_events(&mut self, now: Now, mut events: Vec<Event<D::Message>>) -> Vec<Event<D::Message>> {
+        if events.is_empty() {
+            return events;
+        }
         for event in events.drain(..) {
             match event {
                 Event::Packet { flow, bytes } => self.feed(now, Input::Packet { flow, bytes }),
@@ -365,6 +367,7 @@ impl<D: Decides> Worker<D> {
                 }
             }
         }
+        events
     }
 
     fn hear(&mut self, now: Now, word: Word) {
@@ -491,7 +494,7 @@ impl<D: Decides> Worker<D> {
         while let Ok(event) = self.handed.try_recv() {
             events.push(event);
         }
-        self.feed_events(now, &mut events);
+        self.feed_events(now, events);
         self.settle(now);
     }
 

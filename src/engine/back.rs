@@ -333,10 +333,7 @@ impl Engine {
         let mut learned = register::learn(asked, response, by, now.unix);
         let flow = self.home(&flow);
         if !matches!(learned, Learned::Nothing) {
-            let record = self.record_of(&flow);
-            if let (Some(record), Learned::Registered(ue)) = (record, &mut learned) {
-                ue.keep_as(record);
-            }
+            let record = self.name_record(&flow, &mut learned);
             let is_registered = matches!(learned, Learned::Registered(_));
             self.outputs.push_back(Output::Learned {
                 flow,
@@ -687,7 +684,9 @@ impl Engine {
     /// Lets everything happen whose time has come.
     pub(super) fn expire(&mut self, now: Now) {
         self.dialogs.expire(now.unix);
-        self.expire_sets(now);
+        if self.security.is_some() {
+            self.expire_sets(now);
+        }
         while let Some(due) = self.deadlines.pop_due(now.at) {
             match due {
                 Due::Server(id, timer) => self.server_timer(now, id, timer),

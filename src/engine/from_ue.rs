@@ -2,11 +2,12 @@
 
 use super::decide::Opened;
 use super::reject::Reject;
+use super::security::is_protected_otherwise;
 use super::{Engine, Now};
 use crate::pcscf::{RegisteredUe, register, sec_agree, service_route};
 use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
 use crate::policy::spec_t::UeSecurity;
-use crate::policy::{ListenerId, Part, PeersAre, Policy, Security};
+use crate::policy::{ListenerId, Part, PeersAre, Policy};
 use crate::privacy::{DialogMemory, Party};
 use crate::proxy::targets;
 use crate::sip::uri::is_emergency;
@@ -18,16 +19,11 @@ impl Engine {
     //= PCSCF-020
     //= TRUST-004
     pub(super) fn ue_of(&self, now: Now, policy: &Policy, origin: &Origin) -> Option<&RegisteredUe> {
-        let listener = policy.listeners.get(origin.flow().listener.0 as usize);
-        let physical = listener
-            .and_then(|listener| listener.secured_by)
-            .is_some_and(|by| by.value == Security::Physical);
-        let accepted = policy.spec_t.ue_security.value.iter().any(|security| match security {
-            UeSecurity::Physical => physical,
-            UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
-            UeSecurity::Tls => origin.flow().transport.is_tls(),
-            UeSecurity::Ipsec3gpp => matches!(policy.part(origin.flow().listener), Some(Part::Server { .. })),
-        });
+        let by_association = || {
+            let is_listed = policy.spec_t.ue_security.value.contains(&UeSecurity::Ipsec3gpp);
+            is_listed && matches!(policy.part(origin.flow().listener), Some(Part::Server { .. }))
+        };
+        let accepted = is_protected_otherwise(policy, origin.flow()) || by_association();
         self.bindings
             .ue(&self.home(origin.flow()), now.unix)
             .filter(|_| accepted)

@@ -357,6 +357,7 @@ impl Engine {
     }
 
     /// Removes the sets whose time has come.
+    #[inline(never)]
     pub(super) fn expire_sets(&mut self, now: Now) {
         if let Some(security) = &mut self.security {
             security.sets.expire(now.at);
@@ -424,7 +425,7 @@ fn legacy(entry: &Entry) -> Legacy {
 
 /// Whether SPEC(T) item 3 lets a UE in that comes this way and has no association.
 //= TRUST-004
-fn is_protected_otherwise(policy: &Policy, flow: &Flow) -> bool {
+pub(super) fn is_protected_otherwise(policy: &Policy, flow: &Flow) -> bool {
     let listener = policy.listeners.get(usize::from(flow.listener.0));
     let physical = listener
         .and_then(|listener| listener.secured_by)

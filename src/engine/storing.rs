@@ -2,19 +2,20 @@
 //!
 //! A UE hears that it is registered when that outlives this run of the process, and not before.
 
+use rand_chacha::rand_core::Rng;
+
 use super::output::{Output, SendId};
 use super::reject::Reject;
 use super::transactions::{Id, SendTo};
 use super::{Engine, Now};
 use crate::pcscf::register::stored::{self, Place};
-use crate::pcscf::{RecordId, RegisteredUe};
+use crate::pcscf::{FlowKey, Learned, RecordId, RegisteredUe, Room};
 use crate::policy::store::Store;
 use crate::policy::{ListenerId, Part, Policy};
 use crate::privacy::Outgoing;
 use crate::seal::Purpose;
 use crate::transaction::ResponseClass;
 use crate::trust::Flow;
-use rand_chacha::rand_core::Rng;
 
 /// What the store keeps of one registration.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,15 +35,17 @@ pub enum Change {
 }
 
 impl Engine {
-    /// Takes in what an earlier run kept; called before any message is handled. Gives how many could not be read: other keys, or listeners
-    /// that are gone.
+    /// Takes in what an earlier run kept; called before any message is handled. Gives how many could not be read: of other
+    /// keys, or of listeners that are gone.
     //= PCSCF-033
     pub fn recall(&mut self, now: Now, kept: &[Stored]) -> usize {
         let mut unreadable = 0;
         for stored in kept.iter().filter(|stored| now.unix < stored.expires_at) {
             match self.read(stored) {
                 Some((flow, ue)) => {
-                    let _ = self.bindings.insert_at(flow, ue, now.unix);
+                    if let Room::Displaced(record) = self.bindings.insert_at(flow, ue, now.unix) {
+                        self.forget(record);
+                    }
                 }
                 None => unreadable += 1,
             }
@@ -50,7 +53,7 @@ impl Engine {
         unreadable
     }
 
-    fn read(&self, stored: &Stored) -> Option<(crate::pcscf::FlowKey, RegisteredUe)> {
+    fn read(&self, stored: &Stored) -> Option<(FlowKey, RegisteredUe)> {
         let binding = stored.record.0.to_be_bytes();
         let sealed = stored.sealed.clone();
         let plain = self.keys.open_bytes(Purpose::Registration, &[&binding], sealed).ok()?;
@@ -62,9 +65,11 @@ impl Engine {
         stored::decode(&plain, stored.record, listener)
     }
 
-    /// A name for what is kept of the registration of a flow, if anything of it is.
+    /// Names what is kept of the registration of a flow, if anything of it is or is to be.
     //= PCSCF-033 type=exception reason=a registration over a connection or a security association is not kept: it ends with the process, and its UE registers again
-    pub(super) fn record_of(&mut self, flow: &Flow) -> Option<RecordId> {
+    pub(super) fn name_record(&mut self, flow: &Flow, learned: &mut Learned) -> Option<RecordId> {
+        let there = self.bindings.record(flow);
+        let Learned::Registered(ue) = learned else { return there };
         let is_protected = matches!(
             self.policy.part(flow.listener),
             Some(Part::Server { .. } | Part::Client { .. })
@@ -72,10 +77,13 @@ impl Engine {
         if self.policy.store.value == Store::Memory || flow.connection.is_some() || is_protected {
             return None;
         }
-        let mut name = [0; 16];
-        self.random.fill_bytes(&mut name);
-        let there = self.bindings.record(flow);
-        Some(there.unwrap_or(RecordId(u128::from_be_bytes(name))))
+        let record = there.unwrap_or_else(|| {
+            let mut name = [0; 16];
+            self.random.fill_bytes(&mut name);
+            RecordId(u128::from_be_bytes(name))
+        });
+        ue.keep_as(record);
+        Some(record)
     }
 
     /// Asks the shell to keep what is known of a flow now, or to forget it. The answer of this transaction waits for that.
@@ -94,6 +102,14 @@ impl Engine {
     pub(super) fn keep_as_told(&mut self, now: Now, flow: &Flow, record: RecordId) {
         if let Some(change) = self.change(now, flow, record) {
             let id = SendId(0);
+            self.outputs.push_back(Output::Store { id, change });
+        }
+    }
+
+    /// What is no longer known here is not to come back with the next run, in the place of who came after it.
+    pub(super) fn forget(&mut self, record: Option<RecordId>) {
+        if let Some(record) = record {
+            let (id, change) = (SendId(0), Change::Remove(record));
             self.outputs.push_back(Output::Store { id, change });
         }
     }

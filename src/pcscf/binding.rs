@@ -40,8 +40,8 @@ pub struct Bindings {
 #[must_use = "a live registration that was displaced is worth a warning"]
 pub enum Room {
     Enough,
-    /// The table was full: a live registration, perhaps this one, had to go.
-    Displaced,
+    /// The table was full: a live registration, perhaps this one, had to go, and with it what is kept of it.
+    Displaced(Option<RecordId>),
 }
 
 impl Bindings {
@@ -91,10 +91,9 @@ impl Bindings {
         if self.by_flow.len() <= self.max {
             return Room::Enough;
         }
-        if let Some((_, soonest)) = self.by_expiry.pop_first() {
-            self.by_flow.remove(&soonest);
-        }
-        Room::Displaced
+        let soonest = self.by_expiry.pop_first();
+        let gone = soonest.and_then(|(_, soonest)| self.by_flow.remove(&soonest));
+        Room::Displaced(gone.and_then(|gone| gone.record()))
     }
 
     /// The UE registered over this flow, if its registration lasts beyond now.
@@ -336,18 +335,21 @@ mod tests {
         let room = bindings.insert(&datagrams(4), ue(HOME, 80), 20);
         assert_eq!(
             (room, bindings.len(), bindings.by_expiry.len()),
-            (Room::Displaced, 2, 2)
+            (Room::Displaced(None), 2, 2)
         );
         let known = |bindings: &Bindings| [1, 2, 3, 4].map(|port| bindings.ue(&datagrams(port), 20).is_some());
         assert_eq!(known(&bindings), [false, false, true, true]);
         let room = bindings.insert(&datagrams(1), ue(HOME, 70), 20);
-        assert_eq!((room, known(&bindings)), (Room::Displaced, [false, false, true, true]));
+        assert_eq!(
+            (room, known(&bindings)),
+            (Room::Displaced(None), [false, false, true, true])
+        );
         let room = bindings.insert(&datagrams(4), ue(HOME, 85), 20);
         assert_eq!((room, known(&bindings)), (Room::Enough, [false, false, true, true]));
         let mut none = Bindings::new(0);
         assert_eq!(
             (registered(&mut none, &datagrams(1), 9), none.len()),
-            (Room::Displaced, 0)
+            (Room::Displaced(None), 0)
         );
     }
 

@@ -1,6 +1,5 @@
 //! P-Charging-Vector: what charging records of one call are known by, all over the network.
 
-use crate::sip::headers::grammar::quoted_end;
 use crate::sip::headers::list;
 use crate::sip::{Draft, Name};
 
@@ -46,29 +45,11 @@ pub fn answer(draft: &mut Draft, of_request: &[u8], operator: Option<&str>) {
 
 /// Who serves the called party is not for who calls to say.
 fn without_term_ioi(vector: &[u8]) -> Vec<u8> {
-    let params: Vec<&[u8]> = params(vector).collect();
-    let kept = params.into_iter().filter(|param| {
+    let kept = list::pieces(vector, b';').filter(|param| {
         let name = param.split(|byte| *byte == b'=').next().unwrap_or_default();
         !name.trim_ascii().eq_ignore_ascii_case(b"term-ioi")
     });
     kept.collect::<Vec<_>>().join(&b";"[..])
-}
-
-/// What stands between semicolons outside quotes.
-fn params(vector: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(vector);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let mut at = 0;
-        while at < text.len() && text[at] != b';' {
-            at = match text[at] {
-                b'"' => quoted_end(text, at).unwrap_or(text.len()),
-                _ => at + 1,
-            };
-        }
-        rest = text.get(at + 1..);
-        Some(&text[..at.min(text.len())])
-    })
 }
 
 #[cfg(test)]

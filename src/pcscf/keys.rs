@@ -2,13 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use crate::sip::headers::credentials::{self, Left, Param};
+use crate::sip::headers::credentials::{self, Left, Param, SESSION_KEYS};
 use crate::sip::{Draft, Name};
 
 /// Bytes of CK, and of IK.
 pub const KEY_BYTES: usize = 16;
-
-const NAMES: &[&[u8]] = &[b"ck", b"ik"];
 
 /// CK and IK of one challenge. They leave memory when dropped, and are shown to nobody.
 //= PCSCF-005
@@ -45,7 +43,7 @@ pub fn take(draft: &mut Draft) -> Taken {
 /// Takes the keys out of a value that is a row of its own.
 //= PCSCF-005
 pub fn without(value: &[u8]) -> Option<Vec<u8>> {
-    match credentials::without(value, NAMES) {
+    match credentials::without(value, SESSION_KEYS) {
         Left::Unchanged => Some(value.to_vec()),
         Left::Without(rest) => Some(rest),
         Left::Ambiguous => None,
@@ -55,7 +53,7 @@ pub fn without(value: &[u8]) -> Option<Vec<u8>> {
 fn strip(draft: &mut Draft) {
     let rows: Vec<_> = draft
         .rows_at(Name::WwwAuthenticate)
-        .map(|(row, value)| (row, credentials::without(value, NAMES)))
+        .map(|(row, value)| (row, credentials::without(value, SESSION_KEYS)))
         .collect();
     for (row, left) in rows.into_iter().rev() {
         match left {
@@ -80,7 +78,7 @@ fn of_row(value: &[u8]) -> Taken {
 
 fn concerns_aka(param: &Param<'_>) -> bool {
     let of_aka = |name: &[u8]| name.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"AKAv"));
-    NAMES.iter().any(|name| param.is(name)) || param.is(b"algorithm") && of_aka(param.value)
+    SESSION_KEYS.iter().any(|name| param.is(name)) || param.is(b"algorithm") && of_aka(param.value)
 }
 
 /// 32 hexadecimal digits. Said twice, nobody knows which counts.

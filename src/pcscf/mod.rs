@@ -3,6 +3,18 @@
 //! Promises that a [`RegisteredUe`] exists only where a node of T answered a REGISTER with a 2xx. Says where, never what
 //! may be seen: no type of `privacy` or `topology` occurs here. Knows no clock: the time comes in as a value.
 
+/// What is printed of these kinds, and that is their name: they hold identities.
+macro_rules! shows_nothing {
+    ($($kind:ident)*) => {$(
+        impl std::fmt::Debug for $kind {
+            /// Names nobody.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($kind)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
 pub mod access_network;
 pub mod authentication;
 pub mod binding;

@@ -292,17 +292,6 @@ impl Attributes {
     }
 }
 
-macro_rules! shows_nothing {
-    ($($kind:ident)*) => {$(
-        impl std::fmt::Debug for $kind {
-            /// Names nobody.
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($kind)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
-
 shows_nothing! { RegInfo Registration Contact }
 
 #[cfg(test)]

@@ -372,17 +372,6 @@ fn same_uri(a: &[u8], b: &[u8]) -> bool {
     a == b || equal(a, b).unwrap_or(false)
 }
 
-macro_rules! shows_nothing {
-    ($($kind:ident)*) => {$(
-        impl std::fmt::Debug for $kind {
-            /// Names nobody.
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($kind)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
-
 shows_nothing! { Asked Gone RegisteredUe }
 
 #[cfg(test)]

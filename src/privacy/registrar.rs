@@ -5,13 +5,11 @@ use smallvec::SmallVec;
 use super::decision::{Action, Notes};
 use crate::policy::StatedBy;
 use crate::rule::Rule;
-use crate::sip::headers::credentials::{self, Left};
+use crate::sip::headers::credentials::{self, Left, SESSION_KEYS};
 use crate::sip::{Draft, Name};
 
 /// The P-CSCF's word that a REGISTER came protected.
 const CLAIM: &[u8] = b"integrity-protected";
-/// The session keys of an AKA challenge.
-const SESSION_KEYS: &[&[u8]] = &[b"ck", b"ik"];
 
 /// Takes these parameters out of a message that comes from outside or goes there.
 ///

@@ -11,7 +11,7 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use zeroize::Zeroizing;
 
-use super::{GENERATIONS_MAX, KeyError, SECRET_BYTES, STEP, TAG, derive};
+use super::{KeyError, SECRET_BYTES, STEP, TAG, are_generations, derive};
 
 /// How a text is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,17 +76,9 @@ pub struct Opened {
 impl HidingKeys {
     /// Keys of secrets with their ids, newest first.
     pub fn new(secrets: &[(u8, [u8; SECRET_BYTES])]) -> Result<HidingKeys, KeyError> {
-        if secrets.is_empty() {
-            return Err(KeyError::None);
-        }
-        if secrets.len() > GENERATIONS_MAX {
-            return Err(KeyError::TooMany);
-        }
+        are_generations(secrets)?;
         let mut generations: Vec<Generation> = Vec::with_capacity(secrets.len());
         for (id, secret) in secrets {
-            if generations.iter().any(|other| other.id == *id) {
-                return Err(KeyError::SameId);
-            }
             let secret = Salt::new(HKDF_SHA256, b"sipveil hiding").extract(secret);
             let aead = derive(&secret, b"sipveil hiding aead 1")?;
             let aead = UnboundKey::new(&AES_256_GCM_SIV, &aead[..]).map_err(|_| KeyError::Derivation)?;
@@ -264,6 +256,7 @@ impl std::fmt::Debug for Opened {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GENERATIONS_MAX;
     use super::*;
 
     const BOUND: &[&[u8]] = &[b"Via", b"home1.example"];

@@ -6,7 +6,7 @@ use super::border::Border;
 use super::inside::Inside;
 use super::tokenize::Changes;
 use crate::policy::topology_hiding::OrigIoi;
-use crate::sip::headers::grammar::{ip, quoted_end};
+use crate::sip::headers::grammar::ip;
 use crate::sip::headers::list;
 use crate::sip::{Draft, Name};
 
@@ -22,7 +22,7 @@ pub(super) fn strip(draft: &mut Draft, border: &Border<'_>, changes: &mut Change
     });
     let leaves_ioi = border.policy.topology_hiding.orig_ioi.value == OrigIoi::Keep;
     rewrite(draft, Name::PChargingVector, changes, |value| {
-        let kept = parameters(value).filter(|parameter| {
+        let kept = list::pieces(value, b';').filter(|parameter| {
             let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
             let is = |other: &[u8]| name.trim_ascii().eq_ignore_ascii_case(other);
             !(is(b"icid-generated-at") && inside.is_named_in(parameter) || is(b"orig-ioi") && !leaves_ioi)
@@ -71,21 +71,4 @@ fn warning(warning: &[u8], inside: Inside<'_>, border: &Border<'_>) -> Vec<u8> {
 /// Whether an agent names a host in full. A bare word is a name that somebody inside goes by.
 fn is_another(agent: &[u8]) -> bool {
     ip(agent).is_some() || agent.contains(&b'.') || agent.contains(&b':')
-}
-
-/// The parameters of a value that is nothing else, without their semicolons.
-fn parameters(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(value);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let mut at = 0;
-        while at < text.len() && text[at] != b';' {
-            at = match text[at] {
-                b'"' => quoted_end(text, at).unwrap_or(text.len()),
-                _ => at + 1,
-            };
-        }
-        rest = text.get(at + 1..);
-        Some(&text[..at])
-    })
 }

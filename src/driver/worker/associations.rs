@@ -23,9 +23,12 @@ impl Associations {
     pub fn apply(&mut self, change: &Change) {
         let Some(kernel) = &mut self.kernel else { return };
         if let Err(fault) = kernel.apply(change) {
-            tracing::error!(%fault, "a UE gets no security association");
-            if let Change::Install(install) = change {
-                self.lost.push(install.set);
+            match change {
+                Change::Install(install) => {
+                    tracing::error!(%fault, "a UE gets no security association");
+                    self.lost.push(install.set);
+                }
+                Change::Remove(_) => tracing::error!(%fault, "a security association stays in the kernel"),
             }
         }
     }

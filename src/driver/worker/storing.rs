@@ -33,6 +33,9 @@ impl Storing {
 
     /// Ready when a change is made, or could not be.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        if self.store.is_none() && self.heard.is_empty() {
+            return Poll::Pending;
+        }
         self.heard.poll_recv_many(cx, &mut self.words, EVENTS_MAX)
     }
 

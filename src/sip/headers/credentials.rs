@@ -1,6 +1,7 @@
 //! Parameters of Authorization and WWW-Authenticate: a scheme, and pairs between commas outside quotes.
 
 use super::grammar::{is_lws, quoted_end, trim};
+use super::list;
 
 /// What is left of a value after parameters of some names were to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,25 +166,13 @@ impl<'a> Digest<'a> {
     }
 }
 
+/// The parameters of a challenge that carry the session keys of AKA, for the P-CSCF alone.
+//= PCSCF-005
+pub const SESSION_KEYS: &[&[u8]] = &[b"ck", b"ik"];
+
 /// The parameters between commas outside quotes.
 fn split(params: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = params;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut at = 0;
-        while at < rest.len() && rest[at] != b',' {
-            at = match rest[at] {
-                b'"' => quoted_end(rest, at).unwrap_or(rest.len()),
-                _ => at + 1,
-            };
-        }
-        let (param, behind) = rest.split_at(at.min(rest.len()));
-        rest = behind.get(1..).unwrap_or_default();
-        Some(trim(param))
-    })
-    .filter(|param| !param.is_empty())
+    list::pieces(params, b',').map(trim).filter(|param| !param.is_empty())
 }
 
 #[cfg(test)]

@@ -79,6 +79,23 @@ pub fn removal(value: &[u8], span: Span) -> Span {
     span
 }
 
+/// What stands between separators outside quotes, as written; of an open quote, the rest.
+pub fn pieces(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut at = 0;
+        while at < text.len() && text[at] != separator {
+            at = match text[at] {
+                b'"' => quoted_end(text, at).unwrap_or(text.len()),
+                _ => at + 1,
+            };
+        }
+        rest = text.get(at + 1..);
+        Some(&text[..at.min(text.len())])
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
