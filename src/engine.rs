@@ -181,7 +181,7 @@ impl Engine {
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             dialogs: Dialogs::new(keyed.clone(), policy.limits.dialogs_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
-            security: Security::of(&policy),
+            security: Security::of(&policy, &keyed),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),

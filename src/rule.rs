@@ -70,6 +70,7 @@ impl Rule {
         ROLE_001 = "ROLE-001", "004 SPEC(T) item 4";
         ROLE_005 = "ROLE-005", "RFC 5031, TS 24.229 section 5.2.10";
         THIG_002 = "THIG-002", "TS 33.203 section 5.2";
+        THIG_007 = "THIG-007", "TS 33.203 section 6.4";
         THIG_008 = "THIG-008", "TS 33.203 section 6.4";
         THIG_012 = "THIG-012", "TS 23.228 section 4.14";
         TRUST_002 = "TRUST-002", "RFC 3325 section 11";

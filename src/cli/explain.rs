@@ -1,7 +1,7 @@
 //! `sipveil explain`: what would happen to one message between two parties, header by header, and why.
 //!
-//! The message is the operator's own, so its values are shown; what cannot be printed is escaped. Opens no port, reads no
-//! key: tokens in what is shown are not ours to use.
+//! The message is the operator's own, so its values are shown; what cannot be printed is escaped. Opens no port, and reads no
+//! key but those that open what this network hid, when they are given: tokens in what is shown are not ours to use.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,7 +25,7 @@ use self::party::{Place, Side};
 use self::reader::Reading;
 use self::rows::Row;
 use super::Exit;
-use crate::config;
+use crate::config::{self, key_file};
 use crate::engine::event::What;
 use crate::engine::judge::{Judge, Judgement, Outcome};
 use crate::policy::Policy;
@@ -52,6 +52,10 @@ pub(super) struct Arguments {
     /// Who is to get it; the same words.
     #[arg(long, value_name = "PEER")]
     to: String,
+
+    /// The keys of [topology_hiding]: what this network hid is opened, as a running node would. Without, it stays as it is.
+    #[arg(long, value_name = "KEYS")]
+    hiding_keys: Option<PathBuf>,
 
     /// The same as one JSON object.
     #[arg(long)]
@@ -153,6 +157,8 @@ enum Unexplained {
     Party(#[from] party::Unknown),
     #[error("the policy's domain makes no keys: {0}")]
     Keys(#[from] crate::seal::KeyError),
+    #[error(transparent)]
+    HidingKeys(#[from] key_file::KeyFileError),
 }
 
 fn remedy(error: ParseError) -> &'static str {
@@ -178,11 +184,16 @@ fn explanation(mut policy: Policy, arguments: &Arguments) -> Result<Explanation,
     let to = Place::find(&mut policy, &arguments.to, Side::To)?;
     let secrets = [(0, [0; SECRET_BYTES])];
     let keys = Keys::new(&secrets, &policy.domain.id.value, 0)?.with_hiding(Some(HidingKeys::new(&secrets)?));
+    let opens = match &arguments.hiding_keys {
+        Some(path) => Some(keys.with_hiding(Some(key_file::hiding_keys(path)?))),
+        None => None,
+    };
     let own = OwnAddresses::new(&policy, &Bound::as_written(&policy));
     let judge = Judge {
         policy: &policy,
         keys: &keys,
         own: &own,
+        opens: opens.as_ref(),
     };
     let judgement = judge.message(message.clone(), from.flow(), to.destination(), PrivacySet::EMPTY);
     Ok(told(&policy, &message, &judgement, (&from, &to)))

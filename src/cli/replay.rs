@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
 
 use super::Exit;
-use crate::config::{self, Diagnostic, Style};
+use crate::config::{self, Diagnostic, Style, key_file};
 use crate::policy::{Policy, StatedBy};
 use crate::trace::capture::{Capture, CaptureCounts, CaptureError};
 use crate::trace::playback::json::Json;
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// repeated.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     inside: Vec<IpNet>,
+    /// The keys of [topology_hiding]: what this network hid is opened, as a running node would. Without, it stays as it is.
+    #[arg(long, value_name = "KEYS", conflicts_with = "inside")]
+    hiding_keys: Option<PathBuf>,
     /// End with 1 when a hop outside is, or would be, shown what the policy forbids.
     #[arg(long)]
     deny_leaks: bool,
@@ -81,6 +84,15 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
     let Some(policy) = policy(config, &arguments.inside) else {
         return Exit::BadInput;
     };
+    let hiding = match arguments.hiding_keys.as_deref().map(key_file::hiding_keys).transpose() {
+        Ok(hiding) => hiding,
+        Err(error) => return bad(&error),
+    };
+    let playback = Playback::new(&policy);
+    let playback = match hiding {
+        Some(keys) => playback.opening(keys),
+        None => playback,
+    };
     let (reader, size): (Box<dyn Read>, u64) = match open(&arguments.capture) {
         Ok(opened) => opened,
         Err(error) => return bad(&format_args!("the capture cannot be read: {error}")),
@@ -110,7 +122,7 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
             true => Box::new(LineWriter::new(patient)),
             false => Box::new(BufWriter::new(patient)),
         };
-        play(reader, &policy, form, &mut out).and_then(|replayed| out.flush().map(|()| replayed))
+        play_on(playback, reader, form, &mut out).and_then(|replayed| out.flush().map(|()| replayed))
     };
     bar.finish_and_clear();
     let Replayed { summary, error } = match replayed {
@@ -134,9 +146,12 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
 /// Judges every message of a capture and writes what was found.
 ///
 /// Fails when the findings cannot be written.
-pub fn play(reader: impl Read, policy: &Policy, mut form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
+pub fn play(reader: impl Read, policy: &Policy, form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
+    play_on(Playback::new(policy), reader, form, out)
+}
+
+fn play_on(mut playback: Playback, reader: impl Read, mut form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
     let mut capture = Capture::new(reader);
-    let mut playback = Playback::new(policy);
     let mut error = None;
     for next in capture.by_ref() {
         match next {

@@ -96,6 +96,12 @@ pub fn existing_secrets(path: &Path) -> Result<Secrets, KeyFileError> {
     }
 }
 
+/// The keys in a file that is there, for what this network hid.
+//= THIG-005
+pub fn hiding_keys(path: &Path) -> Result<HidingKeys, KeyFileError> {
+    Ok(HidingKeys::new(&existing_secrets(path)?)?)
+}
+
 /// Generations and what their keys are made of.
 pub type Secrets = Zeroizing<Vec<(u8, [u8; SECRET_BYTES])>>;
 

@@ -22,6 +22,7 @@ use crate::sip::essentials::TopVia;
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::via::Via;
+use crate::sip::uri::UriList;
 use crate::sip::{Draft, Essentials, Message, Method, Name};
 use crate::topology::restore;
 use crate::transaction::{Action, Actions, ResponseClass, Timer, client, invite_client, invite_server, server};
@@ -363,7 +364,11 @@ impl Engine {
             called: called.and_then(|called| called.party.as_deref()),
             to: called.map_or(b"", |called| &called.to_uri),
         };
-        let nobody = Identities { all: &[], default: 0 };
+        let nobody = UriList::default();
+        let nobody = Identities {
+            all: &nobody,
+            default: 0,
+        };
         let identities = self
             .bindings
             .ue(&self.home(origin.flow()), now.unix)

@@ -1,7 +1,8 @@
 //! One message judged alone: the rules of the engine without its transactions, dialogs and registrations.
 //!
 //! For `explain`, and for what `replay` finds in a capture. Admit, decide and clear are those of the engine; what only a
-//! running node knows (who is registered, which transaction waits, what a token of ours holds) is not looked at, no route is
+//! running node knows (who is registered, which transaction waits, what a token of ours holds) is not looked at, but for what
+//! hides the inside of the network, where somebody brings the keys; no route is
 //! chosen and no dialog is record-routed. So a message of a served UE leaves without the identity that its registration
 //! would assert.
 
@@ -18,6 +19,8 @@ use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name};
+use crate::topology::open::open;
+use crate::topology::token::{Tokens, Unopenable};
 use crate::transaction::ClientBranch;
 use crate::trust::{Destination, Flow, Hop, Origin, Own, OwnAddresses, Standing, UntrustedKind};
 
@@ -28,6 +31,8 @@ pub struct Judge<'a> {
     pub keys: &'a Keys,
     /// Our addresses; the hop's listener needs one of the hop's transport and family.
     pub own: &'a OwnAddresses,
+    /// What this network hid is opened with these. `None`: it stays hidden.
+    pub opens: Option<&'a Keys>,
 }
 
 /// What was found about one message.
@@ -133,9 +138,11 @@ impl Judge<'_> {
         notes: &mut Notes,
     ) -> Result<Outgoing, Reject> {
         let origin = judgement.origin;
+        let revealed = self.reveal(&origin, &mut draft).map_err(|_| Reject::HiddenToken)?;
         let to = super::event::standing_of(&judgement.hop);
         forward::mark_via(&mut draft, &essentials.via, origin.flow().remote);
-        judgement.admitted = self.admit(&origin, &mut draft);
+        judgement.admitted = revealed;
+        judgement.admitted.extend(self.admit(&origin, &mut draft));
         let understands_privacy = !self.policy.privacy.values.value.is_empty();
         check::check(&draft)?;
         check::extensions(&draft, origin.standing(), understands_privacy)?;
@@ -189,7 +196,12 @@ impl Judge<'_> {
         };
         let mut judgement = dropped(what);
         let mut draft = Draft::from(message);
-        judgement.admitted = self.admit(&origin, &mut draft);
+        let Ok(revealed) = self.reveal(&origin, &mut draft) else {
+            judgement.outcome = Outcome::Dropped(Drop::HiddenToken);
+            return judgement;
+        };
+        judgement.admitted = revealed;
+        judgement.admitted.extend(self.admit(&origin, &mut draft));
         // What cannot be read in a response asks for privacy; a response is never refused.
         let wanted = Wanted::read(self.policy, &draft, origin.peer(), remembered).unwrap_or(Wanted {
             set: PrivacySet::ID.union(remembered),
@@ -218,6 +230,19 @@ impl Judge<'_> {
         judgement.outcome = Outcome::Cleared(self.gate().response(response, &mut notes));
         judgement.cleared = notes.take();
         judgement
+    }
+
+    /// Opens what this network hid, where the keys for it are at hand.
+    //= THIG-007
+    fn reveal(&self, origin: &Origin, draft: &mut Draft) -> Result<Vec<Decision>, Unopenable> {
+        let keys = self.opens.filter(|_| origin.standing() != Standing::Served);
+        let Some(tokens) = keys.and_then(|keys| Tokens::of(self.policy, keys)) else {
+            return Ok(Vec::new());
+        };
+        let mut notes = Notes::on();
+        let revealed = open(draft, &tokens)?;
+        notes.note_set(revealed.fields, Action::Restored, Rule::THIG_007);
+        Ok(notes.take())
     }
 
     fn admit(&self, origin: &Origin, draft: &mut Draft) -> Vec<Decision> {

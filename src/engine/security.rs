@@ -9,7 +9,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::output::Output;
 use super::reject::Reject;
-use super::transactions::Id;
+use super::transactions::{Id, Keyed};
 use super::{Engine, Now};
 use crate::pcscf::keys::CkIk;
 use crate::pcscf::security::{
@@ -44,13 +44,16 @@ pub struct Refused {
 
 impl Security {
     /// `None`: no listener has protected ports.
-    pub fn of(policy: &Policy) -> Option<Box<Security>> {
+    pub fn of(policy: &Policy, keyed: &Keyed) -> Option<Box<Security>> {
         let max = Max {
             sets: policy.limits.security_sets_max as usize,
             pending_of_source: policy.limits.max_pending_auth,
         };
         let is_any = policy.listeners.iter().any(|listener| listener.protected.is_some());
-        is_any.then(|| Box::new(Security { sets: Sets::new(max) }))
+        is_any.then(|| {
+            let sets = Sets::new(max, keyed.keys());
+            Box::new(Security { sets })
+        })
     }
 
     /// The set of what came in by a protected port.
@@ -221,11 +224,9 @@ impl Engine {
             (None, _) => Ok(None),
         };
         let registering = read.map_err(|why| {
-            let agreed = seen
-                .filter(|_| why == Refusal::Changed)
-                .map(|seen| seen.agreed.server.to_bytes());
-            let list = agreed.unwrap_or_else(|| server_list(legacy, None).to_bytes());
-            refused(why, list)
+            // What was agreed, where it was repeated otherwise.
+            let ours = seen.filter(|_| why == Refusal::Changed).map(|seen| seen.ours);
+            refused(why, server_list(legacy, ours).to_bytes())
         });
         match (&registering, on) {
             // Nothing of what was agreed holds any more. The answer still goes where the request came from.
@@ -323,7 +324,8 @@ impl Engine {
             .sets
             .challenged(now.at, asked, keys, ports, legacy(entry), draw);
         if let Some(set) = made.ok().and_then(|id| security.sets.seen(id)) {
-            response.append(Name::SecurityServer, &[&set.agreed.server.to_bytes()]);
+            let list = server_list(legacy(entry), Some(set.ours));
+            response.append(Name::SecurityServer, &[&list.to_bytes()]);
         }
         self.put_out_changes();
         made.map(|_| ()).map_err(|why| refused(Refusal::NoSet(why), Vec::new()))
@@ -382,7 +384,7 @@ impl Engine {
             security.sets.clear();
         }
         self.put_out_changes();
-        self.security = Security::of(policy);
+        self.security = Security::of(policy, &self.keyed);
     }
 
     /// Asks the shell to install and remove; before whatever is sent next.

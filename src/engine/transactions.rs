@@ -224,6 +224,10 @@ impl Keyed {
         Keyed { keys }
     }
 
+    pub fn keys(&self) -> (u64, u64) {
+        self.keys
+    }
+
     /// A number for the other end of a flow: its address, and the connection it is on.
     pub fn other_end(&self, flow: &Flow) -> u64 {
         let ip = match flow.remote.ip() {

@@ -1,7 +1,8 @@
 //! Who is registered where: one registration a flow, in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, SocketAddrV6};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::register::{Learned, RecordId, RegisteredUe};
 use crate::policy::ListenerId;
@@ -16,11 +17,16 @@ pub struct FlowKey(Key);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Connection(ConnectionId),
+    /// A [`ConnectionId`].
+    Connection([u8; 8]),
+    /// A socket address without a flow label, which may change from packet to packet. The scope of a link-local address tells
+    /// two UEs apart.
     Datagrams {
         listener: ListenerId,
         transport: u8,
-        remote: SocketAddr,
+        ip: IpAddr,
+        port: u16,
+        scope: u32,
     },
 }
 
@@ -29,11 +35,17 @@ enum Key {
 /// At the maximum, what has expired goes; then the registration that would expire soonest, the new one included: it was
 /// the nearest to its end, and its UE, refused, registers again.
 pub struct Bindings {
-    by_flow: BTreeMap<FlowKey, RegisteredUe>,
+    /// Boxed: a table has room for more than it holds.
+    by_flow: BTreeMap<FlowKey, Box<RegisteredUe>>,
     /// The same, in the order in which they expire.
     by_expiry: BTreeSet<(u64, FlowKey)>,
+    /// The Service-Routes that were given last: few nodes serve all.
+    service_routes: VecDeque<Arc<[u8]>>,
     max: usize,
 }
+
+/// Service-Routes that are compared with a new one.
+const SERVICE_ROUTES_MAX: usize = 16;
 
 /// What a change did to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +61,7 @@ impl Bindings {
         Bindings {
             by_flow: BTreeMap::new(),
             by_expiry: BTreeSet::new(),
+            service_routes: VecDeque::with_capacity(SERVICE_ROUTES_MAX),
             max: max as usize,
         }
     }
@@ -82,8 +95,9 @@ impl Bindings {
         if let Some(before) = self.take(key) {
             ue.goes_on_from(&before);
         }
+        self.share_service_route(&mut ue);
         self.by_expiry.insert((ue.expires_at(), key));
-        self.by_flow.insert(key, ue);
+        self.by_flow.insert(key, Box::new(ue));
         if self.by_flow.len() <= self.max {
             return Room::Enough;
         }
@@ -105,28 +119,29 @@ impl Bindings {
     /// The same by key, for a flow read from a Path token.
     //= PCSCF-022
     pub fn ue_of(&self, key: FlowKey, now_unix: u64) -> Option<&RegisteredUe> {
-        self.by_flow.get(&key).filter(|ue| now_unix < ue.expires_at())
+        let ue = self.by_flow.get(&key).map(Box::as_ref);
+        ue.filter(|ue| now_unix < ue.expires_at())
     }
 
     /// Under which name the registration of a flow is kept, whether it has expired or not.
     pub fn record(&self, flow: &Flow) -> Option<RecordId> {
-        self.by_flow.get(&flow.into()).and_then(RegisteredUe::record)
+        self.by_flow.get(&flow.into()).and_then(|ue| ue.record())
     }
 
     /// Who is behind a flow, as long as that is known.
     //= PCSCF-016
     pub fn owner(&self, key: FlowKey) -> Option<u64> {
-        self.by_flow.get(&key).map(RegisteredUe::owner)
+        self.by_flow.get(&key).map(|ue| ue.owner())
     }
 
     /// Takes a flow's registration out: it ended, or its connection closed.
-    pub fn remove(&mut self, flow: &Flow) -> Option<RegisteredUe> {
+    pub fn remove(&mut self, flow: &Flow) -> Option<Box<RegisteredUe>> {
         self.take(flow.into())
     }
 
     /// Takes out the registration of a connection that closed.
-    pub fn closed(&mut self, connection: ConnectionId) -> Option<RegisteredUe> {
-        self.take(FlowKey(Key::Connection(connection)))
+    pub fn closed(&mut self, connection: ConnectionId) -> Option<Box<RegisteredUe>> {
+        self.take(FlowKey::of_connection(connection))
     }
 
     /// Takes out what has expired; gives how many.
@@ -148,7 +163,17 @@ impl Bindings {
         self.by_flow.is_empty()
     }
 
-    fn take(&mut self, key: FlowKey) -> Option<RegisteredUe> {
+    fn share_service_route(&mut self, ue: &mut RegisteredUe) {
+        if ue.shares_service_route(self.service_routes.make_contiguous()) {
+            return;
+        }
+        if self.service_routes.len() == SERVICE_ROUTES_MAX {
+            self.service_routes.pop_front();
+        }
+        self.service_routes.push_back(ue.shared_service_route());
+    }
+
+    fn take(&mut self, key: FlowKey) -> Option<Box<RegisteredUe>> {
         let ue = self.by_flow.remove(&key)?;
         self.by_expiry.remove(&(ue.expires_at(), key));
         Some(ue)
@@ -170,6 +195,10 @@ impl FlowKey {
         FlowKey::new(listener, Transport::Udp, remote, None)
     }
 
+    fn of_connection(connection: ConnectionId) -> FlowKey {
+        FlowKey(Key::Connection(connection.0.to_be_bytes()))
+    }
+
     pub(super) fn new(
         listener: ListenerId,
         transport: Transport,
@@ -177,11 +206,16 @@ impl FlowKey {
         connection: Option<ConnectionId>,
     ) -> FlowKey {
         FlowKey(match connection {
-            Some(connection) => Key::Connection(connection),
+            Some(connection) => return FlowKey::of_connection(connection),
             None => Key::Datagrams {
                 listener,
                 transport: transport as u8,
-                remote: without_flow_label(remote),
+                ip: remote.ip(),
+                port: remote.port(),
+                scope: match remote {
+                    SocketAddr::V4(_) => 0,
+                    SocketAddr::V6(remote) => remote.scope_id(),
+                },
             },
         })
     }
@@ -206,16 +240,10 @@ impl std::fmt::Debug for FlowKey {
     }
 }
 
-/// An IPv6 flow label may change from packet to packet; the scope of a link-local address tells two UEs apart.
-fn without_flow_label(remote: SocketAddr) -> SocketAddr {
-    match remote {
-        SocketAddr::V4(_) => remote,
-        SocketAddr::V6(remote) => SocketAddrV6::new(*remote.ip(), remote.port(), 0, remote.scope_id()).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddrV6;
+
     use super::*;
     use crate::pcscf::register::tests::{gone, ue};
 
@@ -351,6 +379,24 @@ mod tests {
             (registered(&mut none, &datagrams(1), 9), none.len()),
             (Room::Displaced(None), 0)
         );
+    }
+
+    #[test]
+    fn registrations_with_the_same_service_route_hold_one_between_them() {
+        let mut bindings = Bindings::new(1_000);
+        for port in 1..=100 {
+            let ue = ue(HOME, 100).with_service_route(b"<sip:orig@scscf1.home1.example;lr>");
+            assert_eq!(bindings.insert(&datagrams(port), ue, 0), Room::Enough);
+        }
+        let of = |bindings: &Bindings, port| bindings.ue(&datagrams(port), 0).unwrap().service_route().as_ptr();
+        assert!((2..=100).all(|port| of(&bindings, port) == of(&bindings, 1)));
+        for port in 200..300 {
+            let ue = ue(HOME, 100).with_service_route(format!("<sip:{port};lr>").as_bytes());
+            assert_eq!(bindings.insert(&datagrams(port), ue, 0), Room::Enough);
+        }
+        assert_eq!(bindings.service_routes.len(), SERVICE_ROUTES_MAX);
+        let known = bindings.ue(&datagrams(250), 0).unwrap();
+        assert_eq!(known.service_route(), b"<sip:250;lr>");
     }
 
     #[test]

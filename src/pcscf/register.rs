@@ -3,6 +3,8 @@
 pub mod stored;
 mod told;
 
+use std::sync::Arc;
+
 pub use told::Told;
 
 use super::{authentication, integrity, visited_network};
@@ -10,7 +12,7 @@ use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
 use crate::sip::headers::name_addr::{NameAddr, is_star};
 use crate::sip::headers::{identity, list, tokens};
-use crate::sip::uri::{self, Scheme, Uri};
+use crate::sip::uri::{self, Scheme, Uri, UriList};
 use crate::sip::{Draft, Name};
 use crate::trust::Standing;
 use crate::trust::assert::Identities;
@@ -104,18 +106,23 @@ pub struct Gone(Option<Vec<Vec<u8>>>);
 //= PCSCF-007
 #[derive(Clone)]
 pub struct RegisteredUe {
-    identities: Vec<Vec<u8>>,
-    default: usize,
-    contacts: Vec<Vec<u8>>,
-    service_route: Vec<u8>,
-    inwards: ListenerId,
+    identities: UriList,
+    contacts: UriList,
+    /// Shared: most registrations have the same.
+    service_route: Arc<[u8]>,
     owner: u64,
     told: Told,
     expires_at: u64,
+    /// Which of its identities stands for it.
+    default: u16,
+    inwards: ListenerId,
     authenticated_by: Option<UserAuthentication>,
     /// `None`: it is not kept beyond this run of the process.
-    record: Option<RecordId>,
+    record: Option<RecordBytes>,
 }
+
+/// A [`RecordId`] in bytes: where none is kept, a number of its size would double the room.
+type RecordBytes = [u8; 16];
 
 /// Names what is kept of a registration in the store. Drawn at random; it tells nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -189,25 +196,26 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
         let seconds = granted(contact, response);
         if seconds > 0 {
             longest = longest.max(seconds);
-            registered.push(contact.uri.clone());
+            registered.push(&contact.uri);
         }
     }
     if registered.is_empty() {
         let gone = contacts.iter().map(|contact| contact.uri.clone());
         return Learned::Gone(Gone(Some(gone.collect())));
     }
-    let identities = associated(response).unwrap_or_else(|| asked.identity.iter().cloned().collect());
-    let default = identities.iter().position(|identity| is_sip(identity)).unwrap_or(0);
-    let owner = owner(asked.private_identity.as_ref().or(identities.get(default)));
+    let identities = associated(response).unwrap_or_else(|| asked.identity.iter().collect());
+    let default = default_of(&identities);
+    let own = asked.private_identity.as_deref();
+    let owner = owner(own.or(identities.get(usize::from(default))));
     Learned::Registered(RegisteredUe {
         identities,
-        default,
-        contacts: registered,
-        service_route: service_route(response),
-        inwards: by.listener,
+        contacts: registered.into_iter().collect(),
+        service_route: service_route(response).into(),
         owner,
         told: Told::default(),
         expires_at: now_unix.saturating_add(u64::from(longest)),
+        default,
+        inwards: by.listener,
         authenticated_by: asked.authenticated_by,
         record: None,
     })
@@ -218,7 +226,7 @@ impl RegisteredUe {
     pub fn identities(&self) -> Identities<'_> {
         Identities {
             all: &self.identities,
-            default: self.default,
+            default: usize::from(self.default),
         }
     }
 
@@ -226,6 +234,19 @@ impl RegisteredUe {
     //= TRUST-027 type=exception reason=it steers, and alone does: but its nodes are members only where a [[peer]] or a listener says so too
     pub fn service_route(&self) -> &[u8] {
         &self.service_route
+    }
+
+    /// Takes the list it was given from those that others were given, where it is one of them.
+    pub(super) fn shares_service_route(&mut self, given: &[Arc<[u8]>]) -> bool {
+        let same = given.iter().find(|given| **given == self.service_route);
+        if let Some(same) = same {
+            self.service_route = Arc::clone(same);
+        }
+        same.is_some()
+    }
+
+    pub(super) fn shared_service_route(&self) -> Arc<[u8]> {
+        Arc::clone(&self.service_route)
     }
 
     /// Tells it from other UEs, whichever flow it uses: a digest of its private identity, or of its default one where it showed
@@ -236,7 +257,7 @@ impl RegisteredUe {
 
     /// The identity that stands for it, when it has any.
     pub fn default_identity(&self) -> Option<&[u8]> {
-        self.identities.get(self.default).map(Vec::as_slice)
+        self.identities.get(usize::from(self.default))
     }
 
     /// The listener that leads to its network.
@@ -246,7 +267,7 @@ impl RegisteredUe {
 
     /// Contact URIs it registered over this flow.
     pub fn contacts(&self) -> impl Iterator<Item = &[u8]> {
-        self.contacts.iter().map(Vec::as_slice)
+        self.contacts.iter()
     }
 
     /// How it showed who it is, where that was seen.
@@ -256,11 +277,11 @@ impl RegisteredUe {
 
     /// What is kept of it beyond this run.
     pub fn record(&self) -> Option<RecordId> {
-        self.record
+        self.record.map(u128::from_be_bytes).map(RecordId)
     }
 
     pub fn keep_as(&mut self, record: RecordId) {
-        self.record = Some(record);
+        self.record = Some(record.0.to_be_bytes());
     }
 
     /// Seconds since 1970.
@@ -271,18 +292,17 @@ impl RegisteredUe {
     /// Forgets the contacts that are gone; whether any is left.
     //= PCSCF-011
     pub(super) fn keeps_after(&mut self, gone: &Gone) -> bool {
-        match &gone.0 {
-            None => self.contacts.clear(),
-            Some(gone) => self
-                .contacts
-                .retain(|contact| !gone.iter().any(|gone| same_uri(gone, contact))),
-        }
+        let is_gone = |contact: &[u8]| match &gone.0 {
+            None => true,
+            Some(gone) => gone.iter().any(|gone| same_uri(gone, contact)),
+        };
+        self.contacts = self.contacts.iter().filter(|contact| !is_gone(contact)).collect();
         !self.contacts.is_empty()
     }
 }
 
 /// It travels sealed, so nobody can aim at it.
-fn owner(identity: Option<&Vec<u8>>) -> u64 {
+fn owner(identity: Option<&[u8]>) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
     identity.hash(&mut hasher);
@@ -321,12 +341,12 @@ fn seconds(text: &[u8]) -> u32 {
 /// The identities the network lists; `None`: it lists none at all.
 //= LI-014 type=exception reason=require_protected_pseudonyms needs the security agreement of RFC 3329; the README states the risk, and P-Associated-URI goes to its own UE alone
 //= PCSCF-008
-fn associated(response: &Draft) -> Option<Vec<Vec<u8>>> {
+fn associated(response: &Draft) -> Option<UriList> {
     values(response, Name::PAssociatedUri).next()?;
     let listed = identity::identities(response.rows(Name::PAssociatedUri))
         .filter_map(|identity| identity.uri)
         .filter(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel));
-    Some(listed.take(IDENTITIES_MAX).map(|uri| uri.as_bytes().to_vec()).collect())
+    Some(listed.take(IDENTITIES_MAX).map(|uri| uri.as_bytes()).collect())
 }
 
 /// The identity a REGISTER is for. What a registrar does not look at (RFC 3261 section 10.3, step 5) goes: a UE could
@@ -361,6 +381,12 @@ fn values(draft: &Draft, name: Name) -> impl Iterator<Item = &[u8]> {
     draft
         .rows(name)
         .flat_map(|row| list::values(row).map(move |span| span.of(row)))
+}
+
+/// The place of the identity that stands for a UE: its first SIP URI, or its first one. There are never so many.
+fn default_of(identities: &UriList) -> u16 {
+    let first = identities.iter().position(is_sip);
+    first.and_then(|first| u16::try_from(first).ok()).unwrap_or(0)
 }
 
 fn is_sip(identity: &[u8]) -> bool {

@@ -10,8 +10,10 @@ use super::headers::grammar::{host_end, ip, is_lws, port};
 use super::scan::{find_from, param_mark, uri_end, uri_mark};
 
 mod equal;
+mod list;
 
 pub use equal::{equal, key, same_text, unescaped};
+pub use list::UriList;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {

@@ -52,6 +52,8 @@ pub const ADDRESSES_MAX: usize = 10_000;
 pub struct Playback {
     stand: Stand,
     keys: Keys,
+    /// Of this network, when they were given.
+    opens: Option<Keys>,
     hasher: RandomState,
     parties: Recent<Remembered>,
     repeated: Recent<Before>,
@@ -85,8 +87,18 @@ impl Playback {
             hasher: RandomState::new(),
             parties: Recent::new(PARTIES_MAX),
             repeated: Recent::new(REPEATED_MAX),
+            opens: None,
             addresses: finding::Parties::default(),
             summary: Summary::default(),
+        }
+    }
+
+    /// The same, and what this network hid is opened with its keys.
+    //= THIG-007
+    pub fn opening(self, hiding: HidingKeys) -> Playback {
+        Playback {
+            opens: Some(self.keys.with_hiding(Some(hiding))),
+            ..self
         }
     }
 
@@ -166,6 +178,7 @@ impl Playback {
             policy: &self.stand.policy,
             keys: &self.keys,
             own: &self.stand.own,
+            opens: self.opens.as_ref(),
         };
         let renamed = answering.is_some();
         let played = answering.unwrap_or_else(|| message.clone());

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::sip::headers::identity::identities;
 use crate::sip::headers::name_addr::NameAddr;
-use crate::sip::uri::{Scheme, Uri, equal};
+use crate::sip::uri::{Scheme, Uri, UriList, equal};
 use crate::sip::{Draft, Method, Name};
 
 /// Values of P-Preferred-Identity that are looked at; RFC 3325 knows two.
@@ -16,7 +16,7 @@ pub const PREFERRED_MAX: usize = 8;
 #[derive(Clone, Copy)]
 pub struct Identities<'a> {
     /// URIs as registered.
-    pub all: &'a [Vec<u8>],
+    pub all: &'a UriList,
     /// Which of them stands for the UE when it prefers none.
     pub default: usize,
 }

@@ -4,7 +4,7 @@ mod broken;
 mod formats;
 mod layers;
 mod streams;
-mod wire;
+pub mod wire;
 
 use sipveil::trace::capture::{Capture, CaptureCounts, CaptureError, Captured};
 

@@ -1,11 +1,13 @@
 //! Tokens that do not open: whatever is wrong with one, it is refused alike.
 
+use std::process::Command;
 use std::time::Duration;
 
-use data_encoding::{BASE32_NOPAD_NOCASE, BASE64URL_NOPAD};
+use data_encoding::{BASE32_NOPAD_NOCASE, BASE64URL_NOPAD, HEXLOWER};
 
-use super::networks::{AEAD, CBC, INSIDE, border, keys, values};
+use super::networks::{AEAD, CBC, INSIDE, Neighbour, border, keys, policy, values};
 use super::{NEIGHBOUR, brings, invite, leaves};
+use crate::capture::wire;
 use crate::legs::tells_none_of;
 use crate::world::{Sent, World, respond};
 use sipveil::engine::event::Event;
@@ -268,4 +270,57 @@ fn so_many_tokens_are_opened_and_no_more() {
     opens(&mut border(1, AEAD), &rows(16), 1);
     let refused = refusal(&mut border(1, AEAD), &rows(17), 1);
     assert!(refused.starts_with("SIP/2.0 400 "), "{refused}");
+}
+
+/// What the neighbour brings back, by a command that has the keys of the hiding network, has none, or has others.
+//= THIG-007 type=test
+//= THIG-008 type=test
+#[test]
+fn explain_and_replay_open_what_they_have_the_keys_of() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        file.display().to_string()
+    };
+    let key_file = |name: &str, byte: u8| put(name, format!("1 {}\n", HEXLOWER.encode(&[byte; 32])).as_bytes());
+    // As in `networks::keys`.
+    let (own, other) = (key_file("own.keys", 17), key_file("other.keys", 18));
+    let policy = put("policy.toml", policy(1, Neighbour::Stranger, true, AEAD).as_bytes());
+    let (via, route) = tokens(AEAD);
+    let text = with(&format!("Via: {via}\r\nRecord-Route: {route}\r\n"), 1);
+    let message = put("message.sip", text.as_bytes());
+    let (from, to) = (wire::address(NEIGHBOUR), wire::address("10.1.0.9:5060"));
+    let packet = wire::ip(from.ip(), to.ip(), 17, &wire::udp(from, to, text.as_bytes()));
+    let capture = put("capture.pcap", &wire::pcap(wire::RAW, &[packet]));
+    let run = |arguments: &[&str], keys: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sipveil"));
+        command.args(["--config", &policy]).args(arguments);
+        command.args(keys.into_iter().flat_map(|keys| ["--hiding-keys", keys]));
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let explain = ["explain", &message, "--from", "neighbour", "--to", "core"];
+    let (code, said) = run(&explain, Some(&own));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("THIG-007") && said.contains("pcscf1.home1.example"),
+        "{said}"
+    );
+    let (_, said) = run(&explain, None);
+    assert!(
+        !said.contains("THIG-007") && !said.contains("pcscf1") && said.contains("forwarded"),
+        "{said}"
+    );
+    let (_, said) = run(&explain, Some(&other));
+    assert!(said.contains("refused with 400") && said.contains("THIG-008"), "{said}");
+    let replay = ["replay", &capture];
+    assert!(run(&replay, Some(&own)).1.contains("THIG-007"));
+    assert!(!run(&replay, None).1.contains("THIG-007"));
+    let (_, said) = run(&replay, Some(&other));
+    assert!(said.contains("THIG-008"), "{said}");
+    let (code, said) = run(&replay, Some("no-such.keys"));
+    assert!(code == Some(2) && said.contains("no-such.keys"), "{said}");
 }

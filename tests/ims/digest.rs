@@ -3,6 +3,9 @@
 use data_encoding::{BASE64, HEXLOWER};
 use md5::{Digest as _, Md5};
 
+const COUNT: &str = "00000001";
+const CLIENT_NONCE: &str = "0a4f113b";
+
 /// The parameters of a WWW-Authenticate that asks by AKAv1-MD5.
 pub struct Challenge {
     pub realm: String,
@@ -27,19 +30,19 @@ impl Challenge {
 
     /// What goes into Authorization.
     pub fn answered(&self, user: &str, uri: &str, password: &[u8]) -> String {
-        let secret = [format!("{user}:{}:", self.realm).as_bytes(), password].concat();
-        let action = hex_md5(format!("REGISTER:{uri}").as_bytes());
-        let (count, client_nonce) = ("00000001", "0a4f113b");
-        let proof = format!(
-            "{}:{}:{count}:{client_nonce}:auth:{action}",
-            hex_md5(&secret),
-            self.nonce
-        );
         format!(
-            "{}, response=\"{}\", qop=auth, nc={count}, cnonce=\"{client_nonce}\"",
+            "{}, response=\"{}\", qop=auth, nc={COUNT}, cnonce=\"{CLIENT_NONCE}\"",
             self.without_response(user, uri),
-            hex_md5(proof.as_bytes())
+            self.response(user, "REGISTER", uri, password)
         )
+    }
+
+    /// RFC 2617 section 3.2.2.1, with `qop=auth`.
+    fn response(&self, user: &str, method: &str, uri: &str, password: &[u8]) -> String {
+        let secret = [format!("{user}:{}:", self.realm).as_bytes(), password].concat();
+        let action = hex_md5(format!("{method}:{uri}").as_bytes());
+        let (secret, nonce) = (hex_md5(&secret), &self.nonce);
+        hex_md5(format!("{secret}:{nonce}:{COUNT}:{CLIENT_NONCE}:auth:{action}").as_bytes())
     }
 
     /// The same for a card that lost count: no password, and the number it wants to go on from.
@@ -68,4 +71,15 @@ pub fn param(value: &str, name: &str) -> Option<String> {
 
 fn hex_md5(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Md5::digest(bytes))
+}
+
+/// The example of RFC 2617 section 3.5.
+#[test]
+fn the_example_of_the_standard() {
+    let challenge = Challenge {
+        realm: "testrealm@host.com".to_owned(),
+        nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093".to_owned(),
+    };
+    let response = challenge.response("Mufasa", "GET", "/dir/index.html", b"Circle Of Life");
+    assert_eq!(response, "6629fae49393a05397450978507c4ef1");
 }

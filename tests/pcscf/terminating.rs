@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
+
 use super::{CORE, UE, one, registered, request};
 use crate::world::{POLICY, Sent, World, keys_of_instance, respond};
 
@@ -35,6 +37,40 @@ fn the_network_is_told_what_became_of_a_ue() {
         to_ue(&mut world, &tampered, "X: yyy\r\n").start(),
         "SIP/2.0 403 Forbidden"
     );
+}
+
+/// Each bit of what is sealed, and of the text it is sealed in as far as it stays a user part.
+//= PCSCF-022 type=test
+//= PRIV-141 type=test
+#[test]
+fn a_path_with_a_flipped_bit_anywhere_is_refused_alike() {
+    let mut world = World::new(POLICY);
+    let path = registered(&mut world, "").row("Path").unwrap().to_owned();
+    let (token, rest) = path.strip_prefix("<sip:").unwrap().split_once('@').unwrap();
+    let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
+    let flipped = |bytes: &[u8], bit: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    };
+    let of_bytes = (0..sealed.len() * 8).map(|bit| BASE64URL_NOPAD.encode(&flipped(&sealed, bit)));
+    let of_text = (0..token.len() * 8).filter_map(|bit| String::from_utf8(flipped(token.as_bytes(), bit)).ok());
+    let is_user = |text: &String| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let mut refusal = None;
+    for (number, token) in of_bytes.chain(of_text.filter(is_user)).enumerate() {
+        let sent = to_ue(&mut world, &format!("<sip:{token}@{rest}"), &format!("X: {number}\r\n"));
+        assert_eq!(sent.start(), "SIP/2.0 403 Forbidden");
+        // The branch and our tag differ from one to the next.
+        let rows = sent
+            .text()
+            .lines()
+            .filter(|row| !row.starts_with("Via") && !row.starts_with("To"));
+        let text: String = rows.collect();
+        assert_eq!(refusal.get_or_insert_with(|| text.clone()), &text);
+    }
 }
 
 //= PCSCF-023 type=test

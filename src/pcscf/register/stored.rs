@@ -8,6 +8,7 @@ use super::{CONTACTS_MAX, IDENTITIES_MAX, RecordId, RegisteredUe, Told};
 use crate::pcscf::FlowKey;
 use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
+use crate::sip::uri::UriList;
 
 const VERSION: u8 = 1;
 
@@ -34,7 +35,7 @@ pub fn encode(ue: &RegisteredUe, place: Place<'_>) -> Vec<u8> {
     let by = by.and_then(|by| AUTHENTICATIONS.iter().position(|one| *one == by));
     out.push(by.map_or(0, |by| by as u8 + 1));
     out.extend_from_slice(&ue.expires_at.to_be_bytes());
-    out.extend_from_slice(&(ue.default as u32).to_be_bytes());
+    out.extend_from_slice(&u32::from(ue.default).to_be_bytes());
     out.extend_from_slice(&ue.owner.to_be_bytes());
     let mut text = |text: &[u8]| {
         out.extend_from_slice(&(text.len() as u32).to_be_bytes());
@@ -72,22 +73,22 @@ pub fn decode(
     let contacts = list(&mut rest, CONTACTS_MAX)?;
     let ue = RegisteredUe {
         identities,
-        default: u32::from_be_bytes(head[10..14].try_into().ok()?) as usize,
+        default: u32::from_be_bytes(head[10..14].try_into().ok()?).try_into().ok()?,
         contacts,
-        service_route,
+        service_route: service_route.into(),
         inwards: listener(&inwards)?,
         owner: u64::from_be_bytes(head[14..22].try_into().ok()?),
         // The next registration subscribes anew.
         told: Told::default(),
         expires_at: u64::from_be_bytes(head[2..10].try_into().ok()?),
         authenticated_by,
-        record: Some(record),
+        record: Some(record.0.to_be_bytes()),
     };
     rest.is_empty()
         .then_some((FlowKey::of_datagrams(listener(&of_ue)?, remote), ue))
 }
 
-fn list(rest: &mut &[u8], max: usize) -> Option<Vec<Vec<u8>>> {
+fn list(rest: &mut &[u8], max: usize) -> Option<UriList> {
     let count = usize::from(*text(rest)?.first()?);
     (count <= max).then(|| (0..count).map(|_| text(rest)).collect())?
 }
@@ -123,9 +124,9 @@ mod tests {
 
     fn registered() -> RegisteredUe {
         RegisteredUe {
-            identities: vec![b"sip:a@h".to_vec(), b"tel:+1".to_vec()],
+            identities: ["sip:a@h", "tel:+1"].iter().collect(),
             default: 1,
-            service_route: b"<sip:s;lr>".to_vec(),
+            service_route: (*b"<sip:s;lr>").into(),
             authenticated_by: Some(UserAuthentication::SipDigest),
             ..ue("sip:a@192.0.2.7", 77)
         }
@@ -151,9 +152,9 @@ mod tests {
                     back.owner,
                     back.expires_at,
                     back.authenticated_by,
-                    back.record
+                    back.record.map(u128::from_be_bytes)
                 ),
-                (ListenerId(0), ue.owner, 77, by, Some(RecordId(5)))
+                (ListenerId(0), ue.owner, 77, by, Some(5))
             );
         }
     }

@@ -1,6 +1,6 @@
 //! What a reginfo document changes of a registration.
 
-use super::{Gone, IDENTITIES_MAX, Learned, RegisteredUe, is_sip, same_uri};
+use super::{Gone, IDENTITIES_MAX, Learned, RegisteredUe, default_of, same_uri};
 use crate::pcscf::reg_event::{RegInfo, State};
 
 /// What the network has told so far, by the subscription to it.
@@ -30,10 +30,6 @@ impl RegisteredUe {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.identities.len() < IDENTITIES_MAX
-    }
-
     /// What a document of this subscription teaches. One that is older than what is known teaches nothing.
     ///
     /// An identity ends with its registration, or with the contact that this UE has here; with the last of them the UE is
@@ -46,20 +42,22 @@ impl RegisteredUe {
         }
         let mut ue = self.clone();
         ue.told.version = Some(info.version);
+        let mut identities: Vec<&[u8]> = self.identities.iter().collect();
         for registration in &info.registrations {
-            let own = ue
-                .identities
+            let own = identities
                 .iter()
                 .position(|identity| same_uri(identity, &registration.identity));
-            let is_here = |uri: &[u8]| ue.contacts.iter().any(|contact| same_uri(contact, uri));
+            let is_here = |uri: &[u8]| self.contacts.iter().any(|contact| same_uri(contact, uri));
             let here = registration.contacts.iter().find(|contact| is_here(&contact.uri));
             let is_over = registration.state == State::Terminated || here.is_some_and(|contact| !contact.is_active);
             match (own, here) {
                 (Some(own), _) if is_over => {
-                    ue.identities.remove(own);
+                    identities.remove(own);
                 }
-                (None, Some(_)) if !is_over && registration.state == State::Active && ue.has_room() => {
-                    ue.identities.push(registration.identity.clone());
+                (None, Some(_))
+                    if !is_over && registration.state == State::Active && identities.len() < IDENTITIES_MAX =>
+                {
+                    identities.push(&registration.identity);
                 }
                 _ => {}
             }
@@ -68,10 +66,11 @@ impl RegisteredUe {
                 ue.expires_at = ue.expires_at.min(now_unix.saturating_add(u64::from(seconds)));
             }
         }
-        if ue.identities.is_empty() && !self.identities.is_empty() {
+        if identities.is_empty() && !self.identities.is_empty() {
             return Learned::Gone(Gone(None));
         }
-        ue.default = ue.identities.iter().position(|identity| is_sip(identity)).unwrap_or(0);
+        ue.identities = identities.into_iter().collect();
+        ue.default = default_of(&ue.identities);
         Learned::Registered(ue)
     }
 }
@@ -160,7 +159,7 @@ mod tests {
             ),
         ];
         let left = registered(both.after(&info(5, &other), 0));
-        assert_eq!(left.identities().all, [b"tel:+15550007".to_vec()]);
+        assert!(left.identities().all.iter().eq([b"tel:+15550007"]));
         for (seconds, expires_at) in [(300, 500), (5_000, 1_000)] {
             let shortened = info(6, &[(ALICE, State::Active, &[(HOME, true, Some(seconds))])]);
             assert_eq!(registered(before.after(&shortened, 200)).expires_at(), expires_at);

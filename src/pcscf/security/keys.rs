@@ -54,22 +54,34 @@ impl EspKeys {
     }
 }
 
-/// The last four bytes of the key derivation function of TS 33.220 Annex B, keyed with CK and IK.
+/// The last four bytes of what is derived with one label.
 fn salt(code: u8, label: &[u8], keys: &CkIk) -> Zeroizing<[u8; 4]> {
+    let derived = derive(code, &[label], keys);
+    let mut salt = Zeroizing::new([0; 4]);
+    salt.copy_from_slice(&derived[DERIVED_BYTES - 4..]);
+    salt
+}
+
+const DERIVED_BYTES: usize = 32;
+
+/// The key derivation function of TS 33.220 Annex B, keyed with CK and IK.
+fn derive(code: u8, parameters: &[&[u8]], keys: &CkIk) -> Zeroizing<[u8; DERIVED_BYTES]> {
     let mut both = [0; 2 * KEY_BYTES];
     both[..KEY_BYTES].copy_from_slice(&*keys.ck);
     both[KEY_BYTES..].copy_from_slice(&*keys.ik);
     let key = hmac::Key::new(HMAC_SHA256, &both);
     both.zeroize();
     let mut input = vec![code];
-    input.extend_from_slice(label);
-    input.extend_from_slice(&(label.len() as u16).to_be_bytes());
+    for parameter in parameters {
+        input.extend_from_slice(parameter);
+        input.extend_from_slice(&(parameter.len() as u16).to_be_bytes());
+    }
     let tag = hmac::sign(&key, &input);
-    let mut salt = Zeroizing::new([0; 4]);
-    for (to, from) in salt.iter_mut().zip(tag.as_ref().iter().skip(28)) {
+    let mut derived = Zeroizing::new([0; DERIVED_BYTES]);
+    for (to, from) in derived.iter_mut().zip(tag.as_ref()) {
         *to = *from;
     }
-    salt
+    derived
 }
 
 macro_rules! prints_nothing {
@@ -137,6 +149,104 @@ mod tests {
             expand(Encryption::Null, Integrity::AesGmac),
             (String::new(), format!("{IK}c0e23b0a"))
         );
+    }
+
+    fn key(text: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+        Zeroizing::new(bytes.try_into().unwrap())
+    }
+
+    /// RFC 9048 appendix D, cases 1 to 3: the function of TS 33.220 keyed with CK and IK, FC 0x20, of a network's name and SQN
+    /// xor AK, gives CK' and IK'. No text publishes what Annex I makes with it.
+    //= AKA-006 type=test
+    #[test]
+    fn what_is_derived_is_what_is_published_for_eap_aka() {
+        let (ck, ik) = ("5349fbe098649f948f5d2e973a81c00f", "9744871ad32bf9bbd1dd5ce54e3e2e5a");
+        let concealed = [0xbb, 0x52, 0xe9, 0x1c, 0x74, 0x7a];
+        for (ck, ik, network, concealed, derived) in [
+            (
+                ck,
+                ik,
+                "WLAN",
+                concealed,
+                "0093962d0dd84aa5684b045c9edffa04ccfc230ca74fcc96c0a5d61164f5a76c",
+            ),
+            (
+                ck,
+                ik,
+                "HRPD",
+                concealed,
+                "3820f0277fa5f77732b1fb1d90c1a0dadb94a0ab557ef6c9ab48619ca05b9a9f",
+            ),
+            (
+                "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0",
+                "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0",
+                "WLAN",
+                [0xa0; 6],
+                "cd4c8e5c68f57dd1d7d7dfd0c538e5773ece6b705dbbf7dfc459a11280c65524",
+            ),
+        ] {
+            let keys = CkIk {
+                ck: key(ck),
+                ik: key(ik),
+            };
+            let made = super::derive(0x20, &[network.as_bytes(), &concealed], &keys);
+            assert_eq!(data_encoding::HEXLOWER.encode(&*made), derived, "{network}");
+        }
+    }
+
+    /// RFC 4231 section 4.2 to 4.4: the HMAC under it, by itself.
+    #[test]
+    fn hmac_sha_256_is_that_of_rfc_4231() {
+        for (key, data, tag) in [
+            (
+                &[0x0b; 20][..],
+                &b"Hi There"[..],
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                &[0xaa; 20],
+                &[0xdd; 50],
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            ),
+        ] {
+            let made = hmac::sign(&hmac::Key::new(HMAC_SHA256, key), data);
+            assert_eq!(data_encoding::HEXLOWER.encode(made.as_ref()), tag);
+        }
+    }
+
+    /// CK and IK of TS 35.208 section 4.3, test set 1.
+    //= AKA-006 type=test
+    #[test]
+    fn the_keys_of_a_published_challenge_are_laid_out_as_annex_i_says() {
+        let (ck, ik) = ("b40ba9a3c58b2a05bbf0d987b21bf8cb", "f769bcd751044604127672711c6d3441");
+        let of = |encryption, integrity| {
+            let keys = CkIk {
+                ck: key(ck),
+                ik: key(ik),
+            };
+            let keys = EspKeys::expand(Suite { encryption, integrity }, &keys);
+            (hex(&keys.encryption), hex(&keys.integrity))
+        };
+        assert_eq!(
+            of(Encryption::AesCbc, Integrity::HmacSha1),
+            (ck.to_owned(), format!("{ik}00000000"))
+        );
+        assert_eq!(
+            of(Encryption::DesEde3Cbc, Integrity::HmacMd5),
+            (format!("{ck}{}", &ck[..16]), ik.to_owned())
+        );
+        let (gcm, gmac) = (
+            of(Encryption::AesGcm, Integrity::Null).0,
+            of(Encryption::Null, Integrity::AesGmac).1,
+        );
+        assert!(gcm.len() == 40 && gcm.starts_with(ck) && gmac.len() == 40 && gmac.starts_with(ik));
+        assert_ne!(gcm[32..], gmac[32..]);
     }
 
     //= AKA-006 type=test

@@ -1,6 +1,6 @@
 //! What a UE says about its protection: in a REGISTER, in every later request, and what a challenge says for it.
 
-use super::set::State;
+use super::set::{Said, State};
 use super::sets::{NoSet, Seen};
 use super::suite::{Legacy, Offer, choose};
 use crate::sip::headers::credentials::{self, Digest};
@@ -103,7 +103,7 @@ pub fn protected(draft: &Draft, seen: &Seen<'_>, legacy: Legacy, always: bool) -
         State::Established | State::Old => later(draft, seen, always)?,
     }
     let proof = proof(draft);
-    let is_of_set = nonce(draft) == seen.agreed.nonce;
+    let is_of_set = Said::of(nonce(draft)) == seen.agreed.nonce;
     let protection = match (seen.state, proof) {
         (State::Temporary | State::Established, Proof::Response) if is_of_set => Protection::Yes,
         (State::Established, Proof::None) => Protection::Yes,
@@ -122,8 +122,8 @@ fn repeats(draft: &Draft, seen: &Seen<'_>) -> Result<(), Refusal> {
     if !draft.has(Name::SecurityClient) || !draft.has(Name::SecurityVerify) {
         return Err(Refusal::Incomplete);
     }
-    let is = |name, said: &Mechanisms| read(draft, name).as_ref() == Some(said);
-    match is(Name::SecurityClient, &seen.agreed.client) && is(Name::SecurityVerify, &seen.agreed.server) {
+    let (client, server) = (said(draft, Name::SecurityClient), said(draft, Name::SecurityVerify));
+    match client == Some(seen.agreed.client) && server == Some(seen.agreed.server) {
         true => Ok(()),
         false => Err(Refusal::Changed),
     }
@@ -135,7 +135,7 @@ pub fn later(draft: &Draft, seen: &Seen<'_>, always: bool) -> Result<(), Refusal
     match draft.has(Name::SecurityVerify) {
         false if always => Err(Refusal::Incomplete),
         false => Ok(()),
-        true if read(draft, Name::SecurityVerify).as_ref() == Some(&seen.agreed.server) => Ok(()),
+        true if said(draft, Name::SecurityVerify) == Some(seen.agreed.server) => Ok(()),
         true => Err(Refusal::Changed),
     }
 }
@@ -149,6 +149,10 @@ pub fn nonce_of(challenge: &Draft) -> Vec<u8> {
 
 fn read(draft: &Draft, name: Name) -> Option<Mechanisms> {
     Mechanisms::read(draft.rows(name)).ok()
+}
+
+fn said(draft: &Draft, name: Name) -> Option<Said> {
+    Some(Said::list(&read(draft, name)?))
 }
 
 fn offered(draft: &Draft, legacy: Legacy) -> Option<(Mechanisms, Offer)> {

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::keys::EspKeys;
 use super::server_list::OurEnds;
 use super::suite::{Ends, Suite};
@@ -28,7 +30,7 @@ pub enum State {
 }
 
 /// The two machines of a set.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Between {
     /// Where the UE registers: the listener whose protected ports these are.
     pub listener: ListenerId,
@@ -39,7 +41,7 @@ pub struct Between {
 /// One set.
 pub(super) struct Set {
     pub state: State,
-    pub impi: Vec<u8>,
+    pub impi: Box<[u8]>,
     pub between: Between,
     pub theirs: Ends,
     pub ours: OurEnds,
@@ -47,21 +49,42 @@ pub(super) struct Set {
     pub agreed: Agreed,
     /// When it ends, on the engine's clock.
     pub ends_at: Duration,
-    /// The set on which the UE asked for this one. `None`: it asked unprotected.
-    pub asked_on: Option<SetId>,
-    /// The set that still carries what goes to the UE.
-    pub instead: Option<SetId>,
+    /// While it is temporary, the set on which the UE asked for it (`None`: it asked unprotected); once it is established, the
+    /// one that still carries what goes to the UE.
+    pub before: Option<SetId>,
 }
 
 /// What was said when a set was made, for the checks of what comes later.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Agreed {
     /// Security-Client of the REGISTER that was challenged.
-    pub client: Mechanisms,
+    pub client: Said,
     /// Security-Server of the challenge.
-    pub server: Mechanisms,
+    pub server: Said,
     /// The nonce of the challenge.
-    pub nonce: Vec<u8>,
+    pub nonce: Said,
+}
+
+/// Something that was said, by a digest of it: enough to tell whether it is said again. The texts themselves are what most of
+/// a set would consist of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Said([u8; SAID_BYTES]);
+
+/// Half of SHA-256: to find another text for a given one takes 2^128 tries.
+const SAID_BYTES: usize = 16;
+
+impl Said {
+    pub fn of(text: &[u8]) -> Said {
+        let digest = digest(&SHA256, text);
+        let mut said = [0; SAID_BYTES];
+        said.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Said(said)
+    }
+
+    /// Two lists that say the same, however spelt, are the same here.
+    pub fn list(list: &Mechanisms) -> Said {
+        Said::of(&list.to_bytes())
+    }
 }
 
 /// One security association, in one direction: ESP in transport mode, anti-replay on, for UDP and TCP alike.
@@ -141,7 +164,7 @@ macro_rules! names_nobody {
     )*};
 }
 
-names_nobody! { Between Agreed Association Install Removal }
+names_nobody! { Between Agreed Said Association Install Removal }
 
 impl std::fmt::Debug for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,12 +5,15 @@
 //! out of [`Sets::poll`], in order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use siphasher::sip::SipHasher13;
+
 use super::keys::EspKeys;
 use super::server_list::{OurEnds, server_list};
-use super::set::{Agreed, Between, Change, Install, Removal, Set, SetId, State};
+use super::set::{Agreed, Between, Change, Install, Removal, Said, Set, SetId, State};
 use super::suite::{Ends, Legacy, Offer};
 use crate::pcscf::keys::CkIk;
 use crate::sip::headers::security::Mechanisms;
@@ -30,22 +33,52 @@ const DRAWS_MAX: usize = 64;
 
 /// The table of sets, never larger than it was made for.
 pub struct Sets {
-    sets: BTreeMap<SetId, Set>,
-    /// By where messages come from and go to, both ends with their ports.
-    by_ports: BTreeMap<(Between, u16, u16), SetId>,
-    /// By the UE's server port: the newest set that something goes to it by.
-    by_end: BTreeMap<(Between, u16), SetId>,
-    by_impi: BTreeSet<(Vec<u8>, SetId)>,
-    by_end_time: BTreeSet<(Duration, SetId)>,
+    /// Boxed: a table has room for more than it holds.
+    sets: BTreeMap<SetId, Box<Set>>,
+    /// By a digest of each [`Mark`] of theirs: the marks themselves stand in the sets.
+    by_mark: BTreeSet<(Digest, SetBytes)>,
+    /// Of the digests. Peers choose what they are made of.
+    digest_keys: (u64, u64),
+    /// By the nanosecond.
+    by_end_time: BTreeSet<(u64, SetId)>,
     /// Of our SPIs, those in use.
     spis: BTreeSet<u32>,
-    /// The SPIs of UEs, with their address: the kernel knows an outbound association by these.
-    their_spis: BTreeMap<(IpAddr, u32), SetId>,
     /// Temporary sets of each source.
     pending: BTreeMap<IpAddr, u32>,
     changes: VecDeque<Change>,
     next: u64,
     max: Max,
+}
+
+/// Two marks may have the same.
+type Digest = u32;
+/// A [`SetId`] in bytes, in the same order: beside a digest it takes no room for being aligned.
+type SetBytes = [u8; 8];
+
+/// By what a set is found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Mark<'a> {
+    Impi(&'a [u8]),
+    /// A port of the UE, its client's or its server's.
+    Port(Between, u16),
+    /// An SPI of the UE, with its address: the kernel knows an outbound association by these.
+    Spi(IpAddr, u32),
+}
+
+fn marks(set: &Set) -> [Mark<'_>; 5] {
+    let Ends {
+        spi_c,
+        spi_s,
+        port_c,
+        port_s,
+    } = set.theirs;
+    [
+        Mark::Impi(&set.impi),
+        Mark::Port(set.between, port_c),
+        Mark::Port(set.between, port_s),
+        Mark::Spi(set.between.ue, spi_c),
+        Mark::Spi(set.between.ue, spi_s),
+    ]
 }
 
 /// The ceilings of a table.
@@ -106,15 +139,14 @@ pub struct Seen<'a> {
 }
 
 impl Sets {
-    pub fn new(max: Max) -> Sets {
+    /// `digest_keys` are drawn at random, and nobody else knows them.
+    pub fn new(max: Max, digest_keys: (u64, u64)) -> Sets {
         Sets {
             sets: BTreeMap::new(),
-            by_ports: BTreeMap::new(),
-            by_end: BTreeMap::new(),
-            by_impi: BTreeSet::new(),
+            by_mark: BTreeSet::new(),
+            digest_keys,
             by_end_time: BTreeSet::new(),
             spis: BTreeSet::new(),
-            their_spis: BTreeMap::new(),
             pending: BTreeMap::new(),
             changes: VecDeque::new(),
             next: 0,
@@ -129,13 +161,13 @@ impl Sets {
 
     /// When the next set ends.
     pub fn next_end(&self) -> Option<Duration> {
-        self.by_end_time.first().map(|(at, _)| *at)
+        self.by_end_time.first().map(|(at, _)| Duration::from_nanos(*at))
     }
 
     /// Removes what has come to its end.
     pub fn expire(&mut self, now: Duration) {
         while let Some(&(at, id)) = self.by_end_time.first()
-            && at <= now
+            && at <= nanoseconds(now)
         {
             self.remove(id);
         }
@@ -159,14 +191,19 @@ impl Sets {
     /// The set of a message from this port of a UE to this port of ours.
     //= PCSCF-025
     pub fn of_message(&self, between: Between, their_port: u16, our_port: u16) -> Option<Seen<'_>> {
-        self.seen(*self.by_ports.get(&(between, their_port, our_port))?)
+        let ports = (their_port, our_port);
+        let mut here = self.with(Mark::Port(between, their_port));
+        let (id, _) = here.find(|(_, set)| set_ports(set).contains(&ports))?;
+        self.seen(id)
     }
 
     /// The set by which something goes to the UE that listens there, now.
     //= AKA-023
     pub fn towards(&self, between: Between, their_server_port: u16, now: Duration) -> Option<Seen<'_>> {
-        let newest = *self.by_end.get(&(between, their_server_port))?;
-        let instead = self.sets.get(&newest)?.instead;
+        let here = self.with(Mark::Port(between, their_server_port));
+        let carries = |set: &Set| set.state == State::Established && set.theirs.port_s == their_server_port;
+        let (newest, set) = here.filter(|(_, set)| carries(set)).last()?;
+        let instead = set.before;
         let lasts = |id: &SetId| {
             let set = self.sets.get(id);
             set.is_some_and(|set| set.ends_at > now + PENDING_TRANSACTIONS)
@@ -221,19 +258,18 @@ impl Sets {
         self.next += 1;
         let set = Set {
             state: State::Temporary,
-            impi: asked.impi.to_vec(),
+            impi: asked.impi.into(),
             between: asked.between,
             theirs,
             ours,
             suite: asked.offer.suite,
             agreed: Agreed {
-                client: asked.client,
-                server: server_list(legacy, Some(ours)),
-                nonce: asked.nonce.to_vec(),
+                client: Said::list(&asked.client),
+                server: Said::list(&server_list(legacy, Some(ours))),
+                nonce: Said::of(asked.nonce),
             },
             ends_at: now + TEMPORARY,
-            asked_on: asked.on,
-            instead: None,
+            before: asked.on,
         };
         self.changes.push_back(Change::Install(Install {
             set: id,
@@ -252,24 +288,20 @@ impl Sets {
         let Some(set) = self.sets.get(&id).filter(|set| set.state == State::Temporary) else {
             return;
         };
-        let (impi, between, asked_on) = (set.impi.clone(), set.between, set.asked_on);
-        let carried_on = asked_on.filter(|on| self.sets.contains_key(on));
-        let before = carried_on.and_then(|on| self.sets.get(&on)).map(|set| set.ends_at);
+        let (impi, between, before) = (set.impi.clone(), set.between, set.before);
+        let carried_on = before.filter(|on| self.sets.contains_key(on));
+        let lasted = carried_on.and_then(|on| self.sets.get(&on)).map(|set| set.ends_at);
         self.settle_pending(id);
         if let Some(set) = self.sets.get_mut(&id) {
             set.state = State::Established;
-            set.instead = carried_on;
+            set.before = carried_on;
         }
         self.end_at(
             id,
-            (now + granted + BEYOND_REGISTRATION).max(before.unwrap_or_default()),
+            (now + granted + BEYOND_REGISTRATION).max(lasted.unwrap_or_default()),
         );
         for other in self.others(&impi, id) {
             self.replace(now, other, carried_on, between);
-        }
-        let by_end = self.sets.get(&id).map(|set| (between, set.theirs.port_s));
-        if let Some(end) = by_end {
-            self.by_end.insert(end, id);
         }
     }
 
@@ -284,7 +316,7 @@ impl Sets {
             State::Temporary | State::Failed => {}
             State::Established | State::Old if carried_on == Some(id) => {
                 set.state = State::Old;
-                set.instead = None;
+                set.before = None;
             }
             State::Established | State::Old if is_here => self.remove(id),
             State::Established | State::Old if carried_on.is_none() => self.shorten(now, id),
@@ -309,7 +341,7 @@ impl Sets {
         let Some(set) = self.sets.get_mut(&id).filter(|set| set.state == State::Established) else {
             return;
         };
-        if let Some(before) = set.instead.take() {
+        if let Some(before) = set.before.take() {
             self.shorten(now, before);
         }
     }
@@ -318,7 +350,7 @@ impl Sets {
     //= PCSCF-011
     pub fn deregistered(&mut self, now: Duration, id: SetId) {
         let Some(set) = self.sets.get(&id) else { return };
-        let before = set.instead;
+        let before = set.before;
         for id in [Some(id), before].into_iter().flatten() {
             self.shorten(now, id);
         }
@@ -346,6 +378,7 @@ impl Sets {
             self.settle_pending(id);
             if let Some(set) = self.sets.get_mut(&id) {
                 set.state = State::Failed;
+                set.before = None;
             }
             self.shorten(now, id);
         }
@@ -359,20 +392,16 @@ impl Sets {
         let gone = self.pending_of(asked.impi, asked.between);
         let goes = |id: &SetId| Some(*id) == gone;
         let client_port = asked.offer.ends.port_c;
-        let ports = self
-            .by_ports
-            .range((asked.between, client_port, 0)..=(asked.between, client_port, u16::MAX));
-        if ports.map(|(_, id)| id).any(|id| !goes(id)) {
+        let is_taken = |mark| self.with(mark).any(|(id, _)| !goes(&id));
+        if is_taken(Mark::Port(asked.between, client_port)) {
             return Err(NoSet::PortTaken);
         }
         let Ends { spi_c, spi_s, .. } = asked.offer.ends;
-        let has = |spi| self.their_spis.get(&(ue, spi)).is_some_and(|id| !goes(id));
-        if has(spi_c) || has(spi_s) {
+        if is_taken(Mark::Spi(ue, spi_c)) || is_taken(Mark::Spi(ue, spi_s)) {
             return Err(NoSet::SpiTaken);
         }
-        let of_one = self.of_impi(asked.impi).filter(|id| !goes(id));
-        let here = of_one.filter(|id| self.sets.get(id).is_some_and(|set| set.between.ue == ue));
-        if here.count() >= SETS_OF_ONE_MAX {
+        let of_one = self.with(Mark::Impi(asked.impi)).filter(|(id, _)| !goes(id));
+        if of_one.filter(|(_, set)| set.between.ue == ue).count() >= SETS_OF_ONE_MAX {
             return Err(NoSet::TooManyOfOne);
         }
         let freed = u32::from(gone.is_some());
@@ -392,8 +421,8 @@ impl Sets {
     fn free_spi(&self, asked: &Asked<'_>, taken: Option<u32>, random: &mut impl FnMut() -> u32) -> Result<u32, NoSet> {
         let theirs = asked.offer.ends;
         let is_theirs = |spi: u32| {
-            let mut of_ue = self.of_impi(asked.impi).filter_map(|id| self.sets.get(&id));
-            of_ue.any(|set| spi == set.theirs.spi_c || spi == set.theirs.spi_s)
+            let mut of_ue = self.with(Mark::Impi(asked.impi));
+            of_ue.any(|(_, set)| spi == set.theirs.spi_c || spi == set.theirs.spi_s)
         };
         let is_free = |spi: &u32| {
             *spi > 255
@@ -411,7 +440,7 @@ impl Sets {
     //= AKA-003
     fn free_port(&self, asked: &Asked<'_>, ports: Ports<'_>) -> Result<u16, NoSet> {
         let server_port = asked.offer.ends.port_s;
-        let is_free = |port: &&u16| !self.by_ports.contains_key(&(asked.between, server_port, **port));
+        let is_free = |port: &&u16| self.of_message(asked.between, server_port, **port).is_none();
         let mut clients = ports.clients.iter();
         clients.find(is_free).copied().ok_or(NoSet::NoNumbers)
     }
@@ -421,38 +450,22 @@ impl Sets {
     fn enter(&mut self, id: SetId, set: Set) {
         let Between { ue, .. } = set.between;
         *self.pending.entry(source(ue)).or_default() += 1;
-        for (theirs, ours) in set_ports(&set) {
-            self.by_ports.insert((set.between, theirs, ours), id);
-        }
-        self.by_impi.insert((set.impi.clone(), id));
-        self.by_end_time.insert((set.ends_at, id));
+        let marks = marks(&set).map(|mark| (self.digest(mark), id.0.to_be_bytes()));
+        self.by_mark.extend(marks);
+        self.by_end_time.insert((nanoseconds(set.ends_at), id));
         self.spis.extend([set.ours.spi_c, set.ours.spi_s]);
-        for spi in [set.theirs.spi_c, set.theirs.spi_s] {
-            self.their_spis.insert((ue, spi), id);
-        }
-        self.sets.insert(id, set);
+        self.sets.insert(id, Box::new(set));
     }
 
     fn remove(&mut self, id: SetId) {
         self.settle_pending(id);
         let Some(set) = self.sets.remove(&id) else { return };
-        for (theirs, ours) in set_ports(&set) {
-            let place = (set.between, theirs, ours);
-            if self.by_ports.get(&place) == Some(&id) {
-                self.by_ports.remove(&place);
-            }
+        for mark in marks(&set) {
+            self.by_mark.remove(&(self.digest(mark), id.0.to_be_bytes()));
         }
-        let end = (set.between, set.theirs.port_s);
-        if self.by_end.get(&end) == Some(&id) {
-            self.by_end.remove(&end);
-        }
-        self.by_impi.remove(&(set.impi.clone(), id));
-        self.by_end_time.remove(&(set.ends_at, id));
+        self.by_end_time.remove(&(nanoseconds(set.ends_at), id));
         self.spis.remove(&set.ours.spi_c);
         self.spis.remove(&set.ours.spi_s);
-        for spi in [set.theirs.spi_c, set.theirs.spi_s] {
-            self.their_spis.remove(&(set.between.ue, spi));
-        }
         self.changes.push_back(Change::Remove(Removal {
             set: id,
             associations: set.associations(),
@@ -482,9 +495,9 @@ impl Sets {
 
     fn end_at(&mut self, id: SetId, at: Duration) {
         if let Some(set) = self.sets.get_mut(&id) {
-            self.by_end_time.remove(&(set.ends_at, id));
+            self.by_end_time.remove(&(nanoseconds(set.ends_at), id));
             set.ends_at = at;
-            self.by_end_time.insert((at, id));
+            self.by_end_time.insert((nanoseconds(at), id));
         }
     }
 
@@ -492,22 +505,39 @@ impl Sets {
         self.pending.values().map(|count| *count as usize).sum()
     }
 
-    fn of_impi(&self, impi: &[u8]) -> impl Iterator<Item = SetId> {
-        let from = (impi.to_vec(), SetId(0));
-        let to = (impi.to_vec(), SetId(u64::MAX));
-        self.by_impi.range(from..=to).map(|(_, id)| *id)
+    /// The sets that bear a mark, oldest first.
+    fn with<'a>(&'a self, mark: Mark<'a>) -> impl Iterator<Item = (SetId, &'a Set)> {
+        let digest = self.digest(mark);
+        let alike = self
+            .by_mark
+            .range((digest, SetBytes::default())..=(digest, [u8::MAX; 8]));
+        let ids = alike.map(|(_, id)| SetId(u64::from_be_bytes(*id)));
+        let sets = ids.filter_map(|id| Some((id, self.sets.get(&id)?.as_ref())));
+        sets.filter(move |(_, set)| marks(set).contains(&mark))
+    }
+
+    fn digest(&self, mark: Mark<'_>) -> Digest {
+        let (first, second) = self.digest_keys;
+        let mut hasher = SipHasher13::new_with_keys(first, second);
+        mark.hash(&mut hasher);
+        hasher.finish() as Digest
     }
 
     fn others(&self, impi: &[u8], id: SetId) -> Vec<SetId> {
-        self.of_impi(impi).filter(|other| *other != id).collect()
+        let all = self.with(Mark::Impi(impi)).map(|(id, _)| id);
+        all.filter(|other| *other != id).collect()
     }
 
     fn pending_of(&self, impi: &[u8], between: Between) -> Option<SetId> {
-        self.of_impi(impi).find(|id| {
-            let set = self.sets.get(id);
-            set.is_some_and(|set| set.state == State::Temporary && set.between == between)
-        })
+        let is_pending = |set: &Set| set.state == State::Temporary && set.between == between;
+        let mut all = self.with(Mark::Impi(impi));
+        all.find(|(_, set)| is_pending(set)).map(|(id, _)| id)
     }
+}
+
+/// The engine's clock begins with the process.
+fn nanoseconds(at: Duration) -> u64 {
+    u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Where a set's messages come from, and where they come to.

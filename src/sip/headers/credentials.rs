@@ -1,6 +1,6 @@
 //! Parameters of Authorization and WWW-Authenticate: a scheme, and pairs between commas outside quotes.
 
-use super::grammar::{is_lws, quoted_end, trim};
+use super::grammar::{is_lws, is_token, quoted_end, trim};
 use super::list;
 
 /// What is left of a value after parameters of some names were to go.
@@ -18,6 +18,11 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
     let value = trim(value);
     let scheme_end = value.iter().position(|byte| is_lws(*byte)).unwrap_or(value.len());
     let (scheme, params) = value.split_at(scheme_end);
+    let mentions_any = |text: &[u8]| names.iter().any(|gone| mentions(text, gone));
+    // A scheme is one word: in anything else another reader may see parameters.
+    if !is_token(scheme) && mentions_any(scheme) {
+        return Left::Ambiguous;
+    }
     let mut out = scheme.to_vec();
     let mut separator = &b" "[..];
     let mut found = false;
@@ -31,8 +36,8 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
             found = true;
             continue;
         }
-        // Where quotes do not end as they should, another reader may see a parameter within them.
-        let may_hide = || !is_sound(param) && names.iter().any(|gone| mentions(param, gone));
+        // In what is no parameter by the grammar another reader may see several.
+        let may_hide = || !is_plain(param) && mentions_any(param);
         if name.split(|byte| is_lws(*byte)).any(is) || scheme.is_some_and(is) || may_hide() {
             return Left::Ambiguous;
         }
@@ -91,12 +96,20 @@ fn scheme_and_param(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
 }
 
-/// Whether a value is one text in quotes and nothing behind it, or holds no quote at all.
+/// Whether a value is one text in quotes and nothing behind it, or one word without a quote.
 fn is_sound(param: &[u8]) -> bool {
     let Some(quote) = param.iter().position(|byte| *byte == b'"') else {
-        return true;
+        let value = param.get(name_end(param) + 1..).map(trim).unwrap_or_default();
+        return !value.iter().any(|byte| is_lws(*byte));
     };
     quote > name_end(param) && quoted_end(param, quote).is_some_and(|end| end == param.len())
+}
+
+/// Whether it is `name=word` or `name="text"`, and nothing else.
+fn is_plain(param: &[u8]) -> bool {
+    let value = param.get(name_end(param) + 1..).map(trim).unwrap_or_default();
+    let is_word = || value.is_empty() || is_token(value);
+    is_token(name_of(param)) && is_sound(param) && (value.starts_with(b"\"") || is_word())
 }
 
 fn mentions(text: &[u8], word: &[u8]) -> bool {
@@ -194,6 +207,14 @@ mod tests {
             "Digest realm=\"x, CK=\"00\"",
             "Digest realm=\"x, ck=00",
             "Digest realm=\"\\\", ck=00",
+            // No commas: who reads on at a blank sees a parameter.
+            "Digest realm=h ck=00",
+            "Digest realm=h, nonce=x\r\n IK = 11",
+            // No blank: who ends the scheme at a comma sees one.
+            "Digest,ck=00 realm=h",
+            "Digest realm=h;ck=00",
+            "Digest realm;ck=00",
+            "D\"x,=ck=\"\"00\",ik=11, Basic realm=r",
         ] {
             assert_eq!(left(hidden), Left::Ambiguous, "{hidden}");
         }

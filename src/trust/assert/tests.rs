@@ -31,8 +31,8 @@ fn request(method: &str, rows: &str) -> Draft {
     ))
 }
 
-fn owned(uris: &[&str]) -> Vec<Vec<u8>> {
-    uris.iter().map(|uri| uri.as_bytes().to_vec()).collect()
+fn owned(uris: &[&str]) -> UriList {
+    uris.iter().collect()
 }
 
 fn rows(draft: &Draft) -> Vec<String> {

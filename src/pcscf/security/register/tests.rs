@@ -17,22 +17,26 @@ fn register(rows: &[&str]) -> Draft {
     ))
 }
 
-fn agreed() -> Agreed {
+fn listed() -> Mechanisms {
     let ours = OurEnds {
         spi_c: 5000,
         spi_s: 5001,
         port_c: 6102,
         port_s: 6101,
     };
+    server_list(Legacy::Off, Some(ours))
+}
+
+fn agreed() -> Agreed {
     Agreed {
-        client: Mechanisms::read([CLIENT.as_bytes()].into_iter()).unwrap(),
-        server: server_list(Legacy::Off, Some(ours)),
-        nonce: b"abc".to_vec(),
+        client: Said::list(&Mechanisms::read([CLIENT.as_bytes()].into_iter()).unwrap()),
+        server: Said::list(&listed()),
+        nonce: Said::of(b"abc"),
     }
 }
 
 fn server() -> String {
-    String::from_utf8(agreed().server.to_bytes()).unwrap()
+    String::from_utf8(listed().to_bytes()).unwrap()
 }
 
 fn on(state: State, rows: &[&str]) -> Result<Registering, Refusal> {

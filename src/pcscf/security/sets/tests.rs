@@ -45,7 +45,7 @@ impl Table {
 
     fn of(max: Max) -> Table {
         Table {
-            sets: Sets::new(max),
+            sets: Sets::new(max, (1, 2)),
             now: seconds(1000),
             drawn: 5000,
             installed: Vec::new(),
@@ -514,7 +514,7 @@ fn nothing_here_is_printed() {
     let seen = format!(
         "{:?}{:?}{:?}{:?}",
         table.sets,
-        table.sets.seen(id).map(|set| set.agreed.clone()),
+        table.sets.seen(id).map(|set| set.agreed),
         table.installed[0],
         table.installed[0].associations
     );
@@ -546,17 +546,16 @@ proptest::proptest! {
             }
             let sets = &table.sets;
             proptest::prop_assert!(sets.len() <= 6 && sets.pending_count() <= 3);
-            proptest::prop_assert_eq!(sets.by_ports.len(), 2 * sets.len());
+            proptest::prop_assert_eq!(sets.by_mark.len(), 5 * sets.len());
             proptest::prop_assert_eq!(sets.spis.len(), 2 * sets.len());
-            proptest::prop_assert_eq!(sets.by_impi.len(), sets.len());
             proptest::prop_assert_eq!(sets.by_end_time.len(), sets.len());
             let temporary = sets.sets.values().filter(|set| set.state == State::Temporary).count();
             proptest::prop_assert_eq!(sets.pending_count(), temporary);
         }
         table.pass(10_000);
         let sets = &table.sets;
-        proptest::prop_assert!(sets.is_empty() && sets.by_ports.is_empty() && sets.by_end.is_empty());
-        proptest::prop_assert!(sets.spis.is_empty() && sets.by_impi.is_empty() && sets.pending.is_empty());
+        proptest::prop_assert!(sets.is_empty() && sets.by_mark.is_empty() && sets.by_end_time.is_empty());
+        proptest::prop_assert!(sets.spis.is_empty() && sets.pending.is_empty());
         proptest::prop_assert_eq!(table.installed.len(), table.removed.len());
     }
 }
