@@ -9,6 +9,7 @@ mod kamailio;
 mod load;
 mod milenage;
 mod network;
+mod places;
 mod registrations;
 mod rows;
 mod subscriber;

@@ -34,7 +34,7 @@ fn traces() -> Vec<PathBuf> {
         .filter(is_capture)
         .collect();
     traces.sort();
-    assert!(traces.len() >= 17, "the recorded traces are gone");
+    assert!(traces.len() >= 22, "the recorded traces are gone");
     traces
 }
 
@@ -136,6 +136,34 @@ fn nobody_is_shown_what_the_page_of_a_trace_forbids() {
         blocks >= 13 && compared > 150,
         "{blocks} blocks, {compared} comparisons"
     );
+}
+
+/// As recorded: where this proxy was the P-CSCF, the registrar sent keys with each challenge, and no UE got one.
+//= PCSCF-005 type=test
+#[test]
+fn no_ue_was_shown_a_key() {
+    let ues: IpNet = "192.0.2.0/24".parse().unwrap();
+    let key = |captured: &Captured| {
+        let text = captured.bytes.to_ascii_lowercase();
+        let has = |name: &[u8]| text.windows(name.len()).any(|part| part == name);
+        has(b"ck=") || has(b"ik=")
+    };
+    for trace in traces() {
+        let name = trace.file_stem().unwrap().to_str().unwrap();
+        if !name.starts_with("ims-") || name == "ims-call" {
+            continue;
+        }
+        let captured = Capture::new(File::open(&trace).unwrap()).map(Result::unwrap);
+        let (to_ues, inside): (Vec<_>, Vec<_>) = captured.partition(|one| ues.contains(&one.dst.ip()));
+        let challenges = |all: &[Captured]| all.iter().filter(|one| one.bytes.starts_with(b"SIP/2.0 401")).count();
+        assert!(
+            challenges(&to_ues) > 0 && challenges(&inside) >= challenges(&to_ues),
+            "{name}"
+        );
+        let with_key = inside.iter().filter(|one| key(one)).count();
+        assert_eq!(with_key, challenges(&inside), "{name}");
+        assert!(!to_ues.iter().any(key), "{name}");
+    }
 }
 
 #[test]

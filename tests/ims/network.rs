@@ -7,9 +7,9 @@ use tempfile::TempDir;
 
 use super::hss::Hss;
 use super::kamailio::Kamailio;
+use super::places::Places;
 use super::subscriber::Subscriber;
 use crate::end_to_end::node::Node;
-use crate::interop::edge::own_place;
 
 pub struct Network {
     pub hss: Hss,
@@ -26,15 +26,15 @@ impl Network {
     /// Ready to serve when this returns.
     pub fn opens(subscribers: impl Iterator<Item = Subscriber>) -> Network {
         let folder = TempDir::new().unwrap();
-        let (icscf_at, scscf_at) = (own_place(), own_place());
-        let scscf = format!("sip:{scscf_at}");
-        let hss = Hss::opens(own_place().ip(), &scscf, subscribers);
-        let [mut icscf, mut scscf] = [("icscf", icscf_at), ("scscf", scscf_at)]
+        let places = Places::new();
+        let scscf = format!("sip:{}", places.scscf);
+        let hss = Hss::opens(places.hss, &scscf, subscribers);
+        let [mut icscf, mut scscf] = [("icscf", places.icscf), ("scscf", places.scscf)]
             .map(|(role, at)| Kamailio::start(role, at, hss.at, &scscf, folder.path()));
         icscf.is_open();
         scscf.is_open();
         hss.waits_for_peers(2);
-        let node = Node::start(folder.path(), &policy(icscf.at, scscf.at));
+        let node = Node::start(folder.path(), &policy(&places));
         Network {
             access: node.address("access", "udp"),
             hss,
@@ -58,14 +58,21 @@ impl Network {
 }
 
 /// UEs without protection, which the operator has to accept in so many words.
-fn policy(icscf: SocketAddr, scscf: SocketAddr) -> String {
+fn policy(places: &Places) -> String {
+    let Places {
+        access,
+        core,
+        icscf,
+        scscf,
+        ..
+    } = places;
     format!(
         r#"
 schema = 1
 domain = {{ id = "T-test", admin_domains = ["home1.example"] }}
 listener = [
-    {{ name = "access", bind = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], peers = "ue" }},
-    {{ name = "core", bind = ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], peers = "trusted", secured_by = "physical" }},
+    {{ name = "access", bind = ["udp://{access}", "tcp://{access}"], peers = "ue" }},
+    {{ name = "core", bind = ["udp://{core}", "tcp://{core}"], peers = "trusted", secured_by = "physical" }},
 ]
 peer = [
     {{ name = "core", prefixes = ["{}/32", "{}/32"], secured_by = "physical" }},

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::dialog::Dialog;
 use super::network::Network;
+use super::places;
 use super::subscriber::Subscriber;
 use super::usim::Usim;
 use crate::end_to_end::phone::Phone;
-use crate::interop::edge::own_ip;
 use crate::world::{Sent, respond};
 
 pub struct Ue {
@@ -41,7 +41,7 @@ impl Ue {
     pub fn new(subscriber: Subscriber, network: &Network) -> Ue {
         Ue {
             subscriber,
-            phone: Phone::on_udp_at((own_ip(), 0).into()).calls(network.access),
+            phone: Phone::on_udp_at(places::of_ue()).calls(network.access),
             proxy: network.access,
             usim: Usim::new(),
             waiting: Vec::new(),

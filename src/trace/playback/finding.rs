@@ -9,7 +9,7 @@ use super::ADDRESSES_MAX;
 use crate::engine::event::What;
 use crate::engine::judge::{Judgement, Outcome};
 use crate::engine::reject::Look;
-use crate::privacy::Action;
+use crate::privacy::{Action, Decision};
 use crate::sip::Name;
 use crate::sip::parse::ParseError;
 use crate::trust::Standing;
@@ -184,7 +184,8 @@ impl Summary {
                 Action::NotProvided => {}
             }
         }
-        self.claims += u64::from(!step.judgement.admitted.is_empty());
+        let is_claim = |decision: &Decision| decision.action != Action::Restored;
+        self.claims += u64::from(step.judgement.admitted.iter().any(is_claim));
         self.recorded_leaks += u64::from(step.recorded_leak.is_some());
         self.would_leak += u64::from(!step.would_leak().is_empty());
         self.not_compared += u64::from(step.second_reader == SecondReader::NotCompared);

@@ -7,6 +7,8 @@ use super::{Sent, Ue, unique};
 
 const REGISTRAR: &str = "sip:home1.example";
 const SECONDS: u32 = 600;
+/// It would be protected, where the network does that.
+const OFFER: &str = "ipsec-3gpp;alg=hmac-sha-1-96;ealg=aes-cbc;spi-c=4096;spi-s=4097;port-c=31000;port-s=31001";
 
 impl Ue {
     /// Asked, answered, accepted. Gives what the network asked.
@@ -89,7 +91,8 @@ impl Ue {
         self.phone.send(&format!(
             "REGISTER {REGISTRAR} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch={branch}\r\nMax-Forwards: 70\r\n\
              From: <{identity}>;tag={number}\r\nTo: <{identity}>\r\nCall-ID: {call_id}\r\nCSeq: {number} REGISTER\r\n\
-             Contact: {contact};expires={seconds}\r\nSupported: path\r\nAuthorization: {authorization}\r\n\
+             Contact: {contact};expires={seconds}\r\nSupported: path, sec-agree\r\nProxy-Require: sec-agree\r\n\
+             Require: sec-agree\r\nSecurity-Client: {OFFER}\r\nAuthorization: {authorization}\r\n\
              Content-Length: 0\r\n\r\n"
         ));
         let own = format!("{number} REGISTER");
