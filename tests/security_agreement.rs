@@ -11,6 +11,11 @@ use crate::world::{POLICY, Sent, World, keys, policy};
 
 const CORE: &str = "10.20.0.9:5060";
 const UE: &str = "10.30.0.7";
+/// Who the UE is, unless a test says otherwise.
+const ALICE: Who = Who {
+    name: "alice",
+    address: UE,
+};
 /// The ports of the UE: in clear, client and server. The client port is another after each authentication.
 const CLEAR: &str = "10.30.0.7:5060";
 const SERVER_PORT: u16 = 31001;
@@ -41,8 +46,22 @@ fn protected_by(protected: Protected) -> Policy {
     policy
 }
 
-fn world() -> World {
+pub fn world() -> World {
     World::under(Arc::new(protected()), keys(), [1; 32])
+}
+
+/// Whose UE it is, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Who {
+    pub name: &'static str,
+    pub address: &'static str,
+}
+
+impl Who {
+    /// What Alice would write, in this name and from there.
+    fn writes(self, text: &str) -> String {
+        text.replace(ALICE.name, self.name).replace(ALICE.address, self.address)
+    }
 }
 
 /// What a UE writes into a REGISTER, apart from what each test adds.
@@ -103,6 +122,10 @@ fn client(port_c: u16) -> String {
 
 /// The UE begins in clear.
 fn begin(world: &mut World, number: u32, port_c: u16) -> Vec<Sent> {
+    begin_as(world, ALICE, number, port_c)
+}
+
+fn begin_as(world: &mut World, who: Who, number: u32, port_c: u16) -> Vec<Sent> {
     let register = Register {
         number,
         sent_by: CLEAR,
@@ -112,11 +135,11 @@ fn begin(world: &mut World, number: u32, port_c: u16) -> Vec<Sent> {
         rows: ASKS,
         expires: 600,
     };
-    world.packet("access", CLEAR, &register.text())
+    world.packet("access", &who.writes(CLEAR), &who.writes(&register.text()))
 }
 
 /// The network's answer to a request it got.
-fn answer(request: &Sent, status: &str, rows: &str) -> String {
+pub fn answer(request: &Sent, status: &str, rows: &str) -> String {
     let copied = ["Via", "From", "Call-ID", "CSeq"];
     let copied: String = copied
         .into_iter()
@@ -143,18 +166,19 @@ fn granted(expires: u32) -> String {
     )
 }
 
-fn from_core(world: &mut World, text: &str) -> Vec<Sent> {
+pub fn from_core(world: &mut World, text: &str) -> Vec<Sent> {
     world.packet("core", CORE, text)
 }
 
 /// The only message that left.
-fn only(sent: Vec<Sent>) -> Sent {
+pub fn only(sent: Vec<Sent>) -> Sent {
     assert_eq!(sent.len(), 1, "{sent:#?}");
     sent.into_iter().next().unwrap()
 }
 
 /// A UE between two messages: its client port, and what it was told last.
-struct Ue {
+pub struct Ue {
+    who: Who,
     port_c: u16,
     number: u32,
     server: String,
@@ -162,10 +186,10 @@ struct Ue {
 
 impl Ue {
     fn from(&self) -> String {
-        format!("{UE}:{}", self.port_c)
+        format!("{}:{}", self.who.address, self.port_c)
     }
 
-    fn sends(&self, world: &mut World, text: &str) -> Vec<Sent> {
+    pub fn sends(&self, world: &mut World, text: &str) -> Vec<Sent> {
         world.packet("access 6101", &self.from(), text)
     }
 
@@ -181,7 +205,7 @@ impl Ue {
             rows: ASKS,
             expires: 600,
         };
-        register.text()
+        self.who.writes(&register.text())
     }
 
     /// The answer to its challenge.
@@ -190,23 +214,29 @@ impl Ue {
         self.register(ANSWER, Some(&client), Some(&server))
     }
 
-    fn invite(&mut self, rows: &str) -> String {
+    pub fn invite(&mut self, rows: &str) -> String {
         self.number += 1;
         let (number, from) = (self.number, self.from());
-        format!(
+        let text = format!(
             "INVITE sip:bob@home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKi{number};rport\r\n\
              From: <sip:alice@home1.example>;tag=2\r\nTo: <sip:bob@home1.example>\r\n\
              Call-ID: i{number}@{UE}\r\nCSeq: {number} INVITE\r\nMax-Forwards: 70\r\n\
              Contact: <sip:alice@{UE}:{SERVER_PORT}>\r\n{rows}Content-Length: 0\r\n\r\n"
-        )
+        );
+        self.who.writes(&text)
     }
 }
 
 /// A UE that was challenged.
 fn challenged(world: &mut World) -> Ue {
-    let inward = only(begin(world, 1, 31000));
+    challenged_as(world, ALICE)
+}
+
+fn challenged_as(world: &mut World, who: Who) -> Ue {
+    let inward = only(begin_as(world, who, 1, 31000));
     let refusal = only(from_core(world, &answer(&inward, "401 Unauthorized", &challenge("n1"))));
     Ue {
+        who,
         port_c: 31000,
         number: 1,
         server: refusal.row("Security-Server").unwrap().to_owned(),
@@ -214,11 +244,16 @@ fn challenged(world: &mut World) -> Ue {
 }
 
 /// A UE that is registered for so many seconds.
-fn registered(world: &mut World, expires: u32) -> Ue {
-    let mut ue = challenged(world);
+pub fn registered(world: &mut World, expires: u32) -> Ue {
+    registered_as(world, ALICE, expires)
+}
+
+pub fn registered_as(world: &mut World, who: Who, expires: u32) -> Ue {
+    let mut ue = challenged_as(world, who);
     let text = ue.answers();
     let inward = only(ue.sends(world, &text));
-    only(from_core(world, &answer(&inward, "200 OK", &granted(expires))));
+    let granted = who.writes(&granted(expires));
+    only(from_core(world, &answer(&inward, "200 OK", &granted)));
     ue
 }
 
@@ -410,6 +445,7 @@ fn md5_is_taken_where_the_policy_says_so() {
 //= AKA-020 type=test
 //= PCSCF-004 type=test
 //= PCSCF-024 type=test
+//= TRAP-21 type=test
 #[test]
 fn the_answer_comes_protected_and_is_accepted_on_the_set() {
     let mut world = world();
@@ -429,7 +465,7 @@ fn the_answer_comes_protected_and_is_accepted_on_the_set() {
         (accepted.to.to_string().as_str(), accepted.from_listener.as_str()),
         ("10.30.0.7:31001", "access 6102")
     );
-    // TRAP-21: what the UE is told is where it is reached, not where it sent from.
+    // What the UE is told is where it is reached, not where it sent from.
     assert!(
         accepted
             .row("Via")
@@ -656,6 +692,7 @@ fn a_reauthentication_takes_the_place_of_the_set_before() {
         ("10.30.0.7:31001", "access 6102")
     );
     let mut new = Ue {
+        who: ALICE,
         port_c: 31010,
         number: ue.number,
         server: told.row("Security-Server").unwrap().to_owned(),
@@ -695,6 +732,7 @@ fn who_begins_anew_in_clear_loses_its_set_when_it_is_accepted() {
     ));
     assert_eq!((told.to.to_string().as_str(), removed(&world)), (CLEAR, 0));
     let mut new = Ue {
+        who: ALICE,
         port_c: 31020,
         number: 51,
         server: told.row("Security-Server").unwrap().to_owned(),
@@ -732,6 +770,7 @@ fn failed_authentications_leave_what_was_there() {
             &answer(&inward, "401 Unauthorized", &challenge("n1")),
         ));
         let mut new = Ue {
+            who: ALICE,
             port_c: 31010,
             number: 20,
             server: told.row("Security-Server").unwrap().to_owned(),
