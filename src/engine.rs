@@ -390,6 +390,7 @@ impl Engine {
             true => self.agree(now, &origin, &draft, method),
             false => Ok(None),
         };
+        let agreed = agreed.and_then(|agreed| self.take_pseudonym(&origin, &draft, method).map(|()| agreed));
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let tally = notes.take_tally();
         self.watch(&origin, tally, &essentials);

@@ -9,6 +9,7 @@ mod register;
 mod requests;
 mod service_route;
 mod terminating;
+mod tls;
 
 use crate::world::{POLICY, Sent, World, respond};
 

@@ -27,10 +27,18 @@ fn protected() -> Policy {
     protected_by(Protected {
         server_port: 6101,
         client_ports: vec![6102, 6103, 6104],
-        legacy_algorithms: false,
-        require_verify_always: false,
+        ..PROTECTED
     })
 }
+
+const PROTECTED: Protected = Protected {
+    server_port: 0,
+    client_ports: Vec::new(),
+    legacy_algorithms: false,
+    require_encryption: false,
+    unacceptable_code: 494,
+    require_verify_always: false,
+};
 
 fn protected_by(protected: Protected) -> Policy {
     let text = POLICY
@@ -40,7 +48,19 @@ fn protected_by(protected: Protected) -> Policy {
             "user_authentication = [\"none\"]",
             "user_authentication = [\"ims-aka\"]",
         );
-    let mut policy = policy(&text);
+    with_ports_of(policy(&text), protected)
+}
+
+pub fn with_ports(policy: Policy, client_ports: [u16; 3]) -> Policy {
+    let protected = Protected {
+        server_port: 6101,
+        client_ports: client_ports.to_vec(),
+        ..PROTECTED
+    };
+    with_ports_of(policy, protected)
+}
+
+fn with_ports_of(mut policy: Policy, protected: Protected) -> Policy {
     let access = policy.listeners.iter().position(|one| one.name.value == "access");
     policy.protect(ListenerId(access.unwrap() as u16), protected);
     policy
@@ -425,7 +445,7 @@ fn md5_is_taken_where_the_policy_says_so() {
         server_port: 6101,
         client_ports: vec![6102],
         legacy_algorithms: true,
-        require_verify_always: false,
+        ..PROTECTED
     });
     let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
     let register = Register {
@@ -440,6 +460,102 @@ fn md5_is_taken_where_the_policy_says_so() {
     let inward = only(world.packet("access", CLEAR, &register.text()));
     from_core(&mut world, &answer(&inward, "401 Unauthorized", &challenge("n1")));
     assert_eq!(installed(&world), 1);
+}
+
+//= AKA-005 type=test
+//= AKA-013 type=test
+#[test]
+fn who_does_not_encrypt_is_refused_where_that_is_wanted() {
+    let clear = "ipsec-3gpp;alg=hmac-sha-1-96;spi-c=1000;spi-s=1001;port-c=31000;port-s=31001";
+    for (unacceptable_code, status, entries) in [
+        (494, "SIP/2.0 494 Security Agreement Required", Some(2)),
+        (403, "SIP/2.0 403 Forbidden", None),
+    ] {
+        let policy = protected_by(Protected {
+            server_port: 6101,
+            client_ports: vec![6102, 6103, 6104],
+            require_encryption: true,
+            unacceptable_code,
+            ..PROTECTED
+        });
+        let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
+        let register = Register {
+            number: 9,
+            sent_by: CLEAR,
+            credentials: NOTHING_YET,
+            client: Some(clear),
+            verify: None,
+            rows: ASKS,
+            expires: 600,
+        };
+        let told = only(world.packet("access", CLEAR, &register.text()));
+        assert_eq!(told.start(), status);
+        let list = told.row("Security-Server").map(|list| list.split(", ").count());
+        assert_eq!(list, entries, "{}", told.text());
+        // One that encrypts is told of nothing else, and served.
+        let ue = challenged(&mut world);
+        assert!(!ue.server.contains("ealg=null"), "{}", ue.server);
+        assert_eq!(installed(&world), 1);
+    }
+}
+
+//= LI-014 type=test
+#[test]
+fn a_pseudonym_registers_where_nobody_else_reads_it() {
+    let with = |ue_security: &str, physical: bool, pseudonym: &str, required: bool| {
+        let lines =
+            format!("[pcscf]\npseudonyms = [\"{pseudonym}\"]\nrequire_protected_pseudonyms = {required}\n[[peer]]");
+        let text = POLICY
+            .replace("[[peer]]", &lines)
+            .replace("ue_security = [\"none\"]", ue_security);
+        match physical {
+            true => text.replace("peers = \"ue\"", "peers = \"ue\"\nsecured_by = \"physical\""),
+            false => text,
+        }
+    };
+    let clear = "ue_security = [\"none\", \"ipsec-3gpp\"]";
+    let own = "ue_security = [\"physical\", \"ipsec-3gpp\"]";
+    let alice = "sip:%61lice@HOME1.example";
+    let (none, some) = ("Supported: path\r\n", ASKS);
+    let passes = "REGISTER sip:home1.example SIP/2.0";
+    let (ask, list) = (
+        "SIP/2.0 421 Extension Required",
+        "SIP/2.0 494 Security Agreement Required",
+    );
+    for (text, rows, is_agreeing, start) in [
+        (with(clear, false, alice, true), none, false, ask),
+        (with(clear, false, alice, true), some, false, list),
+        (with(clear, false, alice, true), some, true, passes),
+        (with(clear, false, alice, false), none, false, passes),
+        (with(clear, false, "sip:carol@home1.example", true), none, false, passes),
+        (with(own, true, alice, true), none, false, passes),
+    ] {
+        for has_ports in [true, false] {
+            let mut policy = policy(&text);
+            if has_ports {
+                policy = with_ports(policy, [6102, 6103, 6104]);
+            }
+            let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
+            let offer = client(31000);
+            let register = Register {
+                number: 1,
+                sent_by: CLEAR,
+                credentials: NOTHING_YET,
+                client: Some(&offer[..]).filter(|_| is_agreeing),
+                verify: None,
+                rows,
+                expires: 600,
+            };
+            let told = only(world.packet("access", CLEAR, &register.text()));
+            // Where nothing can be agreed on, every way to ask for it is in vain.
+            let start = if has_ports || start == passes && !is_agreeing {
+                start
+            } else {
+                ask
+            };
+            assert_eq!(told.start(), start, "{rows} {has_ports} {text}");
+        }
+    }
 }
 
 //= AKA-020 type=test
@@ -901,6 +1017,16 @@ fn nobody_registers_somebody_else_over_its_set() {
         .register(NOTHING_YET, None, None)
         .replace("username=\"alice", "username=\"bob");
     assert_eq!(start_of(&ue.sends(&mut world, &text)), ["SIP/2.0 403 Forbidden"]);
+    // Nor from somewhere else, by its own word; a name is not looked up.
+    for (host, start) in [
+        ("10.30.0.8", "SIP/2.0 403 Forbidden"),
+        ("[2001:db8::7]", "SIP/2.0 403 Forbidden"),
+        ("ue.example", "REGISTER sip:home1.example SIP/2.0"),
+    ] {
+        let text = ue.register(NOTHING_YET, None, None);
+        let text = text.replace("UDP 10.30.0.7:31000", &format!("UDP {host}:31000"));
+        assert_eq!(start_of(&ue.sends(&mut world, &text)), [start], "{host}");
+    }
 }
 
 //= LI-008 type=test

@@ -376,8 +376,9 @@ impl Engine {
             && let Some(token) = path::seal(&self.keys, &self.home(arrived), nonce)
         {
             register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
-            if let Some(authentication) = &work.authentication {
-                integrity::claim(&mut draft, authentication.registering.protection);
+            let by_association = work.authentication.as_ref().map(|one| one.registering.protection);
+            if let Some(protection) = by_association.or(work.by_tls) {
+                integrity::claim(&mut draft, protection);
             }
         }
         if origin.standing() == Standing::Served {

@@ -104,8 +104,10 @@ impl Engine {
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served)
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
+                let by_tls = asked.as_ref().and_then(|_| self.claim_of_tls(now, origin, &draft));
                 let work = Box::new(Work {
                     asked,
+                    by_tls,
                     authentication: None,
                     draft,
                     essentials,
@@ -175,7 +177,7 @@ impl Engine {
             self.assert(now, &policy, origin, draft)?;
             by_network = match draft.method() {
                 Some(Method::Register) => {
-                    self.take_registering_ue(&policy, draft, essentials)?;
+                    self.take_registering_ue(&policy, origin, draft, essentials)?;
                     None
                 }
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,

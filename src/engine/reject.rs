@@ -65,6 +65,8 @@ pub enum Reject {
     NoSessionKeys,
     #[error("a REGISTER came by way of another proxy")]
     RegisterByProxy,
+    #[error("a UE registers over a security association, and its Via names another address")]
+    ForeignVia,
     #[error("a UE that registers does not know of Path, and pcscf.path_unsupported refuses it")]
     PathUnsupported,
     #[error("the Route of a UE is not its Service-Route, and pcscf.service_route refuses that")]
@@ -131,6 +133,7 @@ pub enum Kind {
     Unregistered,
     NoSessionKeys,
     RegisterByProxy,
+    ForeignVia,
     PathUnsupported,
     ForeignServiceRoute,
     ForeignDialog,
@@ -155,7 +158,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 44] = [
+    pub const ALL: [Kind; 45] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -179,6 +182,7 @@ impl Kind {
         Kind::Unregistered,
         Kind::NoSessionKeys,
         Kind::RegisterByProxy,
+        Kind::ForeignVia,
         Kind::PathUnsupported,
         Kind::ForeignServiceRoute,
         Kind::ForeignDialog,
@@ -227,6 +231,7 @@ impl Kind {
             Kind::Unregistered => "unregistered",
             Kind::NoSessionKeys => "no_session_keys",
             Kind::RegisterByProxy => "register_by_proxy",
+            Kind::ForeignVia => "foreign_via",
             Kind::PathUnsupported => "path_unsupported",
             Kind::ForeignServiceRoute => "foreign_service_route",
             Kind::ForeignDialog => "foreign_dialog",
@@ -278,6 +283,7 @@ impl From<&Reject> for Kind {
             Reject::Unregistered => Kind::Unregistered,
             Reject::NoSessionKeys => Kind::NoSessionKeys,
             Reject::RegisterByProxy => Kind::RegisterByProxy,
+            Reject::ForeignVia => Kind::ForeignVia,
             Reject::PathUnsupported => Kind::PathUnsupported,
             Reject::ForeignServiceRoute => Kind::ForeignServiceRoute,
             Reject::ForeignDialog => Kind::ForeignDialog,
@@ -352,6 +358,7 @@ impl Reject {
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
             Reject::NoSessionKeys => (500, "Server Internal Error", Rule::PCSCF_005),
+            Reject::ForeignVia => (403, "Forbidden", Rule::PCSCF_006),
             Reject::RegisterByProxy => (502, "Bad Gateway", Rule::PCSCF_006),
             Reject::PathUnsupported => (421, "Extension Required", Rule::PCSCF_002),
             Reject::ForeignServiceRoute => (400, "Bad Route", Rule::PCSCF_014),
@@ -465,12 +472,14 @@ fn agreement(refused: &Refused) -> Look {
     let listing = |status, reason, rule| {
         let mut look = plain(status, reason, rule);
         look.rows.push((Name::Require, "sec-agree".to_owned()));
-        look.rows.push((Name::SecurityServer, refused.server.clone()));
+        let list = refused.server.clone().map(|list| (Name::SecurityServer, list));
+        look.rows.extend(list);
         look
     };
     use security::Refusal;
     match refused.why {
         Refusal::NoAgreement => listing(421, "Extension Required", Rule::AKA_010),
+        Refusal::NothingInCommon if refused.server.is_none() => plain(403, "Forbidden", Rule::AKA_013),
         Refusal::NothingInCommon => listing(494, "Security Agreement Required", Rule::AKA_013),
         Refusal::Changed => listing(494, "Security Agreement Required", Rule::AKA_014),
         Refusal::Incomplete => plain(400, "Missing Security Agreement", Rule::AKA_014),

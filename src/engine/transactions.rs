@@ -9,6 +9,7 @@ use slab::Slab;
 
 use crate::pcscf::Asked;
 use crate::pcscf::charging::Icid;
+use crate::pcscf::security::Protection;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::overload::Asks;
@@ -26,7 +27,7 @@ use super::rate::{Place, SLOTS};
 use super::security::Authentication;
 
 /// Names one transaction: its slot, and which use of the slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub slot: u32,
     pub generation: u32,
@@ -158,6 +159,8 @@ pub struct Work {
     pub waits_for_store: bool,
     /// The answer itself, as long as that lasts.
     pub held_for_store: Option<Outgoing>,
+    /// What is said to the registrar of a REGISTER over TLS.
+    pub by_tls: Option<Protection>,
     /// What a REGISTER of a protected UE asks for.
     pub authentication: Option<Box<Authentication>>,
     /// The caller gave up, perhaps with a reason.

@@ -22,6 +22,7 @@ pub mod charging;
 pub mod integrity;
 pub mod keys;
 pub mod path;
+pub mod pseudonym;
 pub mod reg_event;
 pub mod register;
 pub mod sec_agree;

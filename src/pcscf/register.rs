@@ -255,6 +255,11 @@ impl RegisteredUe {
         self.owner
     }
 
+    /// Whether this is its private identity.
+    pub(super) fn is_owned_by(&self, private_identity: &[u8]) -> bool {
+        self.owner == owner(Some(private_identity))
+    }
+
     /// The identity that stands for it, when it has any.
     pub fn default_identity(&self) -> Option<&[u8]> {
         self.identities.get(usize::from(self.default))
@@ -339,7 +344,6 @@ fn seconds(text: &[u8]) -> u32 {
 }
 
 /// The identities the network lists; `None`: it lists none at all.
-//= LI-014 type=exception reason=require_protected_pseudonyms needs the security agreement of RFC 3329; the README states the risk, and P-Associated-URI goes to its own UE alone
 //= PCSCF-008
 fn associated(response: &Draft) -> Option<UriList> {
     values(response, Name::PAssociatedUri).next()?;
