@@ -37,6 +37,7 @@ pub mod security;
 pub mod shed;
 pub mod sources;
 pub mod storing;
+pub mod subscriptions;
 pub mod transactions;
 mod way_back;
 
@@ -67,6 +68,7 @@ use self::reverse::Reverse;
 use self::security::Security;
 use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
+use self::subscriptions::Subscriptions;
 use self::transactions::{HashedKey, Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
@@ -113,6 +115,7 @@ pub struct Engine {
     dialogs: Dialogs,
     bindings: Bindings,
     security: Option<Box<Security>>,
+    subscriptions: Subscriptions,
     hosts: Hosts,
     sources: Sources,
     feedback: Feedback,
@@ -182,6 +185,7 @@ impl Engine {
             dialogs: Dialogs::new(keyed.clone(), policy.limits.dialogs_max as usize),
             bindings: Bindings::new(policy.limits.registrations_max),
             security: Security::of(&policy, &keyed),
+            subscriptions: Subscriptions::new(policy.limits.registrations_max),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
@@ -229,10 +233,8 @@ impl Engine {
 
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
-        match self.next_set_end() {
-            Some(end) => Some(self.deadlines.next().map_or(end, |next| next.min(end))),
-            None => self.deadlines.next(),
-        }
+        let all = [self.deadlines.next(), self.next_set_end(), self.subscriptions.next()];
+        all.into_iter().flatten().min()
     }
 
     /// The host that a connection must prove to be, for a message that [`Engine::poll_output`] gave. `None`: it is an address,
@@ -251,7 +253,8 @@ impl Engine {
         self.transactions.unanswered()
     }
 
-    /// What the engine holds, all of it bounded. Nothing but `remembered` and `dialogs` outlives the transactions it belongs to.
+    /// What the engine holds, all of it bounded. Nothing but `remembered`, `dialogs` and `subscriptions` outlives the
+    /// transactions it belongs to.
     pub fn held(&self) -> Held {
         Held {
             servers: self.transactions.len(),
@@ -259,6 +262,7 @@ impl Engine {
             pending: self.pending.len(),
             remembered: self.remembered.len(),
             dialogs: self.dialogs.len(),
+            subscriptions: self.subscriptions.len(),
             questions: self.pending.questions(),
             plans: self.plans.len(),
             reverse_names: self.reverse.as_ref().map_or(0, |reverse| reverse.len()),
@@ -649,6 +653,9 @@ impl Engine {
         if let Room::Displaced(record) = self.bindings.learn(flow, learned, now.unix) {
             tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
             self.forget(record);
+        }
+        if !self.subscriptions.is_empty() {
+            self.note_told(now, flow);
         }
     }
 

@@ -10,6 +10,7 @@ use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::record::{self, Leg};
+use super::reg_event::OURS;
 use super::reject::Reject;
 use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
@@ -651,6 +652,9 @@ impl Engine {
         let Some((server_id, line)) = of.filter(|_| failed) else {
             return;
         };
+        if server_id.slot == OURS {
+            return self.asked_in_vain(now, server_id.generation);
+        }
         let Some(server) = self.transactions.server(server_id) else {
             return;
         };

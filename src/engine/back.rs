@@ -9,6 +9,7 @@ use super::dialogs::Wish;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::record::{self, Leg};
+use super::reg_event::OURS;
 use super::reject::Reject;
 use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
@@ -81,6 +82,7 @@ impl Engine {
         match actions.contains(Action::PassResponse) {
             false => self.drop(what, Drop::Retransmission),
             true if status == 100 => self.drop(what, Drop::HopByHop),
+            true if server_id.slot == OURS => self.subscribed(now, server_id.generation, origin, &message),
             true => self.pass_response(now, id, server_id, origin, message, essentials),
         }
         if actions.contains(Action::Terminated) {
@@ -691,6 +693,9 @@ impl Engine {
         self.dialogs.expire(now.unix);
         if self.security.is_some() {
             self.expire_sets(now);
+        }
+        if !self.subscriptions.is_empty() {
+            self.renew_subscriptions(now);
         }
         while let Some(due) = self.deadlines.pop_due(now.at) {
             match due {

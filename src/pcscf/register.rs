@@ -111,7 +111,8 @@ pub struct RegisteredUe {
     /// Shared: most registrations have the same.
     service_route: Arc<[u8]>,
     owner: u64,
-    told: Told,
+    /// `None`: nothing of its own; what was told of the registration before stands.
+    told: Option<Told>,
     expires_at: u64,
     /// Which of its identities stands for it.
     default: u16,
@@ -212,7 +213,7 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
         contacts: registered.into_iter().collect(),
         service_route: service_route(response).into(),
         owner,
-        told: Told::default(),
+        told: None,
         expires_at: now_unix.saturating_add(u64::from(longest)),
         default,
         inwards: by.listener,
