@@ -6,6 +6,7 @@ mod keys;
 mod policy;
 mod reg_event;
 mod register;
+mod release;
 mod requests;
 mod service_route;
 mod terminating;

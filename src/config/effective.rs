@@ -485,6 +485,7 @@ impl Page<'_> {
             pending_max,
             remembered_max,
             dialogs_max,
+            calls_max,
             questions_max,
             plans_max,
             reverse_names_max,

@@ -206,6 +206,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         avoided_max: limit("avoided_max", built_in.avoided_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
         dialogs_max: limit("dialogs_max", built_in.dialogs_max),
+        calls_max: limit("calls_max", built_in.calls_max),
         registrations_max: limit("registrations_max", built_in.registrations_max),
         security_sets_max: limit("security_sets_max", built_in.security_sets_max),
         max_pending_auth: limit("max_pending_auth", built_in.max_pending_auth),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::decide::Plan;
+use super::decide::{Author, Plan};
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
@@ -231,6 +231,7 @@ impl Engine {
         if let Some(memory) = stored {
             self.store(id, branch.nonce, memory);
         }
+        self.note_called(id, method, &destination);
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
         let called = match &hop {
@@ -291,6 +292,7 @@ impl Engine {
             ack: None,
             cancel: None,
             cancel_wanted: false,
+            cancel_reason: None,
             timer_c: Duration::ZERO,
         });
         self.carry_out_client(now, client, actions);
@@ -448,7 +450,7 @@ impl Engine {
     ) {
         let mut kept = Kept::default();
         let nowhere = What::Request(Method::Ack);
-        let Ok(plan) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
+        let Ok(plan) = self.plan(now, origin, &mut draft, essentials, &mut kept, Author::Peer) else {
             return self.drop(nowhere, Drop::AckNowhere);
         };
         let Plan {

@@ -245,6 +245,7 @@ impl Engine {
             ack: None,
             cancel: None,
             cancel_wanted: false,
+            cancel_reason: None,
             timer_c: Duration::ZERO,
         });
         self.carry_out_client(now, client, actions);

@@ -77,6 +77,12 @@ pub enum Reject {
     RegistrationOver,
     #[error("a request that makes sense in a dialog only names none")]
     OutOfDialog(u16),
+    #[error("a dialog was released that a request belongs to")]
+    Released,
+    #[error("a call was given up before it was answered: its UE is gone, or the operator said so")]
+    GivenUp,
+    #[error("a session is to last less than pcscf.min_se")]
+    ShortSession(u32),
     #[error("the network told of a registration")]
     Told,
     #[error("a NOTIFY for us is of no subscription of ours, or its document is no reginfo")]
@@ -139,6 +145,9 @@ pub enum Kind {
     ForeignDialog,
     RegistrationOver,
     OutOfDialog,
+    Released,
+    GivenUp,
+    ShortSession,
     Told,
     NotTold,
     Agreement,
@@ -158,7 +167,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 45] = [
+    pub const ALL: [Kind; 48] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -188,6 +197,9 @@ impl Kind {
         Kind::ForeignDialog,
         Kind::RegistrationOver,
         Kind::OutOfDialog,
+        Kind::Released,
+        Kind::GivenUp,
+        Kind::ShortSession,
         Kind::Told,
         Kind::NotTold,
         Kind::Agreement,
@@ -237,6 +249,9 @@ impl Kind {
             Kind::ForeignDialog => "foreign_dialog",
             Kind::RegistrationOver => "registration_over",
             Kind::OutOfDialog => "out_of_dialog",
+            Kind::Released => "released",
+            Kind::GivenUp => "given_up",
+            Kind::ShortSession => "short_session",
             Kind::Told => "told",
             Kind::NotTold => "not_told",
             Kind::Agreement => "security_agreement",
@@ -289,6 +304,9 @@ impl From<&Reject> for Kind {
             Reject::ForeignDialog => Kind::ForeignDialog,
             Reject::RegistrationOver => Kind::RegistrationOver,
             Reject::OutOfDialog(_) => Kind::OutOfDialog,
+            Reject::Released => Kind::Released,
+            Reject::GivenUp => Kind::GivenUp,
+            Reject::ShortSession(_) => Kind::ShortSession,
             Reject::Told => Kind::Told,
             Reject::NotTold(_) => Kind::NotTold,
             Reject::Agreement(_) => Kind::Agreement,
@@ -366,6 +384,9 @@ impl Reject {
             Reject::RegistrationOver => (480, "Temporarily Unavailable", Rule::PCSCF_022),
             Reject::OutOfDialog(481) => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_015),
             Reject::OutOfDialog(_) => (403, "Forbidden", Rule::PCSCF_015),
+            Reject::Released => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_030),
+            Reject::GivenUp => (500, "Server Internal Error", Rule::PCSCF_030),
+            Reject::ShortSession(_) => (422, "Session Interval Too Small", Rule::PCSCF_030),
             Reject::Told => (200, "OK", Rule::PCSCF_013),
             Reject::NotTold(415) => (415, "Unsupported Media Type", Rule::PCSCF_013),
             Reject::NotTold(481) => (481, "Subscription does not exist", Rule::PCSCF_013),
@@ -391,6 +412,9 @@ impl Reject {
             Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Unstored | Reject::Overloaded
         ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
+        }
+        if let Reject::ShortSession(least) = self {
+            look.rows.push((Name::MinSe, least.to_string()));
         }
         if *self == Reject::NotTold(415) {
             look.rows.push((Name::Accept, "application/reginfo+xml".to_owned()));

@@ -14,7 +14,7 @@ use super::{Engine, Now};
 use crate::pcscf::keys::CkIk;
 use crate::pcscf::pseudonym;
 use crate::pcscf::security::{
-    self, Asked, Between, Max, Ports, Proof, Refusal, Registering, Seen, SetId, Sets, State, Terms, server_list,
+    self, Asked, Between, Change, Max, Ports, Proof, Refusal, Registering, Seen, SetId, Sets, State, Terms, server_list,
 };
 use crate::policy::protected::Entry;
 use crate::policy::spec_t::UeSecurity;
@@ -246,7 +246,7 @@ impl Engine {
             (Ok(Some(_)), Some((id, State::Established))) => security.sets.used(now.at, id),
             _ => {}
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
         let registering = registering?;
         Ok(registering.map(|registering| {
             Box::new(Authentication {
@@ -298,7 +298,7 @@ impl Engine {
             (300.., State::Temporary) => security.sets.refused(now.at, set),
             _ => {}
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
     }
 
     /// The network challenges a UE: the associations are made, and the UE is told of our half of them. `keys`: those of the
@@ -356,7 +356,7 @@ impl Engine {
             let list = server_list(Terms::of(&entry.protected), Some(set.ours));
             response.append(Name::SecurityServer, &[&list.to_bytes()]);
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
         made.map(|_| ()).map_err(|why| refused(Refusal::NoSet(why), None))
     }
 
@@ -380,10 +380,10 @@ impl Engine {
     }
 
     /// The kernel refused a set: its UE, which is being told of it, finds nobody there and begins anew.
-    pub(super) fn uninstalled(&mut self, set: SetId) {
+    pub(super) fn uninstalled(&mut self, now: Now, set: SetId) {
         if let Some(security) = &mut self.security {
             security.sets.failed(set);
-            self.put_out_changes();
+            self.put_out_changes(now);
         }
     }
 
@@ -392,7 +392,7 @@ impl Engine {
     pub(super) fn expire_sets(&mut self, now: Now) {
         if let Some(security) = &mut self.security {
             security.sets.expire(now.at);
-            self.put_out_changes();
+            self.put_out_changes(now);
         }
     }
 
@@ -401,7 +401,7 @@ impl Engine {
     }
 
     /// Under another policy the sets stay as long as the ports do.
-    pub(super) fn adopt_ports(&mut self, policy: &Policy) {
+    pub(super) fn adopt_ports(&mut self, now: Now, policy: &Policy) {
         let parts = |policy: &Policy| -> Vec<Option<Part>> {
             let all = policy.listeners.iter();
             all.map(|listener| listener.protected.clone()).collect()
@@ -412,14 +412,16 @@ impl Engine {
         if let Some(security) = &mut self.security {
             security.sets.clear();
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
         self.security = Security::of(policy, &self.keyed);
     }
 
     /// Asks the shell to install and remove; before whatever is sent next.
-    fn put_out_changes(&mut self) {
-        let Some(security) = &mut self.security else { return };
-        while let Some(change) = security.sets.poll() {
+    fn put_out_changes(&mut self, now: Now) {
+        while let Some(change) = self.security.as_mut().and_then(|security| security.sets.poll()) {
+            if let Change::Remove(removal) = &change {
+                self.lose_set(now, removal);
+            }
             self.outputs.push_back(Output::Security(change));
         }
     }

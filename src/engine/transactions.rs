@@ -102,6 +102,8 @@ pub struct ServerTransaction {
     pub work: Option<Box<Work>>,
     /// A final answer went out, or none will.
     pub answered: bool,
+    /// Nobody sent it but this node, so nobody is answered.
+    pub is_ours: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -196,6 +198,8 @@ pub struct ClientTransaction {
     pub cancel: Option<(Client, Outgoing)>,
     /// A CANCEL is due as soon as a provisional response came.
     pub cancel_wanted: bool,
+    /// Why, when it is this node that wants it.
+    pub cancel_reason: Option<&'static [u8]>,
     /// When Timer C runs out.
     pub timer_c: std::time::Duration,
 }

@@ -28,6 +28,7 @@ pub mod register;
 pub mod sec_agree;
 pub mod security;
 pub mod service_route;
+pub mod session;
 pub mod visited_network;
 
 pub use binding::{Bindings, FlowKey, Room};
