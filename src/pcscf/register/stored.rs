@@ -47,7 +47,7 @@ pub fn encode(ue: &RegisteredUe, place: Place<'_>) -> Vec<u8> {
     text(&ue.service_route);
     for list in [&ue.identities, &ue.contacts] {
         text(&[list.len() as u8]);
-        list.iter().for_each(|one| text(one));
+        list.iter().for_each(&mut text);
     }
     out
 }
