@@ -8,6 +8,7 @@ mod alias;
 pub mod attempt;
 pub mod back;
 pub mod branches;
+pub mod calls;
 pub mod cancel;
 mod challenged;
 mod compliance;
@@ -31,12 +32,14 @@ pub mod rate;
 pub mod record;
 mod reg_event;
 pub mod reject;
+mod release;
 pub mod remembered;
 pub mod reverse;
 pub mod security;
 pub mod shed;
 pub mod sources;
 pub mod storing;
+pub mod subscriptions;
 pub mod transactions;
 mod way_back;
 
@@ -48,10 +51,11 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::calls::{Calls, Lost};
 use self::compliance::Violations;
 use self::counts::Counts;
 use self::deadlines::Deadlines;
-use self::decide::Decided;
+use self::decide::{Author, Decided};
 use self::dialogs::Dialogs;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
@@ -64,9 +68,10 @@ use self::rate::Place;
 use self::reject::Reject;
 use self::remembered::Remembered;
 use self::reverse::Reverse;
-use self::security::Security;
+use self::security::{Authentication, Security};
 use self::shed::Pressure;
 use self::sources::{Beyond, Sources};
+use self::subscriptions::Subscriptions;
 use self::transactions::{HashedKey, Id, Keyed, ServerMachine, ServerTransaction, Transactions};
 use crate::locate::{Avoided, Expiring, Plan, Wish};
 use crate::pcscf::{Bindings, Learned, Room};
@@ -111,8 +116,10 @@ pub struct Engine {
     avoided: Avoided<Keyed>,
     remembered: Remembered,
     dialogs: Dialogs,
+    calls: Calls,
     bindings: Bindings,
     security: Option<Box<Security>>,
+    subscriptions: Subscriptions,
     hosts: Hosts,
     sources: Sources,
     feedback: Feedback,
@@ -163,6 +170,10 @@ impl Engine {
         } = setup;
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
+        let mut bindings = Bindings::new(policy.limits.registrations_max);
+        if policy.pcscf.dialog_release.value {
+            bindings.tell_owners();
+        }
         Engine {
             recent: Recent::new(Arc::clone(&policy)),
             reverse: Reverse::of(&policy, &keyed),
@@ -180,8 +191,10 @@ impl Engine {
             avoided: Avoided::new(keyed.clone(), policy.limits.avoided_max as usize),
             remembered: Remembered::new(keyed.clone(), policy.limits.remembered_max as usize),
             dialogs: Dialogs::new(keyed.clone(), policy.limits.dialogs_max as usize),
-            bindings: Bindings::new(policy.limits.registrations_max),
+            calls: Calls::new(policy.limits.calls_max),
+            bindings,
             security: Security::of(&policy, &keyed),
+            subscriptions: Subscriptions::new(policy.limits.registrations_max),
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
@@ -211,14 +224,18 @@ impl Engine {
             Input::SendFailed(id) => self.send_failed(now, id),
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
-            Input::Policy(policy) => self.adopt(policy),
+            Input::Policy(policy) => self.adopt(now, policy),
             Input::Keys(keys) => self.keys = keys,
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Stored { id, is_kept } => self.stored(now, id, is_kept),
-            Input::Uninstalled(set) => self.uninstalled(set),
+            Input::Uninstalled(set) => self.uninstalled(now, set),
+            Input::Release { call_id } => self.release_called(now, &call_id),
             Input::Load(percent) => self.pressure.set(percent),
             Input::Tick => {}
+        }
+        if !self.calls.is_idle() {
+            self.release_what_is_due(now);
         }
     }
 
@@ -229,10 +246,13 @@ impl Engine {
 
     /// When `Input::Tick` is wanted, if nothing comes before. Same epoch as [`Now::at`].
     pub fn next_deadline(&self) -> Option<Duration> {
-        match self.next_set_end() {
-            Some(end) => Some(self.deadlines.next().map_or(end, |next| next.min(end))),
-            None => self.deadlines.next(),
-        }
+        let all = [
+            self.deadlines.next(),
+            self.next_set_end(),
+            self.subscriptions.next(),
+            self.calls.next(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// The host that a connection must prove to be, for a message that [`Engine::poll_output`] gave. `None`: it is an address,
@@ -251,7 +271,8 @@ impl Engine {
         self.transactions.unanswered()
     }
 
-    /// What the engine holds, all of it bounded. Nothing but `remembered` and `dialogs` outlives the transactions it belongs to.
+    /// What the engine holds, all of it bounded. Nothing but `remembered`, `dialogs`, `calls` and `subscriptions` outlives the
+    /// transactions it belongs to.
     pub fn held(&self) -> Held {
         Held {
             servers: self.transactions.len(),
@@ -259,6 +280,8 @@ impl Engine {
             pending: self.pending.len(),
             remembered: self.remembered.len(),
             dialogs: self.dialogs.len(),
+            calls: self.calls.len(),
+            subscriptions: self.subscriptions.len(),
             questions: self.pending.questions(),
             plans: self.plans.len(),
             reverse_names: self.reverse.as_ref().map_or(0, |reverse| reverse.len()),
@@ -291,7 +314,7 @@ impl Engine {
 
     //= TRUST-032
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
-    fn adopt(&mut self, policy: Arc<Policy>) {
+    fn adopt(&mut self, now: Now, policy: Arc<Policy>) {
         self.violations = Violations::of(&policy);
         self.unopened = Unopened::of(&policy);
         self.recent = Recent::new(Arc::clone(&policy));
@@ -305,7 +328,11 @@ impl Engine {
         }
         self.reverse = Reverse::of(&policy, &self.keyed);
         self.sources.limit(&policy.limits);
-        self.adopt_ports(&policy);
+        self.adopt_ports(now, &policy);
+        match policy.pcscf.dialog_release.value {
+            true => self.bindings.tell_owners(),
+            false => self.calls = Calls::new(policy.limits.calls_max),
+        }
         self.policy = policy;
     }
 
@@ -390,6 +417,7 @@ impl Engine {
             true => self.agree(now, &origin, &draft, method),
             false => Ok(None),
         };
+        let agreed = agreed.and_then(|agreed| self.take_pseudonym(&origin, &draft, method).map(|()| agreed));
         admit::admit(&self.policy, &origin, &mut draft, &mut notes);
         let tally = notes.take_tally();
         self.watch(&origin, tally, &essentials);
@@ -401,22 +429,10 @@ impl Engine {
             Err(reject) => return self.refuse(now, id, &draft, None, &reject),
         };
         // Decide, locate, clear, send.
-        match self.decide(now, &origin, draft, essentials) {
-            Ok(Decided {
-                mut work,
-                kept,
-                responder,
-                dialog,
-            }) => {
-                work.authentication = authentication;
-                if let Some(server) = self.transactions.server(id) {
-                    server.opens = work.essentials.to_tag().is_none();
-                    server.work = Some(work);
-                    server.kept = kept;
-                    server.responder = responder;
-                    server.dialog = dialog;
-                }
-                self.go_on(now, id, &mut notes);
+        match self.decide(now, &origin, draft, essentials, Author::Peer) {
+            Ok(decided) => {
+                self.note_request(now, id, &origin, &decided.work.essentials);
+                self.set_out(now, id, decided, authentication, &mut notes);
                 self.trying(now, id);
             }
             Err(refused) => {
@@ -429,6 +445,32 @@ impl Engine {
                 self.refuse(now, id, &draft, received_to.as_deref(), &reject);
             }
         }
+    }
+
+    /// Locate, clear, send: a request goes to where it was decided that it goes.
+    fn set_out(
+        &mut self,
+        now: Now,
+        id: Id,
+        decided: Decided,
+        authentication: Option<Box<Authentication>>,
+        notes: &mut Notes,
+    ) {
+        let Decided {
+            mut work,
+            kept,
+            responder,
+            dialog,
+        } = decided;
+        work.authentication = authentication;
+        if let Some(server) = self.transactions.server(id) {
+            server.opens = work.essentials.to_tag().is_none();
+            server.work = Some(work);
+            server.kept = kept;
+            server.responder = responder;
+            server.dialog = dialog;
+        }
+        self.go_on(now, id, notes);
     }
 
     /// A response, from its bytes to the hop back.
@@ -581,6 +623,7 @@ impl Engine {
             kept: None,
             work: None,
             answered: false,
+            is_ours: false,
         });
         if let Some(actions) = actions {
             actions
@@ -645,9 +688,18 @@ impl Engine {
     /// Enters what the answer to a REGISTER taught.
     //= PCSCF-007
     fn learned(&mut self, now: Now, flow: &Flow, learned: Learned) {
+        let before = self.bindings.owner(flow.into());
         if let Room::Displaced(record) = self.bindings.learn(flow, learned, now.unix) {
             tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
             self.forget(record);
+        }
+        if !self.subscriptions.is_empty() {
+            self.note_told(now, flow);
+        }
+        //= PCSCF-011
+        let is_there = |owner: &u64| self.bindings.ue(flow, now.unix).is_some_and(|ue| ue.owner() == *owner);
+        if let Some(owner) = before.filter(|owner| !is_there(owner)) {
+            self.calls.lose(Lost { owner, flow: None });
         }
     }
 

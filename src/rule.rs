@@ -108,6 +108,7 @@ impl Rule {
         PCSCF_015 = "PCSCF-015", "RFC 3261 section 12.2.2";
         PCSCF_016 = "PCSCF-016", "TS 33.203 section 7.1";
         PCSCF_022 = "PCSCF-022", "RFC 3327 section 5.4";
+        PCSCF_030 = "PCSCF-030", "TS 24.229 section 5.2.8.1, RFC 4028 section 8";
         PCSCF_033 = "PCSCF-033", "RFC 3261 section 21.5.4";
         TRUST_042 = "TRUST-042", "TS 33.203 annex J";
         PCSCF_020 = "PCSCF-020", "TS 33.203 section 7.1";

@@ -3,6 +3,7 @@
 mod attacks;
 mod auditing;
 pub mod authority;
+mod digest;
 mod floods;
 mod flows;
 mod keys;

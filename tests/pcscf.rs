@@ -6,9 +6,11 @@ mod keys;
 mod policy;
 mod reg_event;
 mod register;
+mod release;
 mod requests;
 mod service_route;
 mod terminating;
+mod tls;
 
 use crate::world::{POLICY, Sent, World, respond};
 

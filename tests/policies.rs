@@ -597,6 +597,8 @@ secured_by = "physical"
         "protected.server_port = 6101  (protected.toml:14)",
         "protected.client_ports = [6102, 6103, 6104]  (protected.toml:14)",
         "protected.legacy_algorithms = false  (protected.toml:14)",
+        "protected.require_encryption = false  (protected.toml:14)",
+        "protected.unacceptable_code = 494  (protected.toml:14)",
     ] {
         assert!(printed.contains(line), "{printed}");
     }

@@ -11,6 +11,11 @@ use crate::world::{POLICY, Sent, World, keys, policy};
 
 const CORE: &str = "10.20.0.9:5060";
 const UE: &str = "10.30.0.7";
+/// Who the UE is, unless a test says otherwise.
+const ALICE: Who = Who {
+    name: "alice",
+    address: UE,
+};
 /// The ports of the UE: in clear, client and server. The client port is another after each authentication.
 const CLEAR: &str = "10.30.0.7:5060";
 const SERVER_PORT: u16 = 31001;
@@ -22,10 +27,18 @@ fn protected() -> Policy {
     protected_by(Protected {
         server_port: 6101,
         client_ports: vec![6102, 6103, 6104],
-        legacy_algorithms: false,
-        require_verify_always: false,
+        ..PROTECTED
     })
 }
+
+const PROTECTED: Protected = Protected {
+    server_port: 0,
+    client_ports: Vec::new(),
+    legacy_algorithms: false,
+    require_encryption: false,
+    unacceptable_code: 494,
+    require_verify_always: false,
+};
 
 fn protected_by(protected: Protected) -> Policy {
     let text = POLICY
@@ -35,14 +48,40 @@ fn protected_by(protected: Protected) -> Policy {
             "user_authentication = [\"none\"]",
             "user_authentication = [\"ims-aka\"]",
         );
-    let mut policy = policy(&text);
+    with_ports_of(policy(&text), protected)
+}
+
+pub fn with_ports(policy: Policy, client_ports: [u16; 3]) -> Policy {
+    let protected = Protected {
+        server_port: 6101,
+        client_ports: client_ports.to_vec(),
+        ..PROTECTED
+    };
+    with_ports_of(policy, protected)
+}
+
+fn with_ports_of(mut policy: Policy, protected: Protected) -> Policy {
     let access = policy.listeners.iter().position(|one| one.name.value == "access");
     policy.protect(ListenerId(access.unwrap() as u16), protected);
     policy
 }
 
-fn world() -> World {
+pub fn world() -> World {
     World::under(Arc::new(protected()), keys(), [1; 32])
+}
+
+/// Whose UE it is, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Who {
+    pub name: &'static str,
+    pub address: &'static str,
+}
+
+impl Who {
+    /// What Alice would write, in this name and from there.
+    fn writes(self, text: &str) -> String {
+        text.replace(ALICE.name, self.name).replace(ALICE.address, self.address)
+    }
 }
 
 /// What a UE writes into a REGISTER, apart from what each test adds.
@@ -103,6 +142,10 @@ fn client(port_c: u16) -> String {
 
 /// The UE begins in clear.
 fn begin(world: &mut World, number: u32, port_c: u16) -> Vec<Sent> {
+    begin_as(world, ALICE, number, port_c)
+}
+
+fn begin_as(world: &mut World, who: Who, number: u32, port_c: u16) -> Vec<Sent> {
     let register = Register {
         number,
         sent_by: CLEAR,
@@ -112,11 +155,11 @@ fn begin(world: &mut World, number: u32, port_c: u16) -> Vec<Sent> {
         rows: ASKS,
         expires: 600,
     };
-    world.packet("access", CLEAR, &register.text())
+    world.packet("access", &who.writes(CLEAR), &who.writes(&register.text()))
 }
 
 /// The network's answer to a request it got.
-fn answer(request: &Sent, status: &str, rows: &str) -> String {
+pub fn answer(request: &Sent, status: &str, rows: &str) -> String {
     let copied = ["Via", "From", "Call-ID", "CSeq"];
     let copied: String = copied
         .into_iter()
@@ -143,18 +186,19 @@ fn granted(expires: u32) -> String {
     )
 }
 
-fn from_core(world: &mut World, text: &str) -> Vec<Sent> {
+pub fn from_core(world: &mut World, text: &str) -> Vec<Sent> {
     world.packet("core", CORE, text)
 }
 
 /// The only message that left.
-fn only(sent: Vec<Sent>) -> Sent {
+pub fn only(sent: Vec<Sent>) -> Sent {
     assert_eq!(sent.len(), 1, "{sent:#?}");
     sent.into_iter().next().unwrap()
 }
 
 /// A UE between two messages: its client port, and what it was told last.
-struct Ue {
+pub struct Ue {
+    who: Who,
     port_c: u16,
     number: u32,
     server: String,
@@ -162,10 +206,10 @@ struct Ue {
 
 impl Ue {
     fn from(&self) -> String {
-        format!("{UE}:{}", self.port_c)
+        format!("{}:{}", self.who.address, self.port_c)
     }
 
-    fn sends(&self, world: &mut World, text: &str) -> Vec<Sent> {
+    pub fn sends(&self, world: &mut World, text: &str) -> Vec<Sent> {
         world.packet("access 6101", &self.from(), text)
     }
 
@@ -181,7 +225,7 @@ impl Ue {
             rows: ASKS,
             expires: 600,
         };
-        register.text()
+        self.who.writes(&register.text())
     }
 
     /// The answer to its challenge.
@@ -190,23 +234,29 @@ impl Ue {
         self.register(ANSWER, Some(&client), Some(&server))
     }
 
-    fn invite(&mut self, rows: &str) -> String {
+    pub fn invite(&mut self, rows: &str) -> String {
         self.number += 1;
         let (number, from) = (self.number, self.from());
-        format!(
+        let text = format!(
             "INVITE sip:bob@home1.example SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKi{number};rport\r\n\
              From: <sip:alice@home1.example>;tag=2\r\nTo: <sip:bob@home1.example>\r\n\
              Call-ID: i{number}@{UE}\r\nCSeq: {number} INVITE\r\nMax-Forwards: 70\r\n\
              Contact: <sip:alice@{UE}:{SERVER_PORT}>\r\n{rows}Content-Length: 0\r\n\r\n"
-        )
+        );
+        self.who.writes(&text)
     }
 }
 
 /// A UE that was challenged.
 fn challenged(world: &mut World) -> Ue {
-    let inward = only(begin(world, 1, 31000));
+    challenged_as(world, ALICE)
+}
+
+fn challenged_as(world: &mut World, who: Who) -> Ue {
+    let inward = only(begin_as(world, who, 1, 31000));
     let refusal = only(from_core(world, &answer(&inward, "401 Unauthorized", &challenge("n1"))));
     Ue {
+        who,
         port_c: 31000,
         number: 1,
         server: refusal.row("Security-Server").unwrap().to_owned(),
@@ -214,11 +264,16 @@ fn challenged(world: &mut World) -> Ue {
 }
 
 /// A UE that is registered for so many seconds.
-fn registered(world: &mut World, expires: u32) -> Ue {
-    let mut ue = challenged(world);
+pub fn registered(world: &mut World, expires: u32) -> Ue {
+    registered_as(world, ALICE, expires)
+}
+
+pub fn registered_as(world: &mut World, who: Who, expires: u32) -> Ue {
+    let mut ue = challenged_as(world, who);
     let text = ue.answers();
     let inward = only(ue.sends(world, &text));
-    only(from_core(world, &answer(&inward, "200 OK", &granted(expires))));
+    let granted = who.writes(&granted(expires));
+    only(from_core(world, &answer(&inward, "200 OK", &granted)));
     ue
 }
 
@@ -390,7 +445,7 @@ fn md5_is_taken_where_the_policy_says_so() {
         server_port: 6101,
         client_ports: vec![6102],
         legacy_algorithms: true,
-        require_verify_always: false,
+        ..PROTECTED
     });
     let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
     let register = Register {
@@ -407,9 +462,106 @@ fn md5_is_taken_where_the_policy_says_so() {
     assert_eq!(installed(&world), 1);
 }
 
+//= AKA-005 type=test
+//= AKA-013 type=test
+#[test]
+fn who_does_not_encrypt_is_refused_where_that_is_wanted() {
+    let clear = "ipsec-3gpp;alg=hmac-sha-1-96;spi-c=1000;spi-s=1001;port-c=31000;port-s=31001";
+    for (unacceptable_code, status, entries) in [
+        (494, "SIP/2.0 494 Security Agreement Required", Some(2)),
+        (403, "SIP/2.0 403 Forbidden", None),
+    ] {
+        let policy = protected_by(Protected {
+            server_port: 6101,
+            client_ports: vec![6102, 6103, 6104],
+            require_encryption: true,
+            unacceptable_code,
+            ..PROTECTED
+        });
+        let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
+        let register = Register {
+            number: 9,
+            sent_by: CLEAR,
+            credentials: NOTHING_YET,
+            client: Some(clear),
+            verify: None,
+            rows: ASKS,
+            expires: 600,
+        };
+        let told = only(world.packet("access", CLEAR, &register.text()));
+        assert_eq!(told.start(), status);
+        let list = told.row("Security-Server").map(|list| list.split(", ").count());
+        assert_eq!(list, entries, "{}", told.text());
+        // One that encrypts is told of nothing else, and served.
+        let ue = challenged(&mut world);
+        assert!(!ue.server.contains("ealg=null"), "{}", ue.server);
+        assert_eq!(installed(&world), 1);
+    }
+}
+
+//= LI-014 type=test
+#[test]
+fn a_pseudonym_registers_where_nobody_else_reads_it() {
+    let with = |ue_security: &str, physical: bool, pseudonym: &str, required: bool| {
+        let lines =
+            format!("[pcscf]\npseudonyms = [\"{pseudonym}\"]\nrequire_protected_pseudonyms = {required}\n[[peer]]");
+        let text = POLICY
+            .replace("[[peer]]", &lines)
+            .replace("ue_security = [\"none\"]", ue_security);
+        match physical {
+            true => text.replace("peers = \"ue\"", "peers = \"ue\"\nsecured_by = \"physical\""),
+            false => text,
+        }
+    };
+    let clear = "ue_security = [\"none\", \"ipsec-3gpp\"]";
+    let own = "ue_security = [\"physical\", \"ipsec-3gpp\"]";
+    let alice = "sip:%61lice@HOME1.example";
+    let (none, some) = ("Supported: path\r\n", ASKS);
+    let passes = "REGISTER sip:home1.example SIP/2.0";
+    let (ask, list) = (
+        "SIP/2.0 421 Extension Required",
+        "SIP/2.0 494 Security Agreement Required",
+    );
+    for (text, rows, is_agreeing, start) in [
+        (with(clear, false, alice, true), none, false, ask),
+        (with(clear, false, alice, true), some, false, list),
+        (with(clear, false, alice, true), some, true, passes),
+        (with(clear, false, alice, false), none, false, passes),
+        (with(clear, false, "sip:carol@home1.example", true), none, false, passes),
+        (with(own, true, alice, true), none, false, passes),
+    ] {
+        for has_ports in [true, false] {
+            let mut policy = policy(&text);
+            if has_ports {
+                policy = with_ports(policy, [6102, 6103, 6104]);
+            }
+            let mut world = World::under(Arc::new(policy), keys(), [1; 32]);
+            let offer = client(31000);
+            let register = Register {
+                number: 1,
+                sent_by: CLEAR,
+                credentials: NOTHING_YET,
+                client: Some(&offer[..]).filter(|_| is_agreeing),
+                verify: None,
+                rows,
+                expires: 600,
+            };
+            let told = only(world.packet("access", CLEAR, &register.text()));
+            // Where nothing can be agreed on, every way to ask for it is in vain.
+            let start = if has_ports || start == passes && !is_agreeing {
+                start
+            } else {
+                ask
+            };
+            assert_eq!(told.start(), start, "{rows} {has_ports} {text}");
+        }
+    }
+}
+
 //= AKA-020 type=test
 //= PCSCF-004 type=test
 //= PCSCF-024 type=test
+//= TRAP-21 type=test
 #[test]
 fn the_answer_comes_protected_and_is_accepted_on_the_set() {
     let mut world = world();
@@ -429,7 +581,7 @@ fn the_answer_comes_protected_and_is_accepted_on_the_set() {
         (accepted.to.to_string().as_str(), accepted.from_listener.as_str()),
         ("10.30.0.7:31001", "access 6102")
     );
-    // TRAP-21: what the UE is told is where it is reached, not where it sent from.
+    // What the UE is told is where it is reached, not where it sent from.
     assert!(
         accepted
             .row("Via")
@@ -656,6 +808,7 @@ fn a_reauthentication_takes_the_place_of_the_set_before() {
         ("10.30.0.7:31001", "access 6102")
     );
     let mut new = Ue {
+        who: ALICE,
         port_c: 31010,
         number: ue.number,
         server: told.row("Security-Server").unwrap().to_owned(),
@@ -695,6 +848,7 @@ fn who_begins_anew_in_clear_loses_its_set_when_it_is_accepted() {
     ));
     assert_eq!((told.to.to_string().as_str(), removed(&world)), (CLEAR, 0));
     let mut new = Ue {
+        who: ALICE,
         port_c: 31020,
         number: 51,
         server: told.row("Security-Server").unwrap().to_owned(),
@@ -732,6 +886,7 @@ fn failed_authentications_leave_what_was_there() {
             &answer(&inward, "401 Unauthorized", &challenge("n1")),
         ));
         let mut new = Ue {
+            who: ALICE,
             port_c: 31010,
             number: 20,
             server: told.row("Security-Server").unwrap().to_owned(),
@@ -862,6 +1017,16 @@ fn nobody_registers_somebody_else_over_its_set() {
         .register(NOTHING_YET, None, None)
         .replace("username=\"alice", "username=\"bob");
     assert_eq!(start_of(&ue.sends(&mut world, &text)), ["SIP/2.0 403 Forbidden"]);
+    // Nor from somewhere else, by its own word; a name is not looked up.
+    for (host, start) in [
+        ("10.30.0.8", "SIP/2.0 403 Forbidden"),
+        ("[2001:db8::7]", "SIP/2.0 403 Forbidden"),
+        ("ue.example", "REGISTER sip:home1.example SIP/2.0"),
+    ] {
+        let text = ue.register(NOTHING_YET, None, None);
+        let text = text.replace("UDP 10.30.0.7:31000", &format!("UDP {host}:31000"));
+        assert_eq!(start_of(&ue.sends(&mut world, &text)), [start], "{host}");
+    }
 }
 
 //= LI-008 type=test

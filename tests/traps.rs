@@ -4,9 +4,10 @@ use crate::legs::{
     ALLY, ANONYMOUS, CORE, FROM, NET, PAI, STRANGER, UE, UE_IDENTITY, answered, deliver, forwarded, policy, refused,
     reply, request, tells_none_of, tells_nothing, world_of,
 };
-use crate::world::{POLICY, World, contact_uri, routes};
+use crate::security_agreement::{self, Who};
+use crate::world::{POLICY, Sent, World, contact_uri, respond, routes};
 
-fn has_pai(sent: &crate::world::Sent) -> bool {
+fn has_pai(sent: &Sent) -> bool {
     !sent.rows("P-Asserted-Identity").is_empty()
 }
 
@@ -101,7 +102,7 @@ fn trap_07_each_attempt_is_cleared_for_its_own_hop() {
     let first = deliver(&mut world, CORE, ALLY, &request(CORE, ALLY, "MESSAGE", &rows));
     assert!(has_pai(&first));
     assert_eq!((first.row("From"), first.row("Privacy")), (Some(FROM), Some("user;id")));
-    let busy = crate::world::respond(&first, "503 Service Unavailable", "x", "");
+    let busy = respond(&first, "503 Service Unavailable", "x", "");
     let sent = world.packet(ALLY.listener, ALLY.address, &busy);
     let next = sent.iter().find(|sent| sent.to.to_string() == NET.address).unwrap();
     tells_nothing(next);
@@ -114,7 +115,7 @@ fn trap_07_each_attempt_is_cleared_for_its_own_hop() {
     let mut world = World::new(&second);
     let sent = world.packet(CORE.listener, CORE.address, &request(CORE, ALLY, "MESSAGE", &rows));
     assert!(!has_pai(&sent[0]));
-    let busy = crate::world::respond(&sent[0], "503 Service Unavailable", "x", "");
+    let busy = respond(&sent[0], "503 Service Unavailable", "x", "");
     let sent = world.packet(NET.listener, NET.address, &busy);
     let next = sent.iter().find(|sent| sent.to.to_string() == ALLY.address).unwrap();
     assert!(has_pai(next));
@@ -369,4 +370,77 @@ fn trap_20_no_identity_is_not_anonymous_and_anonymous_is_not_refused() {
         "INVITE",
         &format!("{anonymous}{PAI}")
     )));
+}
+
+/// The UE sends from port_uc and asks for `rport`; it is answered at port_us, whoever answers, and told so.
+//= TRAP-21 type=test
+//= PCSCF-024 type=test
+#[test]
+fn trap_21_a_protected_ue_is_answered_at_its_server_port() {
+    let mut world = security_agreement::world();
+    let mut ue = security_agreement::registered(&mut world, 600);
+    let text = ue.invite("");
+    assert!(
+        text.contains("10.30.0.7:31000;branch") && text.contains(";rport\r\n"),
+        "{text}"
+    );
+    let sent = ue.sends(&mut world, &text);
+    let (invite, trying) = (&sent[0], &sent[1]);
+    let ringing = security_agreement::answer(invite, "180 Ringing", "");
+    let ringing = security_agreement::only(security_agreement::from_core(&mut world, &ringing));
+    let no_dialog = ue.invite("").replace("INVITE", "INFO");
+    let refused = security_agreement::only(ue.sends(&mut world, &no_dialog));
+    for (answer, start) in [
+        (trying, "SIP/2.0 100 Trying"),
+        (&ringing, "SIP/2.0 180 Ringing"),
+        (&refused, "SIP/2.0 403 Forbidden"),
+    ] {
+        assert_eq!(answer.start(), start);
+        assert_eq!(
+            (answer.to.to_string().as_str(), answer.from_listener.as_str()),
+            ("10.30.0.7:31001", "access 6102")
+        );
+        let via = answer.row("Via").unwrap();
+        assert!(via.contains(";rport=31001") && !via.contains("rport=31000"), "{via}");
+    }
+}
+
+/// Both UEs are protected and registered; only one of them has this call.
+//= TRAP-22 type=test
+//= PCSCF-016 type=test
+#[test]
+fn trap_22_a_token_is_worth_nothing_on_another_ues_association() {
+    let mut world = security_agreement::world();
+    let mut alice = security_agreement::registered(&mut world, 600);
+    let carol = Who {
+        name: "carol",
+        address: "10.30.0.8",
+    };
+    let carol = security_agreement::registered_as(&mut world, carol, 600);
+    let text = alice.invite("");
+    let invite = alice.sends(&mut world, &text)[0].clone();
+    let contact = "Contact: <sip:bob@10.20.0.9>\r\n";
+    let ok = security_agreement::from_core(&mut world, &respond(&invite, "200 OK", "b", contact));
+    let ok = security_agreement::only(ok);
+    let in_dialog = |method: &str, from: &str| {
+        format!(
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n{}From: {}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: 9 {method}\r\nContent-Length: 0\r\n\r\n",
+            contact_uri(ok.row("Contact").unwrap()),
+            routes(&ok.rows("Record-Route"), true),
+            ok.row("From").unwrap(),
+            ok.row("To").unwrap(),
+            ok.row("Call-ID").unwrap()
+        )
+    };
+    for method in ["BYE", "INFO", "REFER"] {
+        let refused = security_agreement::only(carol.sends(&mut world, &in_dialog(method, "10.30.0.8:31000")));
+        assert_eq!(
+            (refused.start(), refused.to.to_string().as_str()),
+            ("SIP/2.0 403 Forbidden", "10.30.0.8:31001"),
+            "{method}"
+        );
+    }
+    let bye = security_agreement::only(alice.sends(&mut world, &in_dialog("BYE", "10.30.0.7:31000")));
+    assert!(bye.start().starts_with("BYE sip:bob@10.20.0.9 "), "{}", bye.text());
 }

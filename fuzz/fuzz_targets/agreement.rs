@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 use sipveil::pcscf::keys::CkIk;
 use sipveil::pcscf::security::register::{protected, unprotected};
 use sipveil::pcscf::security::{
-    Asked, Between, Legacy, Max, Ports, Proof, Protection, Refusal, Sets, State, server_list, suite,
+    Asked, Between, Max, Ports, Proof, Protection, Refusal, Sets, State, Terms, server_list, suite,
 };
 use sipveil::policy::ListenerId;
 use sipveil::sip::headers::security::Mechanisms;
@@ -29,22 +29,22 @@ const BETWEEN: Between = Between {
 
 fuzz_target!(|data: &[u8]| {
     let [client, verify, credentials] = drafts::pieces(data);
-    for legacy in [Legacy::Off, Legacy::On] {
+    for terms in [Terms::USUAL, Terms::ALL] {
         let first = [
             ASKS,
             &drafts::rows("Security-Client", client),
             &drafts::rows("Authorization", credentials),
         ];
         let Some(first) = drafts::register(&first.concat()) else { return };
-        challenged(&first, client, verify, legacy);
+        challenged(&first, client, verify, terms);
     }
 });
 
-fn challenged(first: &Draft, client: &[u8], verify: &[u8], legacy: Legacy) {
-    let Ok(registering) = unprotected(first, legacy) else { return };
+fn challenged(first: &Draft, client: &[u8], verify: &[u8], terms: Terms) {
+    let Ok(registering) = unprotected(first, terms) else { return };
     assert!(registering.protection == Protection::No);
     let Some((mechanisms, offer)) = registering.offer else { return };
-    assert!(suite::suites(legacy).any(|suite| suite == offer.suite));
+    assert!(suite::suites(terms).any(|suite| suite == offer.suite));
     assert!(offer.ends.spi_c > 255 && offer.ends.spi_s > 255 && offer.ends.spi_c != offer.ends.spi_s);
     assert!(offer.ends.port_c != offer.ends.port_s && ![offer.ends.port_c, offer.ends.port_s].contains(&5060));
     let max = Max {
@@ -73,10 +73,10 @@ fn challenged(first: &Draft, client: &[u8], verify: &[u8], legacy: Legacy) {
         number = number.wrapping_add(7919);
         number
     };
-    let set = sets.challenged(Duration::ZERO, asked, &keys, ports, legacy, draw);
+    let set = sets.challenged(Duration::ZERO, asked, &keys, ports, terms, draw);
     let seen = set.ok().and_then(|set| sets.seen(set)).expect("an empty table has room");
     assert!(seen.state == State::Temporary);
-    let list = server_list(legacy, Some(seen.ours));
+    let list = server_list(terms, Some(seen.ours));
     let answer = |verify: &[u8]| {
         let rows = [
             ASKS,
@@ -91,12 +91,12 @@ fn challenged(first: &Draft, client: &[u8], verify: &[u8], legacy: Legacy) {
     // A name with a quote in it is another one when it is written here.
     let is_plain = seen.impi.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(byte));
     if let Some(same) = answer(&list.to_bytes()).filter(|_| is_plain) {
-        let read = protected(&same, &seen, legacy, true).expect("both lists are repeated");
+        let read = protected(&same, &seen, terms, true).expect("both lists are repeated");
         assert!(read.protection == Protection::Yes && read.proof == Proof::Response && read.impi == seen.impi);
     }
     if let Some(other) = answer(verify).filter(|_| is_plain) {
         let is_same = Mechanisms::read(other.rows(Name::SecurityVerify)).is_ok_and(|read| read == list);
-        match protected(&other, &seen, legacy, true) {
+        match protected(&other, &seen, terms, true) {
             Ok(_) => assert!(is_same),
             Err(why) => assert!(!is_same && matches!(why, Refusal::Changed | Refusal::Incomplete)),
         }

@@ -181,12 +181,16 @@ impl Page<'_> {
             server_port,
             client_ports,
             legacy_algorithms,
+            require_encryption,
+            unacceptable_code,
             require_verify_always,
         } = protected;
         let ports = list(client_ports.iter().map(u16::to_string));
         self.value("protected.server_port", &(server_port.to_string(), by));
         self.value("protected.client_ports", &(ports, by));
         self.value("protected.legacy_algorithms", &(legacy_algorithms.to_string(), by));
+        self.value("protected.require_encryption", &(require_encryption.to_string(), by));
+        self.value("protected.unacceptable_code", &(unacceptable_code.to_string(), by));
         self.value(
             "protected.require_verify_always",
             &(require_verify_always.to_string(), by),
@@ -392,6 +396,10 @@ impl Page<'_> {
             pani_network_provided,
             reg_event,
             ioi,
+            pseudonyms,
+            require_protected_pseudonyms,
+            dialog_release,
+            min_se,
         } = pcscf;
         self.title("[pcscf]");
         self.value("path_unsupported", &word(path_unsupported));
@@ -402,6 +410,13 @@ impl Page<'_> {
         self.value("pani_network_provided", &optional_text(pani_network_provided));
         self.value("reg_event", &plain(reg_event));
         self.value("ioi", &optional_text(ioi));
+        for pseudonym in pseudonyms {
+            self.value("pseudonyms", &text(pseudonym));
+        }
+        self.value("require_protected_pseudonyms", &plain(require_protected_pseudonyms));
+        self.value("dialog_release", &plain(dialog_release));
+        let shortest = min_se.value.map(|value| Stated { value, by: min_se.by });
+        self.value("min_se", &optional(shortest.as_ref().map(duration)));
     }
 
     fn store(&mut self, store: &Stated<Store>) {
@@ -470,6 +485,7 @@ impl Page<'_> {
             pending_max,
             remembered_max,
             dialogs_max,
+            calls_max,
             questions_max,
             plans_max,
             reverse_names_max,

@@ -58,26 +58,12 @@ pub(super) fn proxy(table: Table<'_>) -> Proxy {
         //= PROXY-025
         recurse: or_default(table.bool("recurse"), false),
         options_from_strangers: or_default(table.word("options_from_strangers"), OptionsAnswer::Answer),
-        absent_code: absent_code(&table),
+        absent_code: or_default(table.code("absent_code", [404, 480]), 404),
         //= ROLE-001
         roles: or_default(table.words("roles").map(values), Role::ALL.to_vec()),
     };
     table.close();
     proxy
-}
-
-fn absent_code(table: &Table<'_>) -> Stated<u16> {
-    let written = table
-        .number("absent_code", 400..=499)
-        .map(|code| code.map(|code| code as u16));
-    if let Some(code) = written.as_ref().filter(|code| ![404, 480].contains(&code.value)) {
-        table.reader.contradiction(
-            code.at.clone(),
-            "`absent_code` is no answer of that kind",
-            "write 404 or 480",
-        );
-    }
-    or_default(written, 404)
 }
 
 pub(super) fn evidence(table: Table<'_>, domain: &Domain, listeners: &[Listener]) -> Evidence {
@@ -220,6 +206,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         avoided_max: limit("avoided_max", built_in.avoided_max),
         remembered_max: limit("remembered_max", built_in.remembered_max),
         dialogs_max: limit("dialogs_max", built_in.dialogs_max),
+        calls_max: limit("calls_max", built_in.calls_max),
         registrations_max: limit("registrations_max", built_in.registrations_max),
         security_sets_max: limit("security_sets_max", built_in.security_sets_max),
         max_pending_auth: limit("max_pending_auth", built_in.max_pending_auth),

@@ -64,7 +64,8 @@ fn value(text: &str) -> Result<Provided, Fault> {
     }
 }
 
-fn identity(text: &str) -> Result<String, Fault> {
+/// The URI of a person.
+pub(super) fn identity(text: &str) -> Result<String, Fault> {
     let names_someone = Uri::parse(text.as_bytes())
         .is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) && uri.user().is_some());
     match names_someone {

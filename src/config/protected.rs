@@ -24,6 +24,8 @@ pub(super) fn protected(listener: &Table<'_>, beside: &Beside<'_>) -> Option<Pro
     let server_port = table.number("server_port", 1..=u32::from(u16::MAX));
     let client_ports = table.numbers("client_ports", 1..=u32::from(u16::MAX));
     let legacy_algorithms = or_default(table.bool("legacy_algorithms"), false);
+    let require_encryption = or_default(table.bool("require_encryption"), false);
+    let unacceptable_code = or_default(table.code("unacceptable_code", [494, 403]), 494);
     let require_verify_always = or_default(table.bool("require_verify_always"), false);
     let reader = table.reader;
     let wrong = |fault: &str, remedy: &str| reader.contradiction(at.clone(), fault, remedy);
@@ -85,6 +87,8 @@ pub(super) fn protected(listener: &Table<'_>, beside: &Beside<'_>) -> Option<Pro
         server_port: server_port?.value as u16,
         client_ports: ports.collect(),
         legacy_algorithms: legacy_algorithms.value,
+        require_encryption: require_encryption.value,
+        unacceptable_code: unacceptable_code.value,
         require_verify_always: require_verify_always.value,
     })
 }

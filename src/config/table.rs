@@ -119,6 +119,18 @@ impl<'r> Table<'r> {
         }
     }
 
+    /// One of two status codes.
+    pub(super) fn code(&self, key: &'static str, codes: [u16; 2]) -> Option<Written<u16>> {
+        let written = self.number(key, 400..=499)?.map(|code| code as u16);
+        if !codes.contains(&written.value) {
+            let fault = format!("`{key}` is no answer of that kind");
+            let [one, other] = codes;
+            let remedy = format!("write {one} or {other}");
+            self.reader.contradiction(written.at.clone(), fault, remedy);
+        }
+        Some(written)
+    }
+
     /// A list of whole numbers between two others, both allowed.
     pub(super) fn numbers(
         &self,

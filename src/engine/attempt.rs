@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::decide::Plan;
+use super::decide::{Author, Plan};
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
 use super::pending::{Waiting, WaitingAck};
 use super::record::{self, Leg};
+use super::reg_event::OURS;
 use super::reject::Reject;
 use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
@@ -230,6 +231,7 @@ impl Engine {
         if let Some(memory) = stored {
             self.store(id, branch.nonce, memory);
         }
+        self.note_called(id, method, &destination);
         let from_changes =
             !hop.is_trusted() && (work.wanted.set.has(PrivacySet::USER) || policy.privacy.id_anonymises_from.value);
         let called = match &hop {
@@ -290,6 +292,7 @@ impl Engine {
             ack: None,
             cancel: None,
             cancel_wanted: false,
+            cancel_reason: None,
             timer_c: Duration::ZERO,
         });
         self.carry_out_client(now, client, actions);
@@ -376,8 +379,9 @@ impl Engine {
             && let Some(token) = path::seal(&self.keys, &self.home(arrived), nonce)
         {
             register::inward(&mut draft, origin.standing(), &path::path_value(own, &token));
-            if let Some(authentication) = &work.authentication {
-                integrity::claim(&mut draft, authentication.registering.protection);
+            let by_association = work.authentication.as_ref().map(|one| one.registering.protection);
+            if let Some(protection) = by_association.or(work.by_tls) {
+                integrity::claim(&mut draft, protection);
             }
         }
         if origin.standing() == Standing::Served {
@@ -446,7 +450,7 @@ impl Engine {
     ) {
         let mut kept = Kept::default();
         let nowhere = What::Request(Method::Ack);
-        let Ok(plan) = self.plan(now, origin, &mut draft, essentials, &mut kept) else {
+        let Ok(plan) = self.plan(now, origin, &mut draft, essentials, &mut kept, Author::Peer) else {
             return self.drop(nowhere, Drop::AckNowhere);
         };
         let Plan {
@@ -650,6 +654,9 @@ impl Engine {
         let Some((server_id, line)) = of.filter(|_| failed) else {
             return;
         };
+        if server_id.slot == OURS {
+            return self.asked_in_vain(now, server_id.generation);
+        }
         let Some(server) = self.transactions.server(server_id) else {
             return;
         };

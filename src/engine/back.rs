@@ -9,7 +9,9 @@ use super::dialogs::Wish;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
 use super::record::{self, Leg};
+use super::reg_event::OURS;
 use super::reject::Reject;
+use super::release::Answering;
 use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
 use crate::pcscf::{Learned, charging, register};
@@ -42,6 +44,7 @@ impl Engine {
         let Some(class) = ResponseClass::from_status(status) else {
             return self.drop(what, Drop::Stray);
         };
+        let answering = self.note_answering(id, origin, &message, essentials.cseq_method);
         let Some(client) = self.transactions.client(id) else {
             return self.drop(what, Drop::Stray);
         };
@@ -81,7 +84,8 @@ impl Engine {
         match actions.contains(Action::PassResponse) {
             false => self.drop(what, Drop::Retransmission),
             true if status == 100 => self.drop(what, Drop::HopByHop),
-            true => self.pass_response(now, id, server_id, origin, message, essentials),
+            true if server_id.slot == OURS => self.subscribed(now, server_id.generation, origin, &message),
+            true => self.pass_response(now, id, server_id, origin, message, essentials, answering),
         }
         if actions.contains(Action::Terminated) {
             self.transactions.remove_client(id);
@@ -95,6 +99,10 @@ impl Engine {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own; a struct would be made here and taken apart below"
+    )]
     fn pass_response(
         &mut self,
         now: Now,
@@ -103,6 +111,7 @@ impl Engine {
         origin: &Origin,
         message: Message,
         essentials: &Essentials,
+        answering: Option<Box<Answering>>,
     ) {
         let status = message.status();
         let what = What::Response {
@@ -162,6 +171,9 @@ impl Engine {
             return self.drop(what, Drop::Stray);
         };
         self.note_cleared(what, origin, &hop, &mut notes);
+        if let Some(answering) = answering {
+            self.note_dialog(now, id, origin, essentials, *answering, &outgoing);
+        }
         if let Some(outgoing) = self.hold_for_store(id, outgoing) {
             self.server_response(now, id, class, outgoing);
         }
@@ -462,6 +474,7 @@ impl Engine {
             if server.dialog.is_some() {
                 self.settle_dialog(id, outgoing.status());
             }
+            self.calls.settled(id);
             self.transactions.answered(id);
         }
         self.carry_out_server(now, id, actions, Some((outgoing, class)));
@@ -485,11 +498,11 @@ impl Engine {
         {
             // A 2xx to an INVITE is repeated by who made it, so it is not kept.
             let repeats = class == ResponseClass::Success && matches!(server.machine, ServerMachine::Invite(_));
-            server.last = (!repeats).then(|| message.clone());
-            self.outputs.push_back(Output::Send {
-                id: SendTo::Back(id).name(),
-                message,
-            });
+            server.last = (!repeats && !server.is_ours).then(|| message.clone());
+            if !server.is_ours {
+                let id = SendTo::Back(id).name();
+                self.outputs.push_back(Output::Send { id, message });
+            }
         } else if actions.contains(Action::ResendResponse)
             && let Some(message) = server.last.clone()
         {
@@ -691,6 +704,9 @@ impl Engine {
         self.dialogs.expire(now.unix);
         if self.security.is_some() {
             self.expire_sets(now);
+        }
+        if !self.subscriptions.is_empty() {
+            self.renew_subscriptions(now);
         }
         while let Some(due) = self.deadlines.pop_due(now.at) {
             match due {

@@ -99,13 +99,13 @@ impl Engine {
         if !due || machine.state() != invite_client::State::Proceeding {
             return;
         }
-        let server = client.server;
+        let (server, own_reason) = (client.server, client.cancel_reason);
         let Some(invite) = client.request.clone() else { return };
         let reason = self
             .transactions
             .server(server)
             .and_then(|server| server.work.as_ref().and_then(|work| work.cancelled.clone().flatten()));
-        let Some(message) = invite.cancel(reason.as_deref()) else {
+        let Some(message) = invite.cancel(reason.as_deref().or(own_reason)) else {
             // Nobody is told then, and nothing of it stays here.
             return self.branch_given_up(now, id);
         };

@@ -6,11 +6,12 @@ use super::branches::Branches;
 use super::counts::TokenOf;
 use super::dialogs::{self, OfDialog};
 use super::reject::Reject;
+use super::remembered::NOT_KNOWN;
 use super::transactions::{Kept, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::charging::Icid;
-use crate::pcscf::{Asked, SealedFlow, authentication, path};
+use crate::pcscf::{Asked, SealedFlow, authentication, path, session};
 use crate::policy::privacy::DialogStore;
 use crate::policy::route::Fork;
 use crate::policy::{PeersAre, Policy};
@@ -29,6 +30,15 @@ use crate::trust::{Destination, Origin, Standing, assert};
 
 /// A refusal with what its answer is made of: the draft, and the To as received when the draft shows another.
 pub(super) type Refused = (Draft, Option<Vec<u8>>, Reject);
+
+/// Who wrote a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// Who it came from.
+    Peer,
+    /// This node, in the name of who it would have come from: what a peer must not do was never asked.
+    Ourselves,
+}
 
 /// A request that is forwarded.
 pub(super) struct Decided {
@@ -77,9 +87,10 @@ impl Engine {
         origin: &Origin,
         mut draft: Draft,
         essentials: Essentials,
+        author: Author,
     ) -> Result<Decided, Box<Refused>> {
         let mut kept = Kept::default();
-        match self.plan(now, origin, &mut draft, &essentials, &mut kept) {
+        match self.plan(now, origin, &mut draft, &essentials, &mut kept, author) {
             Ok(Plan {
                 wanted,
                 dialog,
@@ -104,8 +115,10 @@ impl Engine {
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served)
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
+                let by_tls = asked.as_ref().and_then(|_| self.claim_of_tls(now, origin, &draft));
                 let work = Box::new(Work {
                     asked,
+                    by_tls,
                     authentication: None,
                     draft,
                     essentials,
@@ -144,8 +157,12 @@ impl Engine {
         draft: &mut Draft,
         essentials: &Essentials,
         kept: &mut Kept,
+        author: Author,
     ) -> Result<Plan, Reject> {
         let policy = Arc::clone(&self.policy);
+        if author == Author::Peer && self.is_of_released(essentials) {
+            return Err(Reject::Released);
+        }
         let revealed = self.open_hidden(origin, draft, kept)?;
         check::check(draft)?;
         // The ACK of a 2xx gets a branch of its own each time: it is compared, but not written.
@@ -171,17 +188,26 @@ impl Engine {
             return Err(answer);
         }
         let mut by_network = None;
-        if origin.standing() == Standing::Served {
+        if origin.standing() == Standing::Served && author == Author::Peer {
             self.assert(now, &policy, origin, draft)?;
             by_network = match draft.method() {
                 Some(Method::Register) => {
-                    self.take_registering_ue(&policy, draft, essentials)?;
+                    self.take_registering_ue(&policy, origin, draft, essentials)?;
                     None
                 }
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
+        //= PCSCF-030
+        if let Some(shortest) = policy.pcscf.min_se.value {
+            session::take(draft, shortest).map_err(Reject::ShortSession)?;
+        }
         let (sender, responder) = self.remembered_sets(&policy, opened.dialog.as_ref(), essentials);
+        let sender = match author {
+            // Nobody says here what its party would, and what it said before was not kept.
+            Author::Ourselves if !policy.privacy.dialog_sticky.value => NOT_KNOWN,
+            Author::Ourselves | Author::Peer => sender,
+        };
         let wanted = match is_emergency(draft.request_uri()) {
             true => Wanted::nothing(),
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
@@ -528,9 +554,12 @@ impl Engine {
             let (call_id, tag) = (essentials.call_id(), essentials.from_tag());
             self.remembered.widen(call_id, tag, wider, created);
         }
+        let (tag, other) = (essentials.from_tag(), essentials.to_tag().unwrap_or_default());
+        let call = self.releases().then(|| self.call_key(essentials.call_id(), tag, other));
         Some(Box::new(OfDialog {
             stands: true,
             created,
+            call,
             handles: memory.stored.into_iter().collect(),
         }))
     }

@@ -10,11 +10,12 @@ use std::time::Duration;
 use super::back::forms_dialog;
 use super::transactions::{Id, Keyed};
 use super::{Engine, Now};
+use crate::pcscf::session::interval;
 use crate::policy::Policy;
 use crate::policy::privacy::DialogStore;
 use crate::privacy::gate::Store;
 use crate::privacy::{DialogMemory, PrivacySet};
-use crate::sip::{Draft, Essentials, Method, Name};
+use crate::sip::{Draft, Essentials, Method};
 use crate::trust::Standing;
 
 /// What is added to a session's time, so that a refresh under way is not too late.
@@ -126,6 +127,8 @@ pub struct OfDialog {
     /// When that was opened, seconds since 1970.
     pub created: u64,
     pub handles: Vec<u64>,
+    /// Its name among the dialogs that can be released.
+    pub call: Option<u64>,
 }
 
 impl OfDialog {
@@ -199,6 +202,9 @@ impl Engine {
         let method = server.method;
         if let Some(dialog) = server.dialog.take_if(|dialog| dialog.ends_with(method, status)) {
             dialog.handles.iter().for_each(|handle| self.dialogs.end(*handle));
+            if let Some(call) = dialog.call {
+                self.calls.end(call);
+            }
         }
     }
 }
@@ -213,10 +219,7 @@ pub(super) struct Wish {
 //= PRIV-143
 pub fn session(draft: &Draft, method: Method) -> Option<Duration> {
     let refreshes = matches!(method, Method::Invite | Method::Update) && (200..300).contains(&draft.status());
-    let value = draft.first(Name::SessionExpires).filter(|_| refreshes)?;
-    let seconds = value.split(|byte| *byte == b';').next()?.trim_ascii();
-    let seconds: u32 = std::str::from_utf8(seconds).ok()?.parse().ok()?;
-    Some(Duration::from_secs(u64::from(seconds)))
+    interval(draft).filter(|_| refreshes)
 }
 
 /// What a party asks for beyond what it is remembered for.

@@ -279,6 +279,10 @@ pub struct Held {
     pub remembered: usize,
     /// Dialogs kept beside their tokens.
     pub dialogs: usize,
+    /// Dialogs of UEs that can be released.
+    pub calls: usize,
+    /// Subscriptions to what becomes of UEs.
+    pub subscriptions: usize,
     /// Questions to name servers under way.
     pub questions: usize,
     /// Names whose servers are known.

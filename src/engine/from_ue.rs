@@ -4,12 +4,14 @@ use super::decide::Opened;
 use super::reject::Reject;
 use super::security::is_protected_otherwise;
 use super::{Engine, Now};
-use crate::pcscf::{RegisteredUe, register, sec_agree, service_route};
+use crate::pcscf::security::Protection;
+use crate::pcscf::{RegisteredUe, integrity, register, sec_agree, service_route};
 use crate::policy::pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction};
 use crate::policy::spec_t::UeSecurity;
-use crate::policy::{ListenerId, Part, PeersAre, Policy};
+use crate::policy::{ListenerId, Part, PeersAre, Policy, Profile};
 use crate::privacy::{DialogMemory, Party};
 use crate::proxy::targets;
+use crate::sip::headers::grammar::ip;
 use crate::sip::uri::is_emergency;
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::trust::{Origin, Standing};
@@ -18,6 +20,7 @@ impl Engine {
     /// The UE that a message comes from, if it is registered and protected as the policy wants it.
     //= PCSCF-020
     //= TRUST-004
+    //= AKA-030
     pub(super) fn ue_of(&self, now: Now, policy: &Policy, origin: &Origin) -> Option<&RegisteredUe> {
         let by_association = || {
             let is_listed = policy.spec_t.ue_security.value.contains(&UeSecurity::Ipsec3gpp);
@@ -27,6 +30,15 @@ impl Engine {
         self.bindings
             .ue(&self.home(origin.flow()), now.unix)
             .filter(|_| accepted)
+    }
+
+    /// What the registrar is told of the connection a REGISTER of a UE came on.
+    //= PCSCF-004
+    //= AKA-030
+    pub(super) fn claim_of_tls(&self, now: Now, origin: &Origin, draft: &Draft) -> Option<Protection> {
+        let is_meant = self.policy.profile.value == Profile::Ims && origin.flow().transport.is_tls();
+        let known = self.bindings.ue(origin.flow(), now.unix);
+        is_meant.then(|| integrity::by_tls(draft, known))?
     }
 
     /// Whether a request is passed over in silence, because its sender is a UE that is not registered.
@@ -43,13 +55,20 @@ impl Engine {
     pub(super) fn take_registering_ue(
         &self,
         policy: &Policy,
+        origin: &Origin,
         draft: &mut Draft,
         essentials: &Essentials,
     ) -> Result<(), Reject> {
         //= PCSCF-006
-        //= PCSCF-006 type=exception reason=its private identity is compared with that of its security association, its Via is not: the association proves its address
         if !essentials.has_one_via {
             return Err(Reject::RegisterByProxy);
+        }
+        //= PCSCF-006
+        //= PCSCF-006 type=exception reason=a name in the Via of a protected REGISTER is not looked up: the association proves the address, whatever is called so
+        let is_protected = matches!(policy.part(origin.flow().listener), Some(Part::Server { .. }));
+        let names = ip(essentials.sent_by_host()).map(|ip| ip.to_canonical());
+        if is_protected && names.is_some_and(|ip| ip != origin.flow().remote.ip().to_canonical()) {
+            return Err(Reject::ForeignVia);
         }
         //= PCSCF-002
         if policy.pcscf.path_unsupported.value == PathUnsupported::Reject421 && !register::supports_path(draft) {

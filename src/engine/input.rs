@@ -50,6 +50,8 @@ pub enum Input {
     Stored { id: SendId, is_kept: bool },
     /// The security associations of a set could not be installed.
     Uninstalled(SetId),
+    /// The operator ends the dialogs that one of their parties knows by this Call-ID, and what is on its way to become one.
+    Release { call_id: Vec<u8> },
     /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
     Load(u8),
     /// The deadline of `next_deadline` has come.
@@ -96,6 +98,7 @@ impl std::fmt::Debug for Input {
                 .field("is_kept", is_kept)
                 .finish(),
             Input::Uninstalled(set) => f.debug_tuple("Uninstalled").field(set).finish(),
+            Input::Release { .. } => f.debug_struct("Release").finish_non_exhaustive(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
             Input::Tick => f.write_str("Tick"),
         }

@@ -1,7 +1,7 @@
 //! What becomes of a registration in the network: asked for when a UE has registered, told by NOTIFY.
 //!
-//! Holds nothing: the Contact of the subscription is a sealed token that names the UE's flow, so any engine of this process
-//! knows by the NOTIFY itself whom it is about.
+//! The Contact of the subscription is a sealed token that names the UE's flow, so any engine of this process knows by the
+//! NOTIFY itself whom it is about. The one that subscribed sees to it that the subscription does not end before its UE goes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,37 +10,34 @@ use rand_chacha::rand_core::Rng;
 
 use super::output::Output;
 use super::reject::Reject;
+use super::subscriptions::{REMOTE_BYTES_MAX, Remote, Said};
 use super::transactions::{ClientMachine, ClientTransaction, Id};
 use super::{Engine, Now, TIMERS};
 use crate::pcscf::register::Told;
-use crate::pcscf::{Learned, SealedFlow, path, reg_event};
+use crate::pcscf::{FlowKey, Learned, SealedFlow, path, reg_event};
 use crate::privacy::call_id::CallId;
 use crate::privacy::gate::{Gate, Request};
 use crate::privacy::{Notes, Outgoing, Wanted};
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::uri::Uri;
-use crate::sip::{Draft, Essentials, Name};
+use crate::sip::{Draft, Essentials, Message, Name};
 use crate::topology::restore;
 use crate::transaction::{Client, ClientBranch, Reliability};
 use crate::trust::{Destination, Flow, Hop, Origin, Own};
 
 /// Seconds that are asked for: longer than any registration lasts.
 const EXPIRES: u64 = 600_000;
-/// A subscription that ends within so many seconds is as good as over.
-const REFRESH: u64 = 600;
 
-/// Stands for the server transaction of a request that nobody sent us.
-const NOBODY: Id = Id {
-    slot: u32::MAX,
-    generation: 0,
-};
+/// The slot of requests that nobody sent us: they stand for no server transaction. The generation tells whose they are.
+pub(super) const OURS: u32 = u32::MAX;
 
 impl Engine {
     /// Subscribes to what becomes of a UE that has just registered, where the policy wants that, unless it is told already.
     /// `id`: its REGISTER. `registrar`: who answered that.
     //= PCSCF-012
     //= PCSCF-012 type=exception reason=only where pcscf.reg_event says so: a PBX has no such package
-    //= PCSCF-012 type=exception reason=a subscription near its end is made anew with the UE's next REGISTER, which comes long before, and not by a timer
     pub(super) fn subscribe(&mut self, now: Now, id: Id, registrar: &Origin) {
         let Some(server) = self
             .transactions
@@ -49,60 +46,198 @@ impl Engine {
         else {
             return;
         };
-        let (policy, arrived, nonce) = (Arc::clone(&server.policy), *server.origin.flow(), server.nonce);
+        let (arrived, nonce) = (*server.origin.flow(), server.nonce);
         let arrived = self.home(&arrived);
         let ue = self.bindings.ue(&arrived, now.unix);
-        let ue = ue.filter(|ue| ue.told().until <= now.unix + REFRESH);
-        let Some(identity) = ue.and_then(|ue| ue.default_identity()).map(<[u8]>::to_vec) else {
+        let is_told = ue.is_none_or(|ue| now.unix < ue.told().until);
+        if !is_told && !self.subscriptions.is_live((&arrived).into(), now.at) {
+            let from = registrar.flow();
+            let registrar = Destination {
+                listener: from.listener,
+                transport: from.transport,
+                remote: from.remote,
+                connection: from.connection,
+                certified: from.certified,
+            };
+            let own = self.own_towards(&registrar);
+            // The same as in the REGISTER.
+            let path = own.and_then(|own| Some(path::path_value(own, &path::seal(&self.keys, &arrived, nonce)?)));
+            if let Some(path) = path {
+                self.begin_subscription(now, &arrived, registrar, path);
+            }
+        }
+    }
+
+    /// The first SUBSCRIBE about the UE of this Path. What an earlier subscription told of its documents counts for nothing in
+    /// this one.
+    fn begin_subscription(&mut self, now: Now, arrived: &Flow, registrar: Destination, path: Vec<u8>) {
+        let Some(own) = self.own_towards(&registrar).cloned() else {
             return;
         };
-        let from = registrar.flow();
-        let destination = Destination {
-            listener: from.listener,
-            transport: from.transport,
-            remote: from.remote,
-            connection: from.connection,
-            certified: from.certified,
-        };
-        let hop = self.hop_to(now, destination);
-        let Some(own) = self.own_towards(&destination).filter(|_| hop.is_trusted()).cloned() else {
+        let Some(ue) = self.bindings.ue(arrived, now.unix).cloned() else {
             return;
         };
-        let Some(draft) = self.subscription(&own, &identity, &arrived, nonce) else {
+        let mut fresh = [0; 12];
+        self.random.fill_bytes(&mut fresh);
+        let call_id = data_encoding::HEXLOWER.encode(&fresh);
+        let token = path::seal_subscription(&self.keys, arrived, fresh);
+        let (Some(identity), Some(token)) = (ue.default_identity().map(<[u8]>::to_vec), token) else {
             return;
+        };
+        let said = Said {
+            identity,
+            tag: self.subscription_tag(&token, call_id.as_bytes()),
+            call_id,
+            contact: path::path_value(&own, &token),
+            path,
+            cseq: 1,
+        };
+        if ue.told() != Told::default() {
+            self.tell_all(now, arrived, Learned::Registered(ue.with_told(Told::default())));
+        }
+        let number = self.subscriptions.begin(*arrived, registrar, said.clone());
+        self.send_subscribe(now, number, registrar, &own, &said, None);
+    }
+
+    /// Sees to the subscriptions whose time has come: asks for more, or anew where the network keeps none.
+    //= PCSCF-012
+    pub(super) fn renew_subscriptions(&mut self, now: Now) {
+        while let Some(key) = self.subscriptions.pop_due(now.at) {
+            let is_wanted = self.policy.pcscf.reg_event.value && self.bindings.ue_of(key, now.unix).is_some();
+            let Some(subscription) = self.subscriptions.of(key).filter(|_| is_wanted) else {
+                self.subscriptions.end(key);
+                continue;
+            };
+            let (number, arrived, registrar) = (subscription.number, subscription.arrived, subscription.registrar);
+            let lasts = subscription.until.is_some_and(|until| now.at < until);
+            let Some(remote) = subscription.remote.clone().filter(|_| lasts) else {
+                let path = subscription.said.path.clone();
+                self.begin_subscription(now, &arrived, registrar, path);
+                continue;
+            };
+            subscription.said.cseq += 1;
+            let said = subscription.said.clone();
+            let Some(own) = self.own_towards(&registrar).cloned() else {
+                continue;
+            };
+            self.send_subscribe(now, number, registrar, &own, &said, Some(&remote));
+        }
+    }
+
+    /// What the network answers to a SUBSCRIBE of ours.
+    //= PCSCF-012
+    pub(super) fn subscribed(&mut self, now: Now, number: u32, origin: &Origin, answer: &Message) {
+        let Some(subscription) = self.subscriptions.numbered(number) else {
+            return;
+        };
+        let (arrived, registrar) = (subscription.arrived, subscription.registrar);
+        let key = FlowKey::from(&arrived);
+        match answer.status() {
+            100..=199 => {}
+            200..=299 if origin.is_trusted() => {
+                subscription.remote = subscription.remote.take().or_else(|| remote(answer));
+                let stated = answer.first(Name::Expires).and_then(seconds);
+                let until = now.at + Duration::from_secs(stated.unwrap_or(EXPIRES).min(EXPIRES));
+                // What a NOTIFY said in the meantime is no older.
+                if until <= now.at {
+                    self.subscriptions.over(key, now.at);
+                } else if subscription.until.is_none_or(|known| now.at < known) {
+                    self.subscriptions.lasts(key, now.at, until);
+                }
+            }
+            481 if subscription.remote.is_some() => {
+                let path = subscription.said.path.clone();
+                self.begin_subscription(now, &arrived, registrar, path);
+            }
+            _ => self.asked_in_vain(now, number),
+        }
+    }
+
+    /// A SUBSCRIBE of ours was refused, or nobody answered: what there is lasts until its end. A first one leaves nothing, and
+    /// the next REGISTER of its UE begins anew.
+    pub(super) fn asked_in_vain(&mut self, now: Now, number: u32) {
+        let Some(subscription) = self.subscriptions.numbered(number) else {
+            return;
+        };
+        let key = FlowKey::from(&subscription.arrived);
+        match subscription.until {
+            Some(_) => self.subscriptions.wait_for_its_end(key, now.at),
+            None => {
+                self.subscriptions.end(key);
+            }
+        }
+    }
+
+    /// What a NOTIFY, here or at another engine, said of the subscription to a flow.
+    pub(super) fn note_told(&mut self, now: Now, flow: &Flow) {
+        let key = FlowKey::from(flow);
+        if self.subscriptions.of(key).is_none() {
+            return;
+        }
+        let Some(ue) = self.bindings.ue_of(key, now.unix) else {
+            self.subscriptions.end(key);
+            return;
+        };
+        let left = ue.told().until.saturating_sub(now.unix);
+        if left > 0 {
+            self.subscriptions
+                .lasts(key, now.at, now.at + Duration::from_secs(left));
+        }
+    }
+
+    /// Sends a SUBSCRIBE of this subscription; 0: one that is not kept.
+    fn send_subscribe(
+        &mut self,
+        now: Now,
+        number: u32,
+        registrar: Destination,
+        own: &Own,
+        said: &Said,
+        remote: Option<&Remote>,
+    ) {
+        let hop = self.hop_to(now, registrar);
+        let Some(draft) = self.subscription(own, said, remote).filter(|_| hop.is_trusted()) else {
+            return self.asked_in_vain(now, number);
         };
         let branch = ClientBranch {
             slot: self.transactions.next_client_slot(),
             nonce: self.random.next_u64(),
             loop_part: self.random.next_u64(),
         };
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
         let request = Request {
             draft,
             hop,
-            own: &own,
+            own,
             wanted: &Wanted::nothing(),
             branch: &branch.text(),
             dialog: None,
             call_id: CallId::Settled,
             nonce,
         };
+        let policy = Arc::clone(&self.policy);
         let gate = Gate {
             policy: &policy,
             keys: &self.keys,
         };
-        if let Ok((outgoing, _)) = gate.request(request, &mut Notes::off()) {
-            self.send_subscription(now, branch.nonce, outgoing, &hop);
+        match gate.request(request, &mut Notes::off()) {
+            Ok((outgoing, _)) => self.send_subscription(now, number, branch.nonce, outgoing, &hop),
+            Err(_) => self.asked_in_vain(now, number),
         }
     }
 
-    fn send_subscription(&mut self, now: Now, nonce: u64, outgoing: Outgoing, hop: &Hop) {
+    fn send_subscription(&mut self, now: Now, number: u32, nonce: u64, outgoing: Outgoing, hop: &Hop) {
         let reliability = Reliability::from(hop.destination().transport);
         let (machine, actions) = Client::start(reliability, &TIMERS);
         let client = self.transactions.add_client(|client| ClientTransaction {
             generation: client.generation,
             nonce,
             machine: ClientMachine::Other(machine),
-            server: NOBODY,
+            server: Id {
+                slot: OURS,
+                generation: number,
+            },
             line: 0,
             kept: None,
             reverse_name: hop.reverse_name().map(Box::new),
@@ -110,6 +245,7 @@ impl Engine {
             ack: None,
             cancel: None,
             cancel_wanted: false,
+            cancel_reason: None,
             timer_c: Duration::ZERO,
         });
         self.carry_out_client(now, client, actions);
@@ -117,32 +253,37 @@ impl Engine {
 
     /// The SUBSCRIBE, but for its Via.
     //= PCSCF-012
-    fn subscription(&mut self, own: &Own, identity: &[u8], arrived: &Flow, nonce: [u8; 12]) -> Option<Draft> {
-        let mut fresh = [0; 12];
-        self.random.fill_bytes(&mut fresh);
-        let call_id = data_encoding::HEXLOWER.encode(&fresh);
-        // The same as in the Path of the REGISTER.
-        let path = path::path_value(own, &path::seal(&self.keys, arrived, nonce)?);
-        let token = path::seal_subscription(&self.keys, arrived, fresh)?;
-        let tag = self.subscription_tag(&token, call_id.as_bytes());
-        let contact = path::path_value(own, &token);
+    fn subscription(&self, own: &Own, said: &Said, remote: Option<&Remote>) -> Option<Draft> {
+        let first = [b"<", &said.identity[..], b">"].concat();
+        let (target, to) = match remote {
+            Some(remote) => (&remote.target, &remote.to),
+            None => (&said.identity, &first),
+        };
         let mut text = b"SUBSCRIBE ".to_vec();
+        text.extend_from_slice(target);
+        text.extend_from_slice(b" SIP/2.0\r\nMax-Forwards: 70\r\n");
+        for route in remote.into_iter().flat_map(|remote| &remote.routes) {
+            [b"Route: ", &route[..], b"\r\n"]
+                .iter()
+                .for_each(|part| text.extend_from_slice(part));
+        }
         for part in [
-            identity,
-            b" SIP/2.0\r\nMax-Forwards: 70\r\nFrom: <sip:",
+            b"From: <sip:",
             own.host_port.as_bytes(),
             b">;tag=",
-            tag.as_bytes(),
-            b"\r\nTo: <",
-            identity,
-            b">\r\nCall-ID: ",
-            call_id.as_bytes(),
-            b"\r\nCSeq: 1 SUBSCRIBE\r\nContact: ",
-            &contact,
+            said.tag.as_bytes(),
+            b"\r\nTo: ",
+            to,
+            b"\r\nCall-ID: ",
+            said.call_id.as_bytes(),
+            b"\r\nCSeq: ",
+            said.cseq.to_string().as_bytes(),
+            b" SUBSCRIBE\r\nContact: ",
+            &said.contact,
             b"\r\nEvent: reg\r\nAccept: application/reginfo+xml\r\nExpires: ",
             EXPIRES.to_string().as_bytes(),
             b"\r\nP-Asserted-Identity: ",
-            &path,
+            &said.path,
             b"\r\nContent-Length: 0\r\n\r\n",
         ] {
             text.extend_from_slice(part);
@@ -166,9 +307,10 @@ impl Engine {
         let Some(ue) = ue.filter(|_| matches) else {
             return Some(Reject::NotTold(481));
         };
-        let told = Told {
-            until: subscribed_until(draft, now),
-            ..ue.told()
+        // One that is over leaves nothing: the next begins to count its documents anew.
+        let told = match subscribed_until(draft, now) {
+            0 => Told::default(),
+            until => Told { until, ..ue.told() },
         };
         let record = ue.record();
         let ue = ue.clone().with_told(told);
@@ -184,15 +326,28 @@ impl Engine {
             },
         };
         let flow = self.flow_of(&flow)?;
-        self.outputs.push_back(Output::Learned {
-            flow,
-            learned: learned.clone(),
-        });
-        self.learned(now, &flow, learned);
+        let learned = match (learned, told.until) {
+            (Learned::Registered(ue), 0) => Learned::Registered(ue.with_told(told)),
+            (learned, _) => learned,
+        };
+        self.tell_all(now, &flow, learned);
+        //= PCSCF-013
+        if told.until == 0 {
+            self.subscriptions.over((&flow).into(), now.at);
+        }
         if let Some(record) = record {
             self.keep_as_told(now, &flow, record);
         }
         Some(Reject::Told)
+    }
+
+    /// Enters what was learned of a flow, here and in the other engines.
+    fn tell_all(&mut self, now: Now, flow: &Flow, learned: Learned) {
+        self.outputs.push_back(Output::Learned {
+            flow: *flow,
+            learned: learned.clone(),
+        });
+        self.learned(now, flow, learned);
     }
 
     /// The token of a subscription of ours that a request is for.
@@ -229,6 +384,27 @@ impl Engine {
     }
 }
 
+/// The network's end of a subscription, as it answers the first SUBSCRIBE.
+fn remote(answer: &Message) -> Option<Remote> {
+    let contact = NameAddr::parse(answer.first(Name::Contact)?).ok()?;
+    let values = answer
+        .rows(Name::RecordRoute)
+        .flat_map(|row| list::values(row).map(move |span| span.of(row).to_vec()));
+    let mut routes: Vec<Vec<u8>> = values.collect();
+    routes.reverse();
+    let remote = Remote {
+        to: answer.first(Name::To)?.to_vec(),
+        target: contact.uri_bytes().to_vec(),
+        routes,
+    };
+    let bytes = remote.to.len() + remote.target.len() + remote.routes.iter().map(Vec::len).sum::<usize>();
+    (bytes <= REMOTE_BYTES_MAX).then_some(remote)
+}
+
+fn seconds(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
 fn is_reg(draft: &Draft) -> bool {
     let event = draft.first(Name::Event).map(first_word);
     event.is_some_and(|event| event.eq_ignore_ascii_case(b"reg"))
@@ -247,7 +423,7 @@ fn subscribed_until(draft: &Draft, now: Now) -> u64 {
         return 0;
     }
     let mut params = state.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
-    let seconds = params.find_map(|param| std::str::from_utf8(param.strip_prefix(b"expires=")?).ok()?.parse().ok());
+    let seconds = params.find_map(|param| seconds(param.strip_prefix(b"expires=")?));
     now.unix.saturating_add(seconds.unwrap_or(EXPIRES).min(EXPIRES))
 }
 

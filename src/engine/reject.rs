@@ -65,6 +65,8 @@ pub enum Reject {
     NoSessionKeys,
     #[error("a REGISTER came by way of another proxy")]
     RegisterByProxy,
+    #[error("a UE registers over a security association, and its Via names another address")]
+    ForeignVia,
     #[error("a UE that registers does not know of Path, and pcscf.path_unsupported refuses it")]
     PathUnsupported,
     #[error("the Route of a UE is not its Service-Route, and pcscf.service_route refuses that")]
@@ -75,6 +77,12 @@ pub enum Reject {
     RegistrationOver,
     #[error("a request that makes sense in a dialog only names none")]
     OutOfDialog(u16),
+    #[error("a dialog was released that a request belongs to")]
+    Released,
+    #[error("a call was given up before it was answered: its UE is gone, or the operator said so")]
+    GivenUp,
+    #[error("a session is to last less than pcscf.min_se")]
+    ShortSession(u32),
     #[error("the network told of a registration")]
     Told,
     #[error("a NOTIFY for us is of no subscription of ours, or its document is no reginfo")]
@@ -131,11 +139,15 @@ pub enum Kind {
     Unregistered,
     NoSessionKeys,
     RegisterByProxy,
+    ForeignVia,
     PathUnsupported,
     ForeignServiceRoute,
     ForeignDialog,
     RegistrationOver,
     OutOfDialog,
+    Released,
+    GivenUp,
+    ShortSession,
     Told,
     NotTold,
     Agreement,
@@ -155,7 +167,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 44] = [
+    pub const ALL: [Kind; 48] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -179,11 +191,15 @@ impl Kind {
         Kind::Unregistered,
         Kind::NoSessionKeys,
         Kind::RegisterByProxy,
+        Kind::ForeignVia,
         Kind::PathUnsupported,
         Kind::ForeignServiceRoute,
         Kind::ForeignDialog,
         Kind::RegistrationOver,
         Kind::OutOfDialog,
+        Kind::Released,
+        Kind::GivenUp,
+        Kind::ShortSession,
         Kind::Told,
         Kind::NotTold,
         Kind::Agreement,
@@ -227,11 +243,15 @@ impl Kind {
             Kind::Unregistered => "unregistered",
             Kind::NoSessionKeys => "no_session_keys",
             Kind::RegisterByProxy => "register_by_proxy",
+            Kind::ForeignVia => "foreign_via",
             Kind::PathUnsupported => "path_unsupported",
             Kind::ForeignServiceRoute => "foreign_service_route",
             Kind::ForeignDialog => "foreign_dialog",
             Kind::RegistrationOver => "registration_over",
             Kind::OutOfDialog => "out_of_dialog",
+            Kind::Released => "released",
+            Kind::GivenUp => "given_up",
+            Kind::ShortSession => "short_session",
             Kind::Told => "told",
             Kind::NotTold => "not_told",
             Kind::Agreement => "security_agreement",
@@ -278,11 +298,15 @@ impl From<&Reject> for Kind {
             Reject::Unregistered => Kind::Unregistered,
             Reject::NoSessionKeys => Kind::NoSessionKeys,
             Reject::RegisterByProxy => Kind::RegisterByProxy,
+            Reject::ForeignVia => Kind::ForeignVia,
             Reject::PathUnsupported => Kind::PathUnsupported,
             Reject::ForeignServiceRoute => Kind::ForeignServiceRoute,
             Reject::ForeignDialog => Kind::ForeignDialog,
             Reject::RegistrationOver => Kind::RegistrationOver,
             Reject::OutOfDialog(_) => Kind::OutOfDialog,
+            Reject::Released => Kind::Released,
+            Reject::GivenUp => Kind::GivenUp,
+            Reject::ShortSession(_) => Kind::ShortSession,
             Reject::Told => Kind::Told,
             Reject::NotTold(_) => Kind::NotTold,
             Reject::Agreement(_) => Kind::Agreement,
@@ -352,6 +376,7 @@ impl Reject {
             Reject::ForeignPath => (403, "Forbidden", Rule::TRUST_042),
             Reject::Unregistered => (403, "Forbidden", Rule::PCSCF_020),
             Reject::NoSessionKeys => (500, "Server Internal Error", Rule::PCSCF_005),
+            Reject::ForeignVia => (403, "Forbidden", Rule::PCSCF_006),
             Reject::RegisterByProxy => (502, "Bad Gateway", Rule::PCSCF_006),
             Reject::PathUnsupported => (421, "Extension Required", Rule::PCSCF_002),
             Reject::ForeignServiceRoute => (400, "Bad Route", Rule::PCSCF_014),
@@ -359,6 +384,9 @@ impl Reject {
             Reject::RegistrationOver => (480, "Temporarily Unavailable", Rule::PCSCF_022),
             Reject::OutOfDialog(481) => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_015),
             Reject::OutOfDialog(_) => (403, "Forbidden", Rule::PCSCF_015),
+            Reject::Released => (481, "Call/Transaction Does Not Exist", Rule::PCSCF_030),
+            Reject::GivenUp => (500, "Server Internal Error", Rule::PCSCF_030),
+            Reject::ShortSession(_) => (422, "Session Interval Too Small", Rule::PCSCF_030),
             Reject::Told => (200, "OK", Rule::PCSCF_013),
             Reject::NotTold(415) => (415, "Unsupported Media Type", Rule::PCSCF_013),
             Reject::NotTold(481) => (481, "Subscription does not exist", Rule::PCSCF_013),
@@ -384,6 +412,9 @@ impl Reject {
             Reject::Full | Reject::TooMuch | Reject::Busy | Reject::Unrecorded | Reject::Unstored | Reject::Overloaded
         ) {
             look.rows.push((Name::RetryAfter, RETRY_AFTER_MIN.to_string()));
+        }
+        if let Reject::ShortSession(least) = self {
+            look.rows.push((Name::MinSe, least.to_string()));
         }
         if *self == Reject::NotTold(415) {
             look.rows.push((Name::Accept, "application/reginfo+xml".to_owned()));
@@ -465,12 +496,14 @@ fn agreement(refused: &Refused) -> Look {
     let listing = |status, reason, rule| {
         let mut look = plain(status, reason, rule);
         look.rows.push((Name::Require, "sec-agree".to_owned()));
-        look.rows.push((Name::SecurityServer, refused.server.clone()));
+        let list = refused.server.clone().map(|list| (Name::SecurityServer, list));
+        look.rows.extend(list);
         look
     };
     use security::Refusal;
     match refused.why {
         Refusal::NoAgreement => listing(421, "Extension Required", Rule::AKA_010),
+        Refusal::NothingInCommon if refused.server.is_none() => plain(403, "Forbidden", Rule::AKA_013),
         Refusal::NothingInCommon => listing(494, "Security Agreement Required", Rule::AKA_013),
         Refusal::Changed => listing(494, "Security Agreement Required", Rule::AKA_014),
         Refusal::Incomplete => plain(400, "Missing Security Agreement", Rule::AKA_014),

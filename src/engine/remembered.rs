@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hash};
 
 /// What a party counts as having asked for when nobody knows any more. `id` alone would show the Contact and the texts of one
 /// that asked for `user`; both readings leave a call that works.
-const NOT_KNOWN: PrivacySet = PrivacySet::ID.union(PrivacySet::USER);
+pub const NOT_KNOWN: PrivacySet = PrivacySet::ID.union(PrivacySet::USER);
 
 /// Sets of answering parties, oldest first out.
 pub struct Remembered {

@@ -12,8 +12,9 @@ use super::reject::Reject;
 use super::transactions::{Id, Keyed};
 use super::{Engine, Now};
 use crate::pcscf::keys::CkIk;
+use crate::pcscf::pseudonym;
 use crate::pcscf::security::{
-    self, Asked, Between, Legacy, Max, Ports, Proof, Refusal, Registering, Seen, SetId, Sets, State, server_list,
+    self, Asked, Between, Change, Max, Ports, Proof, Refusal, Registering, Seen, SetId, Sets, State, Terms, server_list,
 };
 use crate::policy::protected::Entry;
 use crate::policy::spec_t::UeSecurity;
@@ -35,11 +36,11 @@ pub struct Authentication {
     on: Option<(SetId, State)>,
 }
 
-/// A refusal of [`security`], with the list that it shows.
+/// A refusal of [`security`], with the list that it shows; `None`: it shows none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub why: Refusal,
-    pub server: String,
+    pub server: Option<String>,
 }
 
 impl Security {
@@ -209,24 +210,28 @@ impl Engine {
         if origin.standing() != Standing::Served {
             return Ok(None);
         }
-        let legacy = legacy(entry);
+        let terms = Terms::of(&entry.protected);
         let always = entry.protected.require_verify_always;
         let between = between(&policy, flow);
         let seen = security.of_flow(&policy, flow);
         let on = seen.map(|seen| (seen.id, seen.state));
         let read = match (&seen, method) {
-            (Some(seen), Method::Register) => security::register::protected(draft, seen, legacy, always).map(Some),
+            (Some(seen), Method::Register) => security::register::protected(draft, seen, terms, always).map(Some),
             (Some(seen), _) => security::register::later(draft, seen, always).map(|()| None),
-            (None, Method::Register) => match security::register::unprotected(draft, legacy) {
+            (None, Method::Register) => match security::register::unprotected(draft, terms) {
                 Err(Refusal::NoAgreement) if is_protected_otherwise(&policy, flow) => Ok(None),
                 read => read.map(Some),
             },
             (None, _) => Ok(None),
         };
         let registering = read.map_err(|why| {
+            //= AKA-013
+            if why == Refusal::NothingInCommon && entry.protected.unacceptable_code == 403 {
+                return refused(why, None);
+            }
             // What was agreed, where it was repeated otherwise.
             let ours = seen.filter(|_| why == Refusal::Changed).map(|seen| seen.ours);
-            refused(why, server_list(legacy, ours).to_bytes())
+            refused(why, Some(server_list(terms, ours).to_bytes()))
         });
         match (&registering, on) {
             // Nothing of what was agreed holds any more. The answer still goes where the request came from.
@@ -241,7 +246,7 @@ impl Engine {
             (Ok(Some(_)), Some((id, State::Established))) => security.sets.used(now.at, id),
             _ => {}
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
         let registering = registering?;
         Ok(registering.map(|registering| {
             Box::new(Authentication {
@@ -250,6 +255,30 @@ impl Engine {
                 on,
             })
         }))
+    }
+
+    /// Whether a REGISTER for a pseudonym may come in as it does: it may name beside it who is behind.
+    //= LI-014
+    pub(super) fn take_pseudonym(&self, origin: &Origin, draft: &Draft, method: Method) -> Result<(), Reject> {
+        let (policy, flow) = (&self.policy, origin.flow());
+        let registers = method == Method::Register && origin.standing() == Standing::Served;
+        if !policy.pcscf.require_protected_pseudonyms.value || !registers || !pseudonym::is_registered(policy, draft) {
+            return Ok(());
+        }
+        let is_protected = match policy.part(flow.listener) {
+            Some(Part::Server { .. } | Part::Client { .. }) => true,
+            Some(Part::Entry(_)) | None => flow.transport.is_tls() || is_physical(policy, flow),
+        };
+        if is_protected {
+            return Ok(());
+        }
+        match policy.protects(flow.listener).map(|entry| Terms::of(&entry.protected)) {
+            None => Err(refused(Refusal::NoAgreement, None)),
+            Some(terms) => match security::register::unprotected(draft, terms) {
+                Ok(_) => Ok(()),
+                Err(why) => Err(refused(why, Some(server_list(terms, None).to_bytes()))),
+            },
+        }
     }
 
     /// What the answer of the network to a REGISTER means for the sets.
@@ -269,7 +298,7 @@ impl Engine {
             (300.., State::Temporary) => security.sets.refused(now.at, set),
             _ => {}
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
     }
 
     /// The network challenges a UE: the associations are made, and the UE is told of our half of them. `keys`: those of the
@@ -300,11 +329,11 @@ impl Engine {
         } = *authentication;
         if let Some((set, State::Temporary | State::Failed)) = on {
             security.sets.refused(now.at, set);
-            return Err(refused(Refusal::ChallengedTwice, Vec::new()));
+            return Err(refused(Refusal::ChallengedTwice, None));
         }
         let keys = keys.ok_or(Reject::NoSessionKeys)?;
         let Some((client, offer)) = registering.offer else {
-            return Err(refused(Refusal::NothingToAgree, Vec::new()));
+            return Err(refused(Refusal::NothingToAgree, None));
         };
         let ports = Ports {
             server: entry.protected.server_port,
@@ -322,13 +351,13 @@ impl Engine {
         let draw = || random.next_u32();
         let made = security
             .sets
-            .challenged(now.at, asked, keys, ports, legacy(entry), draw);
+            .challenged(now.at, asked, keys, ports, Terms::of(&entry.protected), draw);
         if let Some(set) = made.ok().and_then(|id| security.sets.seen(id)) {
-            let list = server_list(legacy(entry), Some(set.ours));
+            let list = server_list(Terms::of(&entry.protected), Some(set.ours));
             response.append(Name::SecurityServer, &[&list.to_bytes()]);
         }
-        self.put_out_changes();
-        made.map(|_| ()).map_err(|why| refused(Refusal::NoSet(why), Vec::new()))
+        self.put_out_changes(now);
+        made.map(|_| ()).map_err(|why| refused(Refusal::NoSet(why), None))
     }
 
     /// The network accepted a REGISTER that came on a set.
@@ -351,10 +380,10 @@ impl Engine {
     }
 
     /// The kernel refused a set: its UE, which is being told of it, finds nobody there and begins anew.
-    pub(super) fn uninstalled(&mut self, set: SetId) {
+    pub(super) fn uninstalled(&mut self, now: Now, set: SetId) {
         if let Some(security) = &mut self.security {
             security.sets.failed(set);
-            self.put_out_changes();
+            self.put_out_changes(now);
         }
     }
 
@@ -363,7 +392,7 @@ impl Engine {
     pub(super) fn expire_sets(&mut self, now: Now) {
         if let Some(security) = &mut self.security {
             security.sets.expire(now.at);
-            self.put_out_changes();
+            self.put_out_changes(now);
         }
     }
 
@@ -372,7 +401,7 @@ impl Engine {
     }
 
     /// Under another policy the sets stay as long as the ports do.
-    pub(super) fn adopt_ports(&mut self, policy: &Policy) {
+    pub(super) fn adopt_ports(&mut self, now: Now, policy: &Policy) {
         let parts = |policy: &Policy| -> Vec<Option<Part>> {
             let all = policy.listeners.iter();
             all.map(|listener| listener.protected.clone()).collect()
@@ -383,24 +412,26 @@ impl Engine {
         if let Some(security) = &mut self.security {
             security.sets.clear();
         }
-        self.put_out_changes();
+        self.put_out_changes(now);
         self.security = Security::of(policy, &self.keyed);
     }
 
     /// Asks the shell to install and remove; before whatever is sent next.
-    fn put_out_changes(&mut self) {
-        let Some(security) = &mut self.security else { return };
-        while let Some(change) = security.sets.poll() {
+    fn put_out_changes(&mut self, now: Now) {
+        while let Some(change) = self.security.as_mut().and_then(|security| security.sets.poll()) {
+            if let Change::Remove(removal) = &change {
+                self.lose_set(now, removal);
+            }
             self.outputs.push_back(Output::Security(change));
         }
     }
 }
 
-fn refused(why: Refusal, server: Vec<u8>) -> Reject {
+fn refused(why: Refusal, server: Option<Vec<u8>>) -> Reject {
     Reject::Agreement(Box::new(Refused {
         why,
         // Words and numbers of our own.
-        server: String::from_utf8(server).unwrap_or_default(),
+        server: server.and_then(|list| String::from_utf8(list).ok()),
     }))
 }
 
@@ -418,24 +449,20 @@ fn client_of(entry: &Entry, port: u16) -> Option<ListenerId> {
     entry.clients.get(place).copied()
 }
 
-fn legacy(entry: &Entry) -> Legacy {
-    match entry.protected.legacy_algorithms {
-        true => Legacy::On,
-        false => Legacy::Off,
-    }
-}
-
 /// Whether SPEC(T) item 3 lets a UE in that comes this way and has no association.
 //= TRUST-004
 pub(super) fn is_protected_otherwise(policy: &Policy, flow: &Flow) -> bool {
-    let listener = policy.listeners.get(usize::from(flow.listener.0));
-    let physical = listener
-        .and_then(|listener| listener.secured_by)
-        .is_some_and(|by| by.value == Secured::Physical);
     policy.spec_t.ue_security.value.iter().any(|security| match security {
-        UeSecurity::Physical => physical,
+        UeSecurity::Physical => is_physical(policy, flow),
         UeSecurity::None => policy.spec_t.i_accept_unprotected_access.value,
         UeSecurity::Tls => flow.transport.is_tls(),
         UeSecurity::Ipsec3gpp => false,
     })
+}
+
+/// Whether nobody but its UEs is on the network behind this listener.
+fn is_physical(policy: &Policy, flow: &Flow) -> bool {
+    let listener = policy.listeners.get(usize::from(flow.listener.0));
+    let secured_by = listener.and_then(|listener| listener.secured_by);
+    secured_by.is_some_and(|by| by.value == Secured::Physical)
 }

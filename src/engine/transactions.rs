@@ -9,6 +9,7 @@ use slab::Slab;
 
 use crate::pcscf::Asked;
 use crate::pcscf::charging::Icid;
+use crate::pcscf::security::Protection;
 use crate::policy::Policy;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::overload::Asks;
@@ -26,7 +27,7 @@ use super::rate::{Place, SLOTS};
 use super::security::Authentication;
 
 /// Names one transaction: its slot, and which use of the slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub slot: u32,
     pub generation: u32,
@@ -101,6 +102,8 @@ pub struct ServerTransaction {
     pub work: Option<Box<Work>>,
     /// A final answer went out, or none will.
     pub answered: bool,
+    /// Nobody sent it but this node, so nobody is answered.
+    pub is_ours: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +161,8 @@ pub struct Work {
     pub waits_for_store: bool,
     /// The answer itself, as long as that lasts.
     pub held_for_store: Option<Outgoing>,
+    /// What is said to the registrar of a REGISTER over TLS.
+    pub by_tls: Option<Protection>,
     /// What a REGISTER of a protected UE asks for.
     pub authentication: Option<Box<Authentication>>,
     /// The caller gave up, perhaps with a reason.
@@ -193,6 +198,8 @@ pub struct ClientTransaction {
     pub cancel: Option<(Client, Outgoing)>,
     /// A CANCEL is due as soon as a provisional response came.
     pub cancel_wanted: bool,
+    /// Why, when it is this node that wants it.
+    pub cancel_reason: Option<&'static [u8]>,
     /// When Timer C runs out.
     pub timer_c: std::time::Duration,
 }

@@ -17,7 +17,7 @@ use super::request::{self, is_ours, request_id};
 use super::{Backend, Fault, What};
 use crate::pcscf::keys::{CkIk, KEY_BYTES};
 use crate::pcscf::security::{
-    Association, Change, Direction, EspKeys, Install, Legacy, Removal, SetId, Suite, suite::suites,
+    Association, Change, Direction, EspKeys, Install, Removal, SetId, Suite, Terms, suite::suites,
 };
 
 /// How long an answer may take before the kernel counts as silent.
@@ -48,9 +48,9 @@ impl Kernel {
     }
 
     /// Which suites the kernel does not provide, each with what it says. Needs what installing needs, and leaves nothing.
-    pub fn lacks(&mut self, legacy: Legacy) -> Vec<(Suite, Fault)> {
+    pub fn lacks(&mut self, terms: Terms) -> Vec<(Suite, Fault)> {
         let mut lacking = Vec::new();
-        for suite in suites(legacy) {
+        for suite in suites(terms) {
             let probe = probe();
             let zero = || Zeroizing::new([0; KEY_BYTES]);
             let keys = EspKeys::expand(suite, &CkIk { ck: zero(), ik: zero() });

@@ -10,7 +10,7 @@ mod request;
 pub use kernel::Kernel;
 pub use recorded::Recorded;
 
-use crate::pcscf::security::{Change, Legacy, Suite};
+use crate::pcscf::security::{Change, Suite, Terms};
 use crate::policy::{Part, Policy};
 
 /// Who installs and removes.
@@ -62,23 +62,25 @@ pub enum NotReady {
 
 /// Whether the kernel has all that UEs are told we have, if any listener has protected ports; removes what a run before left.
 pub fn ready(policy: &Policy) -> Result<(), NotReady> {
-    let mut legacy = None;
-    for listener in &policy.listeners {
-        if let Some(Part::Entry(entry)) = &listener.protected {
-            let wanted = match entry.protected.legacy_algorithms {
-                true => Legacy::On,
-                false => legacy.unwrap_or(Legacy::Off),
-            };
-            legacy = Some(wanted);
-        }
-    }
-    let Some(legacy) = legacy else { return Ok(()) };
+    let entries = policy
+        .listeners
+        .iter()
+        .filter_map(|listener| match &listener.protected {
+            Some(Part::Entry(entry)) => Some(Terms::of(&entry.protected)),
+            _ => None,
+        });
+    // What any of them serves.
+    let all = entries.reduce(|one, other| Terms {
+        legacy: one.legacy || other.legacy,
+        encrypted_only: one.encrypted_only && other.encrypted_only,
+    });
+    let Some(terms) = all else { return Ok(()) };
     let mut kernel = Kernel::open()?;
     let left = kernel.reconcile()?;
     if left > 0 {
         tracing::info!(left, "security associations of a run before were removed");
     }
-    let lacking = kernel.lacks(legacy);
+    let lacking = kernel.lacks(terms);
     match lacking.is_empty() {
         true => Ok(()),
         false => Err(NotReady::Lacks(lacking)),

@@ -206,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::pcscf::keys::CkIk;
-    use crate::pcscf::security::{Legacy, suite::suites};
+    use crate::pcscf::security::{Terms, suite::suites};
 
     fn association(direction: Direction, from: &str, to: &str) -> Association {
         Association {
@@ -249,7 +249,7 @@ mod tests {
     //= AKA-006 type=test
     #[test]
     fn every_suite_has_its_algorithms_with_keys_of_their_length() {
-        let all: Vec<_> = suites(Legacy::On).map(told).collect();
+        let all: Vec<_> = suites(Terms::ALL).map(told).collect();
         let one = |name: &str, key, check| (name.to_owned(), key, check);
         let (sha1, md5) = (one("hmac(sha1)", 20, 96), one("hmac(md5)", 16, 96));
         let (aes, des, null) = (
@@ -280,7 +280,7 @@ mod tests {
             ("10.30.0.7:31000", "10.30.0.1:6101"),
             ("[2001:db8::7]:31000", "[2001:db8::1]:6101"),
         ] {
-            let suite = suites(Legacy::Off).next().unwrap();
+            let suite = suites(Terms::USUAL).next().unwrap();
             let sent = add_state(
                 &association(Direction::In, from, to),
                 request_id(SetId(5), 3),

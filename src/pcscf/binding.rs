@@ -41,6 +41,8 @@ pub struct Bindings {
     by_expiry: BTreeSet<(u64, FlowKey)>,
     /// The Service-Routes that were given last: few nodes serve all.
     service_routes: VecDeque<Arc<[u8]>>,
+    /// The same, by whose they are, where that is asked for.
+    by_owner: Option<BTreeSet<(u64, FlowKey)>>,
     max: usize,
 }
 
@@ -62,6 +64,7 @@ impl Bindings {
             by_flow: BTreeMap::new(),
             by_expiry: BTreeSet::new(),
             service_routes: VecDeque::with_capacity(SERVICE_ROUTES_MAX),
+            by_owner: None,
             max: max as usize,
         }
     }
@@ -97,6 +100,9 @@ impl Bindings {
         }
         self.share_service_route(&mut ue);
         self.by_expiry.insert((ue.expires_at(), key));
+        if let Some(by_owner) = &mut self.by_owner {
+            by_owner.insert((ue.owner(), key));
+        }
         self.by_flow.insert(key, Box::new(ue));
         if self.by_flow.len() <= self.max {
             return Room::Enough;
@@ -105,8 +111,8 @@ impl Bindings {
         if self.by_flow.len() <= self.max {
             return Room::Enough;
         }
-        let soonest = self.by_expiry.pop_first();
-        let gone = soonest.and_then(|(_, soonest)| self.by_flow.remove(&soonest));
+        let soonest = self.by_expiry.first().copied();
+        let gone = soonest.and_then(|(_, soonest)| self.take(soonest));
         Room::Displaced(gone.and_then(|gone| gone.record()))
     }
 
@@ -132,6 +138,25 @@ impl Bindings {
     //= PCSCF-016
     pub fn owner(&self, key: FlowKey) -> Option<u64> {
         self.by_flow.get(&key).map(|ue| ue.owner())
+    }
+
+    /// From now on [`Bindings::registered_until`] knows.
+    pub fn tell_owners(&mut self) {
+        let all = || self.by_flow.iter().map(|(key, ue)| (ue.owner(), *key));
+        if self.by_owner.is_none() {
+            self.by_owner = Some(all().collect());
+        }
+    }
+
+    /// Until when a UE is registered over any flow but this one, seconds since 1970; `None`: it is not.
+    //= PCSCF-030
+    pub fn registered_until(&self, owner: u64, but_for: Option<FlowKey>, now_unix: u64) -> Option<u64> {
+        let from = self.by_owner.as_ref()?.range((owner, FlowKey::LEAST)..);
+        let flows = from.take_while(|(other, _)| *other == owner).map(|(_, key)| *key);
+        let flows = flows.filter(|key| Some(*key) != but_for);
+        flows
+            .filter_map(|key| Some(self.ue_of(key, now_unix)?.expires_at()))
+            .max()
     }
 
     /// Takes a flow's registration out: it ended, or its connection closed.
@@ -176,6 +201,9 @@ impl Bindings {
     fn take(&mut self, key: FlowKey) -> Option<Box<RegisteredUe>> {
         let ue = self.by_flow.remove(&key)?;
         self.by_expiry.remove(&(ue.expires_at(), key));
+        if let Some(by_owner) = &mut self.by_owner {
+            by_owner.remove(&(ue.owner(), key));
+        }
         Some(ue)
     }
 }
@@ -190,6 +218,9 @@ impl std::fmt::Debug for Bindings {
 }
 
 impl FlowKey {
+    /// None comes before it.
+    const LEAST: FlowKey = FlowKey(Key::Connection([0; 8]));
+
     /// Who sends datagrams from there.
     pub fn of_datagrams(listener: ListenerId, remote: SocketAddr) -> FlowKey {
         FlowKey::new(listener, Transport::Udp, remote, None)
@@ -379,6 +410,31 @@ mod tests {
             (registered(&mut none, &datagrams(1), 9), none.len()),
             (Room::Displaced(None), 0)
         );
+    }
+
+    //= PCSCF-030 type=test
+    #[test]
+    fn a_ue_is_registered_as_long_as_one_of_its_flows_says_so() {
+        let mut bindings = Bindings::new(2);
+        let owner = ue(HOME, 0).owner();
+        for (port, expires_at) in [(1, 50), (2, 90)] {
+            assert_eq!(registered(&mut bindings, &datagrams(port), expires_at), Room::Enough);
+        }
+        assert_eq!(bindings.registered_until(owner, None, 0), None, "nobody asked");
+        bindings.tell_owners();
+        let but_for = |port| Some(FlowKey::from(&datagrams(port)));
+        for (but_for, now, until) in [
+            (None, 0, Some(90)),
+            (but_for(2), 0, Some(50)),
+            (but_for(2), 50, None),
+            (None, 90, None),
+        ] {
+            assert_eq!(bindings.registered_until(owner, but_for, now), until);
+        }
+        assert_eq!(bindings.registered_until(owner + 1, None, 0), None);
+        let room = bindings.insert(&datagrams(3), ue(HOME, 95), 0);
+        let kept = bindings.by_owner.as_ref().map(BTreeSet::len);
+        assert_eq!((room, kept), (Room::Displaced(None), Some(2)));
     }
 
     #[test]

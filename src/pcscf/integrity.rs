@@ -1,6 +1,9 @@
 //! `integrity-protected` in Authorization: the P-CSCF's word to the registrar, never the sender's.
 
+use super::authentication;
+use super::register::RegisteredUe;
 use super::security::Protection;
+use crate::policy::spec_t::UserAuthentication;
 use crate::sip::headers::credentials::{self, Left};
 use crate::sip::headers::grammar::trim;
 use crate::sip::{Draft, Name};
@@ -34,6 +37,8 @@ pub fn claim(draft: &mut Draft, protection: Protection) {
     let word: &[u8] = match protection {
         Protection::Yes => b" integrity-protected=\"yes\", ",
         Protection::No => b" integrity-protected=\"no\", ",
+        Protection::TlsYes => b" integrity-protected=\"tls-yes\", ",
+        Protection::TlsPending => b" integrity-protected=\"tls-pending\", ",
     };
     let rows: Vec<_> = draft
         .rows_at(Name::Authorization)
@@ -44,6 +49,24 @@ pub fn claim(draft: &mut Draft, protection: Protection) {
         let (scheme, params) = value.split_at(SCHEME.len());
         draft.set(row, &[scheme, word, trim(params)]);
     }
+}
+
+/// The word for a REGISTER with SIP digest over TLS. `known`: who is registered over its connection already. `None`: of one
+/// that shows nothing, or something else, nothing is said.
+//= PCSCF-004
+//= PCSCF-004 type=exception reason=ip-assoc-yes and ip-assoc-pending are not claimed: an address that nothing protects proves nobody
+//= AKA-030
+pub fn by_tls(draft: &Draft, known: Option<&RegisteredUe>) -> Option<Protection> {
+    if authentication::of_register(draft, false) != Some(UserAuthentication::SipDigest) {
+        return None;
+    }
+    let private_identity = authentication::private_identity(draft)?;
+    if known.is_some_and(|known| known.is_owned_by(&private_identity)) {
+        return Some(Protection::TlsYes);
+    }
+    let digest = draft.rows(Name::Authorization).find_map(credentials::digest)?;
+    let answers = digest.find_all(b"response").any(|response| !response.is_empty());
+    answers.then_some(Protection::TlsPending)
 }
 
 fn mentions(value: &[u8]) -> bool {

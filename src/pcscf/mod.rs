@@ -22,11 +22,13 @@ pub mod charging;
 pub mod integrity;
 pub mod keys;
 pub mod path;
+pub mod pseudonym;
 pub mod reg_event;
 pub mod register;
 pub mod sec_agree;
 pub mod security;
 pub mod service_route;
+pub mod session;
 pub mod visited_network;
 
 pub use binding::{Bindings, FlowKey, Room};

@@ -111,7 +111,8 @@ pub struct RegisteredUe {
     /// Shared: most registrations have the same.
     service_route: Arc<[u8]>,
     owner: u64,
-    told: Told,
+    /// `None`: nothing of its own; what was told of the registration before stands.
+    told: Option<Told>,
     expires_at: u64,
     /// Which of its identities stands for it.
     default: u16,
@@ -212,7 +213,7 @@ pub fn learn(asked: &Asked, response: &Draft, by: Answerer, now_unix: u64) -> Le
         contacts: registered.into_iter().collect(),
         service_route: service_route(response).into(),
         owner,
-        told: Told::default(),
+        told: None,
         expires_at: now_unix.saturating_add(u64::from(longest)),
         default,
         inwards: by.listener,
@@ -253,6 +254,11 @@ impl RegisteredUe {
     /// none.
     pub fn owner(&self) -> u64 {
         self.owner
+    }
+
+    /// Whether this is its private identity.
+    pub(super) fn is_owned_by(&self, private_identity: &[u8]) -> bool {
+        self.owner == owner(Some(private_identity))
     }
 
     /// The identity that stands for it, when it has any.
@@ -339,7 +345,6 @@ fn seconds(text: &[u8]) -> u32 {
 }
 
 /// The identities the network lists; `None`: it lists none at all.
-//= LI-014 type=exception reason=require_protected_pseudonyms needs the security agreement of RFC 3329; the README states the risk, and P-Associated-URI goes to its own UE alone
 //= PCSCF-008
 fn associated(response: &Draft) -> Option<UriList> {
     values(response, Name::PAssociatedUri).next()?;

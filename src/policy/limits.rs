@@ -61,6 +61,10 @@ pub struct Limits {
     pub remembered_max: u32,
     /// Dialogs of one engine that are kept beside their tokens (`dialog_memory = "store"`); beyond: as without the store.
     pub dialogs_max: u32,
+    /// Dialogs of UEs of one engine that can be released (`pcscf.dialog_release`); beyond: another is as without that. And as many
+    /// that were released; beyond: the one that is over soonest is forgotten.
+    //= PCSCF-030
+    pub calls_max: u32,
     /// Registered UEs of one engine; beyond: the registration that ends soonest goes.
     pub registrations_max: u32,
     /// Sets of security associations of one engine, half of them at most of UEs that are not authenticated yet; beyond: 503.
@@ -108,6 +112,7 @@ impl Default for Limits {
             avoided_max: 1_000,
             remembered_max: 100_000,
             dialogs_max: 10_000,
+            calls_max: 10_000,
             registrations_max: 100_000,
             security_sets_max: 100_000,
             max_pending_auth: 8,

@@ -1,5 +1,7 @@
 //! `[pcscf]`: what becomes of what UEs send, where the sources leave a choice.
 
+use std::time::Duration;
+
 use super::{Stated, StatedBy};
 
 #[derive(Debug, Clone)]
@@ -20,6 +22,16 @@ pub struct PCscf {
     pub reg_event: Stated<bool>,
     /// The operator, in P-Charging-Vector; `None`: not named.
     pub ioi: Stated<Option<String>>,
+    /// Identities by which their users are not to be known.
+    pub pseudonyms: Vec<Stated<String>>,
+    /// Whether a REGISTER for one of them is refused that others could read.
+    //= LI-014
+    pub require_protected_pseudonyms: Stated<bool>,
+    /// Whether dialogs of UEs that are gone are ended, and those of a session that nobody refreshes.
+    //= PCSCF-030
+    pub dialog_release: Stated<bool>,
+    /// The shortest session (RFC 4028) that is let through; `None`: any.
+    pub min_se: Stated<Option<Duration>>,
 }
 
 impl Default for PCscf {
@@ -37,6 +49,10 @@ impl Default for PCscf {
             pani_network_provided: built_in(None),
             reg_event: built_in(false),
             ioi: built_in(None),
+            pseudonyms: Vec::new(),
+            require_protected_pseudonyms: built_in(false),
+            dialog_release: built_in(false),
+            min_se: built_in(None),
         }
     }
 }

@@ -18,6 +18,12 @@ pub struct Protected {
     /// HMAC-MD5 and DES, too.
     //= AKA-005
     pub legacy_algorithms: bool,
+    /// UEs that do not encrypt are refused.
+    //= AKA-005
+    pub require_encryption: bool,
+    /// 494 or 403: the answer to a UE that offers nothing of what is served.
+    //= AKA-013
+    pub unacceptable_code: u16,
     /// Requests of a UE without Security-Verify are refused, too.
     //= AKA-016
     pub require_verify_always: bool,

@@ -90,6 +90,7 @@ pub enum Name {
     Accept,
     Allow,
     SessionExpires,
+    MinSe,
 }
 
 /// Every known spelling, lower case.
@@ -120,6 +121,7 @@ const NAMES: &[(&str, Name)] = &[
     ("event", Name::Event),
     ("server", Name::Server),
     ("reason", Name::Reason),
+    ("min-se", Name::MinSe),
     ("call-id", Name::CallId),
     ("contact", Name::Contact),
     ("privacy", Name::Privacy),
@@ -278,6 +280,7 @@ const ALL: &[Name] = &[
     Name::Accept,
     Name::Allow,
     Name::SessionExpires,
+    Name::MinSe,
 ];
 
 /// Slots of [`PLACES`]; a power of two, and enough that most names have one of their own.
@@ -479,6 +482,7 @@ impl Name {
             Name::Accept => "Accept",
             Name::Allow => "Allow",
             Name::SessionExpires => "Session-Expires",
+            Name::MinSe => "Min-SE",
         }
     }
 }
@@ -533,7 +537,7 @@ mod tests {
     #[test]
     fn a_set_gives_its_names_back() {
         assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
-        assert_eq!(ALL.len(), Name::SessionExpires as usize);
+        assert_eq!(ALL.len(), Name::MinSe as usize);
         assert_eq!(
             Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(),
             [Name::Via, Name::To]

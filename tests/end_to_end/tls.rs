@@ -89,7 +89,7 @@ fn connected(edge: SocketAddr, shows: Option<&Identity>) -> Phone {
 
 pub(super) const CLIENTS: &str = r#"client_ca = "ca.pem", ca = "ca.pem""#;
 
-fn policy(folder: &Path, edge: &str, next_hop: &str, core: SocketAddr, tls: &str) -> String {
+pub(super) fn policy(folder: &Path, edge: &str, next_hop: &str, core: SocketAddr, tls: &str) -> String {
     let tls = tls.replace("ca.pem", folder.join("ca.pem").to_str().unwrap());
     format!(
         r#"

@@ -41,6 +41,20 @@ fn what_is_no_value_is_refused_by_name() {
         ("pani_network_provided = \"a, b\"", "`a, b` is no access network"),
         ("reg_event = \"on\"", "reg_event"),
         ("ioi = \"two words\"", "`two words` is no host"),
+        (
+            "pseudonyms = [\"sip:home1.example\"]",
+            "`sip:home1.example` is no identity",
+        ),
+        (
+            "require_protected_pseudonyms = true",
+            "`require_protected_pseudonyms`, but no pseudonym is listed",
+        ),
+        (
+            "dialog_release = true",
+            "`dialog_release` needs to know the dialogs, and `dialog_memory` keeps none",
+        ),
+        ("min_se = \"89s\"", "`min_se` is out of range"),
+        ("min_se = 90", "min_se"),
         ("servce_route = \"enforce\"", "unknown key `servce_route` in [pcscf]"),
     ] {
         let faults = faults(lines);
@@ -64,10 +78,17 @@ fn every_value_in_force_is_printed() {
         "pani_network_provided = -  (default)",
         "reg_event = false  (default)",
         "ioi = \"home1.example\"  (default)",
+        "require_protected_pseudonyms = false  (default)",
+        "dialog_release = false  (default)",
+        "min_se = -  (default)",
     ] {
         assert!(built_in.lines().any(|other| other == line), "{line}");
     }
-    let written = page("service_route = \"reject-400\"\nioi = \"op.example\"");
+    let written = page(
+        "service_route = \"reject-400\"\nioi = \"op.example\"\nmin_se = \"2m\"\npseudonyms = [\"sip:nobody@home1.example\"]",
+    );
+    assert!(written.contains("min_se = \"2m\"  (test.toml:"), "{written}");
+    assert!(written.contains("pseudonyms = \"sip:nobody@home1.example\"  (test.toml:"));
     assert!(written.contains("service_route = \"reject-400\"  (test.toml:"));
     assert!(written.contains("ioi = \"op.example\"  (test.toml:"));
 }

@@ -130,6 +130,116 @@ fn who_is_told_already_does_not_ask_again() {
     assert!(registered(&mut world, 1).1.is_empty());
 }
 
+/// A subscription that lasts so many seconds, by way of a node that stays on it.
+fn subscribed_for(world: &mut World, seconds: u32) -> Sent {
+    let (_, sent) = registered(world, 1);
+    let subscribe = one(sent);
+    let rows = format!(
+        "Expires: {seconds}\r\nRecord-Route: <sip:10.20.0.9;lr>, <sip:scscf@10.20.0.8;lr>\r\nContact: <sip:reg@10.20.0.8>\r\n"
+    );
+    let answer = respond(&subscribe, "200 OK", "n", &rows);
+    assert!(world.packet("core", CORE, &answer).is_empty());
+    subscribe
+}
+
+/// The requests of the next so many seconds, once each, with the second they left at.
+fn asked_in(world: &mut World, seconds: u64) -> Vec<(u64, Sent)> {
+    let mut sent = world.pass(Duration::from_secs(seconds));
+    sent.dedup_by(|(_, one), (_, before)| one.bytes == before.bytes);
+    sent.into_iter().map(|(at, sent)| (at.as_secs(), sent)).collect()
+}
+
+//= PCSCF-012 type=test
+#[test]
+fn a_subscription_is_renewed_in_its_dialog_before_its_end() {
+    let mut world = World::new(&policy());
+    let first = subscribed_for(&mut world, 1000);
+    let [(at, again)] = &asked_in(&mut world, 501)[..] else {
+        panic!("one of them");
+    };
+    assert_eq!((*at, again.start()), (500, "SUBSCRIBE sip:reg@10.20.0.8 SIP/2.0"));
+    assert_eq!(again.to.to_string(), CORE);
+    assert_eq!(again.rows("Route"), ["<sip:scscf@10.20.0.8;lr>", "<sip:10.20.0.9;lr>"]);
+    assert_eq!(again.row("To"), Some("<sip:ue@home1.example>;tag=n"));
+    assert_eq!(again.row("CSeq"), Some("2 SUBSCRIBE"));
+    for same in ["From", "Call-ID", "Contact", "Event", "Expires", "P-Asserted-Identity"] {
+        assert_eq!(again.row(same), first.row(same), "{same}");
+    }
+    // It goes on from its answer; a REGISTER meanwhile asks for nothing.
+    let answer = respond(again, "200 OK", "n", "Expires: 200\r\n");
+    assert!(world.packet("core", CORE, &answer).is_empty());
+    assert!(registered(&mut world, 2).1.is_empty());
+    let [(at, third)] = &asked_in(&mut world, 101)[..] else {
+        panic!("one of them");
+    };
+    assert_eq!((*at, third.row("CSeq")), (100, Some("3 SUBSCRIBE")));
+    // Gone in the network: it is begun anew.
+    let sent = world.packet("core", CORE, &respond(third, "481 Gone", "n", ""));
+    let anew = one(sent);
+    assert_eq!(anew.start(), "SUBSCRIBE sip:ue@home1.example SIP/2.0");
+    assert_eq!(
+        (anew.row("To"), anew.row("CSeq"), anew.rows("Route").len()),
+        (Some("<sip:ue@home1.example>"), Some("1 SUBSCRIBE"), 0)
+    );
+    assert_ne!(anew.row("Call-ID"), first.row("Call-ID"));
+    // Its documents count from the beginning, those of the one before not at all.
+    let over = registration(OURS, "terminated", "state=\"terminated\" event=\"deactivated\"");
+    assert_eq!(told(&mut world, &notify(&anew, 0, ACTIVE, &over)), "SIP/2.0 200 OK");
+    assert!(
+        asked_in(&mut world, 2000)
+            .iter()
+            .all(|(_, sent)| sent.bytes == anew.bytes)
+    );
+}
+
+//= PCSCF-012 type=test
+#[test]
+fn a_subscription_that_was_not_renewed_is_begun_anew_at_its_end() {
+    for answer in ["500 Not Now", ""] {
+        let mut world = World::new(&policy());
+        let first = subscribed_for(&mut world, 1000);
+        world.pass(Duration::from_secs(499));
+        assert!(registered(&mut world, 2).1.is_empty());
+        let (_, again) = asked_in(&mut world, 2).remove(0);
+        if !answer.is_empty() {
+            world.packet("core", CORE, &respond(&again, answer, "n", ""));
+        }
+        let later = asked_in(&mut world, 550);
+        let anew = later
+            .iter()
+            .filter(|(_, sent)| sent.bytes != again.bytes)
+            .collect::<Vec<_>>();
+        let [(at, anew)] = anew[..] else { panic!("{later:#?}") };
+        assert_eq!((*at, anew.row("CSeq")), (499, Some("1 SUBSCRIBE")), "{answer}");
+        assert_ne!(anew.row("Call-ID"), first.row("Call-ID"));
+    }
+}
+
+//= PCSCF-012 type=test
+//= PCSCF-013 type=test
+#[test]
+fn who_was_given_up_asks_again_as_long_as_the_ue_is_there() {
+    let over = "Subscription-State: terminated;reason=deactivated\r\n";
+    let mut world = World::new(&policy());
+    let subscribe = subscribed(&mut world);
+    assert_eq!(told(&mut world, &notify(&subscribe, 1, over, "")), "SIP/2.0 200 OK");
+    let [(at, anew)] = &asked_in(&mut world, 31)[..] else {
+        panic!("one of them");
+    };
+    assert_eq!((*at, anew.row("CSeq")), (30, Some("1 SUBSCRIBE")));
+    assert_ne!(anew.row("Call-ID"), subscribe.row("Call-ID"));
+    // Without the UE there is nothing to be told of.
+    let mut world = World::new(&policy());
+    let subscribe = subscribed(&mut world);
+    let body = registration(OURS, "terminated", "state=\"terminated\" event=\"deactivated\"");
+    assert_eq!(told(&mut world, &notify(&subscribe, 1, over, &body)), "SIP/2.0 200 OK");
+    assert!(asked_in(&mut world, 1000).is_empty());
+    // Nor when its registration has run out.
+    let mut world = World::new(&policy());
+    subscribed_for(&mut world, 1400);
+    assert!(asked_in(&mut world, 5000).is_empty());
+}
+
 //= PCSCF-013 type=test
 #[test]
 fn a_ue_that_the_network_gives_up_is_not_served() {

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CONTACTS_MAX, IDENTITIES_MAX, RecordId, RegisteredUe, Told};
+use super::{CONTACTS_MAX, IDENTITIES_MAX, RecordId, RegisteredUe};
 use crate::pcscf::FlowKey;
 use crate::policy::ListenerId;
 use crate::policy::spec_t::UserAuthentication;
@@ -79,7 +79,7 @@ pub fn decode(
         inwards: listener(&inwards)?,
         owner: u64::from_be_bytes(head[14..22].try_into().ok()?),
         // The next registration subscribes anew.
-        told: Told::default(),
+        told: None,
         expires_at: u64::from_be_bytes(head[2..10].try_into().ok()?),
         authenticated_by,
         record: Some(record.0.to_be_bytes()),

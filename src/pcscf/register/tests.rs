@@ -45,7 +45,7 @@ pub(in crate::pcscf) fn ue(contact: &str, expires_at: u64) -> RegisteredUe {
         service_route: Arc::default(),
         inwards: ListenerId(0),
         owner: 0,
-        told: Told::default(),
+        told: None,
         expires_at,
         authenticated_by: None,
         record: None,

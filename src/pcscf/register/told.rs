@@ -14,19 +14,19 @@ pub struct Told {
 
 impl RegisteredUe {
     pub fn told(&self) -> Told {
-        self.told
+        self.told.unwrap_or_default()
     }
 
     /// The same with what is told of the subscription itself.
     pub fn with_told(mut self, told: Told) -> RegisteredUe {
-        self.told = told;
+        self.told = Some(told);
         self
     }
 
     /// Goes on with the subscription of an earlier registration of the same UE.
     pub(in crate::pcscf) fn goes_on_from(&mut self, before: &RegisteredUe) {
-        if self.owner == before.owner && self.told == Told::default() {
-            self.told = before.told;
+        if self.owner == before.owner {
+            self.told = self.told.or(before.told);
         }
     }
 
@@ -37,11 +37,15 @@ impl RegisteredUe {
     //= PCSCF-013
     //= PCSCF-011
     pub fn after(&self, info: &RegInfo, now_unix: u64) -> Learned {
-        if self.told.version.is_some_and(|known| info.version <= known) {
+        let told = self.told();
+        if told.version.is_some_and(|known| info.version <= known) {
             return Learned::Nothing;
         }
         let mut ue = self.clone();
-        ue.told.version = Some(info.version);
+        ue.told = Some(Told {
+            version: Some(info.version),
+            ..told
+        });
         let mut identities: Vec<&[u8]> = self.identities.iter().collect();
         for registration in &info.registrations {
             let own = identities

@@ -15,4 +15,4 @@ pub use register::{Proof, Protection, Refusal, Registering};
 pub use server_list::{OurEnds, server_list};
 pub use set::{Agreed, Association, Between, Change, Direction, Install, Removal, Said, SetId, State};
 pub use sets::{Asked, Max, NoSet, Ports, Seen, Sets};
-pub use suite::{Encryption, Ends, Integrity, Legacy, MECHANISM, Offer, Suite, choose};
+pub use suite::{Encryption, Ends, Integrity, MECHANISM, Offer, Suite, Terms, choose};

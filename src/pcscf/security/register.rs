@@ -2,7 +2,7 @@
 
 use super::set::{Said, State};
 use super::sets::{NoSet, Seen};
-use super::suite::{Legacy, Offer, choose};
+use super::suite::{Offer, Terms, choose};
 use crate::sip::headers::credentials::{self, Digest};
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::headers::security::Mechanisms;
@@ -30,6 +30,10 @@ pub struct Registering {
 pub enum Protection {
     Yes,
     No,
+    /// By TLS, on the connection that the UE has registered over before.
+    TlsYes,
+    /// By TLS, while the response is not judged yet.
+    TlsPending,
 }
 
 /// What a REGISTER shows of its sender's authentication. Nothing of it is judged here.
@@ -70,15 +74,14 @@ pub enum Refusal {
 /// A REGISTER that came outside of every security association, to where there should be one.
 //= AKA-010
 //= AKA-013
-//= AKA-013 type=exception reason=the answer is 494 always: 403 for it is not offered
-pub fn unprotected(draft: &Draft, legacy: Legacy) -> Result<Registering, Refusal> {
+pub fn unprotected(draft: &Draft, terms: Terms) -> Result<Registering, Refusal> {
     let asks = [Name::Require, Name::ProxyRequire, Name::Supported]
         .into_iter()
         .any(|name| draft.rows(name).any(|row| tokens::contains(row, TAG)));
     if !asks {
         return Err(Refusal::NoAgreement);
     }
-    let offer = offered(draft, legacy).ok_or(Refusal::NothingInCommon)?;
+    let offer = offered(draft, terms).ok_or(Refusal::NothingInCommon)?;
     let impi = username(draft)?.or_else(|| made_of_public(draft));
     let impi = impi.ok_or(Refusal::AnotherIdentity)?;
     Ok(Registering {
@@ -92,7 +95,7 @@ pub fn unprotected(draft: &Draft, legacy: Legacy) -> Result<Registering, Refusal
 /// A REGISTER on a security association.
 //= AKA-014
 //= PCSCF-004
-pub fn protected(draft: &Draft, seen: &Seen<'_>, legacy: Legacy, always: bool) -> Result<Registering, Refusal> {
+pub fn protected(draft: &Draft, seen: &Seen<'_>, terms: Terms, always: bool) -> Result<Registering, Refusal> {
     //= PCSCF-006
     if username(draft)?.is_some_and(|impi| impi != seen.impi) {
         return Err(Refusal::AnotherIdentity);
@@ -111,7 +114,7 @@ pub fn protected(draft: &Draft, seen: &Seen<'_>, legacy: Legacy, always: bool) -
     };
     Ok(Registering {
         impi: seen.impi.to_vec(),
-        offer: offered(draft, legacy),
+        offer: offered(draft, terms),
         protection,
         proof,
     })
@@ -155,9 +158,9 @@ fn said(draft: &Draft, name: Name) -> Option<Said> {
     Some(Said::list(&read(draft, name)?))
 }
 
-fn offered(draft: &Draft, legacy: Legacy) -> Option<(Mechanisms, Offer)> {
+fn offered(draft: &Draft, terms: Terms) -> Option<(Mechanisms, Offer)> {
     let client = read(draft, Name::SecurityClient)?;
-    let offer = choose(&client, legacy)?;
+    let offer = choose(&client, terms)?;
     Some((client, offer))
 }
 

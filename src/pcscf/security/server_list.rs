@@ -1,6 +1,6 @@
 //! Security-Server: what this node says it can do, the same to every UE but for the numbers.
 
-use super::suite::{Legacy, MECHANISM, suites};
+use super::suite::{MECHANISM, Terms, suites};
 use crate::sip::headers::security::{Mechanism, Mechanisms, preference};
 
 /// The numbers this node receives by in one set of security associations.
@@ -22,9 +22,9 @@ impl std::fmt::Debug for OurEnds {
 ///
 /// It does not depend on what the UE offers, or somebody between it and us could choose for both.
 //= AKA-011
-pub fn server_list(legacy: Legacy, ends: Option<OurEnds>) -> Mechanisms {
-    let count = suites(legacy).count() as u32;
-    let entries = suites(legacy).zip(0u32..).filter_map(|(suite, place)| {
+pub fn server_list(terms: Terms, ends: Option<OurEnds>) -> Mechanisms {
+    let count = suites(terms).count() as u32;
+    let entries = suites(terms).zip(0u32..).filter_map(|(suite, place)| {
         let mut parameters = vec![
             ("q", preference(1000 * (count - place) / (count + 1))),
             ("alg", suite.integrity.word().to_owned()),
@@ -62,10 +62,10 @@ mod tests {
     //= AKA-011 type=test
     #[test]
     fn it_is_the_whole_list_and_differs_in_nothing_but_numbers() {
-        for legacy in [Legacy::Off, Legacy::On] {
-            let one = server_list(legacy, Some(ends(1000, 6102)));
-            let other = server_list(legacy, Some(ends(2000, 6103)));
-            assert_eq!(one.iter().count(), suites(legacy).count());
+        for terms in [Terms::USUAL, Terms::ALL] {
+            let one = server_list(terms, Some(ends(1000, 6102)));
+            let other = server_list(terms, Some(ends(2000, 6103)));
+            assert_eq!(one.iter().count(), suites(terms).count());
             let text = String::from_utf8(one.to_bytes()).unwrap();
             let renumbered = text
                 .replace("spi-c=1000", "spi-c=2000")
@@ -79,8 +79,8 @@ mod tests {
     //= AKA-011 type=test
     #[test]
     fn preferences_are_distinct_and_fall() {
-        for legacy in [Legacy::Off, Legacy::On] {
-            let list = server_list(legacy, None);
+        for terms in [Terms::USUAL, Terms::ALL] {
+            let list = server_list(terms, None);
             let all: Vec<f32> = list
                 .iter()
                 .map(|entry| std::str::from_utf8(entry.find("q").unwrap()).unwrap().parse().unwrap())
@@ -95,9 +95,9 @@ mod tests {
     //= AKA-011 type=test
     #[test]
     fn a_ue_that_gets_it_finds_each_entry_readable() {
-        let list = server_list(Legacy::On, Some(ends(1000, 6102)));
+        let list = server_list(Terms::ALL, Some(ends(1000, 6102)));
         let again = Mechanisms::read([list.to_bytes().as_slice()].into_iter()).unwrap();
         assert_eq!(again, list);
-        assert!(choose(&again, Legacy::Off).is_some());
+        assert!(choose(&again, Terms::USUAL).is_some());
     }
 }

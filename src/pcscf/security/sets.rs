@@ -14,7 +14,7 @@ use siphasher::sip::SipHasher13;
 use super::keys::EspKeys;
 use super::server_list::{OurEnds, server_list};
 use super::set::{Agreed, Between, Change, Install, Removal, Said, Set, SetId, State};
-use super::suite::{Ends, Legacy, Offer};
+use super::suite::{Ends, Offer, Terms};
 use crate::pcscf::keys::CkIk;
 use crate::sip::headers::security::Mechanisms;
 
@@ -236,7 +236,7 @@ impl Sets {
         asked: Asked<'_>,
         keys: &CkIk,
         ports: Ports<'_>,
-        legacy: Legacy,
+        terms: Terms,
         mut random: impl FnMut() -> u32,
     ) -> Result<SetId, NoSet> {
         self.fits(&asked)?;
@@ -265,7 +265,7 @@ impl Sets {
             suite: asked.offer.suite,
             agreed: Agreed {
                 client: Said::list(&asked.client),
-                server: Said::list(&server_list(legacy, Some(ours))),
+                server: Said::list(&server_list(terms, Some(ours))),
                 nonce: Said::of(asked.nonce),
             },
             ends_at: now + TEMPORARY,

@@ -1,5 +1,6 @@
 //! Which algorithms protect a UE's messages: what is offered, in which order, and what is chosen.
 
+use crate::policy::Protected;
 use crate::sip::headers::security::{Mechanism, Mechanisms};
 
 /// The mechanism of 3GPP (TS 33.203 Annex H).
@@ -31,11 +32,33 @@ pub struct Suite {
     pub integrity: Integrity,
 }
 
-/// Whether algorithms that later texts took out are served.
+/// Which of them are served, as the policy has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Legacy {
-    Off,
-    On,
+pub struct Terms {
+    /// Those that later texts took out, too.
+    pub legacy: bool,
+    /// None that leaves a message readable.
+    pub encrypted_only: bool,
+}
+
+impl Terms {
+    pub const USUAL: Terms = Terms {
+        legacy: false,
+        encrypted_only: false,
+    };
+    /// Every one there is.
+    pub const ALL: Terms = Terms {
+        legacy: true,
+        encrypted_only: false,
+    };
+
+    /// As a listener has them.
+    pub fn of(protected: &Protected) -> Terms {
+        Terms {
+            legacy: protected.legacy_algorithms,
+            encrypted_only: protected.require_encryption,
+        }
+    }
 }
 
 const fn suite(encryption: Encryption, integrity: Integrity) -> Suite {
@@ -59,12 +82,14 @@ const LEGACY: [Suite; 4] = [
 ];
 
 /// What this node offers, best first.
-pub fn suites(legacy: Legacy) -> impl Iterator<Item = Suite> {
-    let old: &[Suite] = match legacy {
-        Legacy::On => &LEGACY,
-        Legacy::Off => &[],
+//= AKA-005
+pub fn suites(terms: Terms) -> impl Iterator<Item = Suite> {
+    let old: &[Suite] = match terms.legacy {
+        true => &LEGACY,
+        false => &[],
     };
-    SUITES.into_iter().chain(old.iter().copied())
+    let all = SUITES.into_iter().chain(old.iter().copied());
+    all.filter(move |suite| !terms.encrypted_only || suite.encryption != Encryption::Null)
 }
 
 /// What a UE offers in one entry, as far as this node could take it: ESP in transport mode.
@@ -92,8 +117,8 @@ impl std::fmt::Debug for Ends {
 
 /// The first of our suites that the UE offers too. `None`: nothing in common.
 //= AKA-005
-pub fn choose(offered: &Mechanisms, legacy: Legacy) -> Option<Offer> {
-    suites(legacy).find_map(|suite| {
+pub fn choose(offered: &Mechanisms, terms: Terms) -> Option<Offer> {
+    suites(terms).find_map(|suite| {
         offered
             .iter()
             .filter_map(Offer::read)
@@ -188,10 +213,10 @@ mod tests {
 
     const NUMBERS: &str = "spi-c=1000;spi-s=1001;port-c=31000;port-s=31001";
 
-    fn chosen(entries: &[&str], legacy: Legacy) -> Option<(Encryption, Integrity)> {
+    fn chosen(entries: &[&str], terms: Terms) -> Option<(Encryption, Integrity)> {
         let rows: Vec<String> = entries.iter().map(|entry| format!("{entry};{NUMBERS}")).collect();
         let offered = Mechanisms::read(rows.iter().map(|row| row.as_bytes())).unwrap();
-        choose(&offered, legacy).map(|offer| (offer.suite.encryption, offer.suite.integrity))
+        choose(&offered, terms).map(|offer| (offer.suite.encryption, offer.suite.integrity))
     }
 
     //= AKA-005 type=test
@@ -222,7 +247,7 @@ mod tests {
             (&["ipsec-3gpp;alg=foo", "tls", "ipsec-ike"], None),
             (&[], None),
         ] {
-            assert_eq!(chosen(offered, Legacy::Off), choice, "{offered:?}");
+            assert_eq!(chosen(offered, Terms::USUAL), choice, "{offered:?}");
         }
     }
 
@@ -235,12 +260,31 @@ mod tests {
             "ipsec-3gpp;alg=hmac-sha-1-96;ealg=des-ede3-cbc",
             "ipsec-3gpp;alg=hmac-md5-96;ealg=des-ede3-cbc",
         ] {
-            assert_eq!(chosen(&[offered], Legacy::Off), None, "{offered}");
-            assert!(chosen(&[offered], Legacy::On).is_some(), "{offered}");
+            assert_eq!(chosen(&[offered], Terms::USUAL), None, "{offered}");
+            assert!(chosen(&[offered], Terms::ALL).is_some(), "{offered}");
             let with_better = [offered, "ipsec-3gpp;alg=hmac-sha-1-96"];
             let better = Some((Encryption::Null, Integrity::HmacSha1));
-            assert_eq!(chosen(&with_better, Legacy::On), better, "{offered}");
+            assert_eq!(chosen(&with_better, Terms::ALL), better, "{offered}");
         }
+    }
+
+    //= AKA-005 type=test
+    #[test]
+    fn where_encryption_is_wanted_nothing_without_it_is_chosen() {
+        let wanted = |legacy| Terms {
+            legacy,
+            encrypted_only: true,
+        };
+        for offered in [
+            "ipsec-3gpp;alg=hmac-sha-1-96",
+            "ipsec-3gpp;alg=aes-gmac;ealg=null",
+            "ipsec-3gpp;alg=hmac-md5-96",
+        ] {
+            assert_eq!(chosen(&[offered], wanted(true)), None, "{offered}");
+            let encrypted = chosen(&[offered, "ipsec-3gpp;alg=hmac-sha-1-96;ealg=aes-cbc"], wanted(false));
+            assert_eq!(encrypted, Some((Encryption::AesCbc, Integrity::HmacSha1)), "{offered}");
+        }
+        assert_eq!(suites(wanted(false)).count(), 2);
     }
 
     //= AKA-007 type=test
@@ -248,9 +292,9 @@ mod tests {
     fn nothing_but_esp_in_transport_mode_is_taken() {
         let plain = "ipsec-3gpp;alg=hmac-sha-1-96";
         for other in ["mod=UDP-enc-tun", "mod=tun", "prot=ah"] {
-            assert_eq!(chosen(&[&format!("{plain};{other}")], Legacy::On), None, "{other}");
+            assert_eq!(chosen(&[&format!("{plain};{other}")], Terms::ALL), None, "{other}");
         }
-        assert!(chosen(&[&format!("{plain};mod=trans;prot=esp")], Legacy::Off).is_some());
+        assert!(chosen(&[&format!("{plain};mod=trans;prot=esp")], Terms::USUAL).is_some());
     }
 
     //= AKA-003 type=test
@@ -260,7 +304,7 @@ mod tests {
         let offer = |numbers: &str| {
             let row = format!("ipsec-3gpp;alg=hmac-sha-1-96;{numbers}");
             let offered = Mechanisms::read([row.as_bytes()].into_iter()).unwrap();
-            choose(&offered, Legacy::Off).map(|offer| offer.ends)
+            choose(&offered, Terms::USUAL).map(|offer| offer.ends)
         };
         let ends = offer("spi-c=256;spi-s=4294967295;port-c=1;port-s=65535").unwrap();
         assert_eq!(

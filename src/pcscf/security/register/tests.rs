@@ -24,7 +24,7 @@ fn listed() -> Mechanisms {
         port_c: 6102,
         port_s: 6101,
     };
-    server_list(Legacy::Off, Some(ours))
+    server_list(Terms::USUAL, Some(ours))
 }
 
 fn agreed() -> Agreed {
@@ -68,7 +68,7 @@ fn on_strictly(state: State, rows: &[&str], always: bool) -> Result<Registering,
             port_s: 6101,
         },
     };
-    protected(&register(rows), &seen, Legacy::Off, always)
+    protected(&register(rows), &seen, Terms::USUAL, always)
 }
 
 //= AKA-010 type=test
@@ -76,7 +76,7 @@ fn on_strictly(state: State, rows: &[&str], always: bool) -> Result<Registering,
 #[test]
 fn who_comes_unprotected_must_offer_what_is_served_here() {
     let client = format!("Security-Client: {CLIENT}");
-    let of = |rows: &[&str]| unprotected(&register(rows), Legacy::Off).err();
+    let of = |rows: &[&str]| unprotected(&register(rows), Terms::USUAL).err();
     assert_eq!(of(&[&client]), Some(Refusal::NoAgreement));
     for tag in [
         "Require: sec-agree",
@@ -97,7 +97,7 @@ fn the_identity_is_read_in_one_way_or_not_at_all() {
     let rows = ["Supported: sec-agree", &format!("Security-Client: {CLIENT}")];
     let of = |more: &[&str]| {
         let rows = [&rows[..], more].concat();
-        unprotected(&register(&rows), Legacy::Off).map(|one| String::from_utf8(one.impi).unwrap())
+        unprotected(&register(&rows), Terms::USUAL).map(|one| String::from_utf8(one.impi).unwrap())
     };
     assert_eq!(of(&[]), Ok("alice@home1.example".to_owned()));
     assert_eq!(

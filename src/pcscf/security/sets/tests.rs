@@ -83,7 +83,7 @@ impl Table {
         let asked = Asked {
             impi,
             between: at(ue),
-            offer: choose(&client, Legacy::Off).unwrap(),
+            offer: choose(&client, Terms::USUAL).unwrap(),
             client,
             on,
             nonce: b"nonce",
@@ -95,7 +95,7 @@ impl Table {
             *drawn += 1;
             *drawn
         };
-        let made = self.sets.challenged(self.now, asked, &keys, PORTS, Legacy::Off, draw);
+        let made = self.sets.challenged(self.now, asked, &keys, PORTS, Terms::USUAL, draw);
         self.drain();
         made
     }
