@@ -1,0 +1,5 @@
+//! The words of peers that share content: names of content, maps of pieces, the tracker protocol (RFC 7846), hash trees
+//! (RFC 7574), signed manifests, content keys.
+//!
+//! Promises that what it reads is bounded and that what it writes has one form. Knows nothing of SIP, of who anybody is, or of
+//! what may be seen; no clock, no randomness of its own.
