@@ -3,3 +3,18 @@
 //!
 //! Promises that what it reads is bounded and that what it writes has one form. Knows nothing of SIP, of who anybody is, or of
 //! what may be seen; no clock, no randomness of its own.
+
+pub mod address;
+pub mod chunk_map;
+pub mod fault;
+pub mod json;
+pub mod request;
+pub mod response;
+pub mod swarm_id;
+
+pub use chunk_map::ChunkMap;
+pub use fault::Fault;
+pub use json::Json;
+pub use request::Request;
+pub use response::Response;
+pub use swarm_id::SwarmId;
