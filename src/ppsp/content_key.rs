@@ -192,5 +192,4 @@ pub fn groups_of(pieces: &[PieceRange], group_pieces: u32) -> Vec<PieceRange> {
 }
 
 #[cfg(test)]
-#[path = "content_key/tests.rs"]
 mod tests;

@@ -362,5 +362,4 @@ impl<'t> Parts<'t> {
 }
 
 #[cfg(test)]
-#[path = "jwe/tests.rs"]
 mod tests;

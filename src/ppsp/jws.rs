@@ -194,5 +194,4 @@ pub(super) fn key_of(text: &str) -> Option<[u8; 32]> {
 }
 
 #[cfg(test)]
-#[path = "jws/tests.rs"]
 mod tests;

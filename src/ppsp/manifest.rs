@@ -291,5 +291,4 @@ impl Document {
 }
 
 #[cfg(test)]
-#[path = "manifest/tests.rs"]
 mod tests;

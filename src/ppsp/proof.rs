@@ -130,5 +130,4 @@ pub(super) fn siblings(tree: &Tree, leaves: &[u32]) -> Vec<Hash> {
 }
 
 #[cfg(test)]
-#[path = "proof/tests.rs"]
 mod tests;

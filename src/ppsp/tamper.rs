@@ -265,5 +265,4 @@ fn independent<'r>(reports: impl Iterator<Item = &'r Report>) -> usize {
 }
 
 #[cfg(test)]
-#[path = "tamper/tests.rs"]
 mod tests;

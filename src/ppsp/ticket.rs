@@ -16,8 +16,19 @@ pub const RANGES_MAX: usize = 16;
 /// Bytes of the tag of who holds a ticket.
 pub const VIEWER_BYTES: usize = 16;
 
+/// How long a ticket lasts.
+//= P2P-082
+pub const LIFETIME_SECONDS: u64 = 600;
+
 /// Whom a ticket is for.
 pub type Viewer = [u8; VIEWER_BYTES];
+
+/// The viewer of this temporary ID: whoever is shown both can compare them.
+pub fn viewer_of(temporary_id: &str) -> Viewer {
+    let mut viewer = [0; VIEWER_BYTES];
+    viewer.copy_from_slice(&tree::leaf_hash(temporary_id.as_bytes())[..VIEWER_BYTES]);
+    viewer
+}
 
 /// What a ticket says.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,8 +75,9 @@ struct Document {
 }
 
 impl Ticket {
-    /// A ticket over the longest runs of `available`, [`RANGES_MAX`] at most: to say less than there is does no harm.
-    pub fn over(swarm: SwarmId, viewer: Viewer, available: &[PieceRange], expires: u64) -> Ticket {
+    /// A ticket from `at` on, over the longest runs of `available`, [`RANGES_MAX`] at most: to say less than there is does no harm.
+    //= P2P-082
+    pub fn new(at: u64, swarm: SwarmId, viewer: Viewer, available: &[PieceRange]) -> Ticket {
         let mut ranges = available.to_vec();
         ranges.sort_by_key(|(first, last)| std::cmp::Reverse(last.saturating_sub(*first)));
         ranges.truncate(RANGES_MAX);
@@ -74,7 +86,7 @@ impl Ticket {
             swarm,
             viewer,
             ranges,
-            expires,
+            expires: at.saturating_add(LIFETIME_SECONDS),
         }
     }
 
@@ -183,6 +195,20 @@ mod tests {
         assert_eq!(opened, Err(JwsError::Signature.into()));
     }
 
+    #[test]
+    fn a_viewer_is_one_temporary_id() {
+        let (one, other) = (
+            viewer_of("t1.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"),
+            viewer_of("t1.bbCdEfGhIjKlMnOpQrStUvWxYz0123456789"),
+        );
+        assert_ne!(one, other);
+        assert_eq!(
+            data_encoding::BASE64URL_NOPAD.encode(&viewer_of("abc")),
+            "ungWv48Bz-pBQUDeXa4iIw",
+            "SHA-256 of FIPS 180"
+        );
+    }
+
     /// The longest numbers there are, in as many runs as there may be.
     //= P2P-082 type=test
     #[test]
@@ -201,8 +227,8 @@ mod tests {
     #[test]
     fn of_many_runs_the_longest_are_told() {
         let available: Vec<PieceRange> = (0..20).map(|run| (run * 100, run * 100 + run)).collect();
-        let ticket = Ticket::over(SwarmId::of_root([2; 32]), [3; 16], &available, 1000);
-        assert_eq!(ticket.ranges, available[4..]);
+        let ticket = Ticket::new(400, SwarmId::of_root([2; 32]), [3; 16], &available);
+        assert_eq!((ticket.ranges.as_slice(), ticket.expires), (&available[4..], 1000));
         assert!(ticket.sign(&key()).is_ok());
     }
 

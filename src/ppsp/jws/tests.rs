@@ -93,7 +93,7 @@ fn a_header_with_a_will_of_its_own_is_refused() {
     let (key, typ) = (key(1), r#""typ":"p2p-ticket""#);
     let opened = |header: &str| opened(Kind::Ticket, &under(header, b"{}", &key), &key.verifying_key());
     assert_eq!(
-        opened(&format!(r#"{{"typ":"p2p-ticket","alg":"EdDSA"}}"#)).unwrap(),
+        opened(r#"{"typ":"p2p-ticket","alg":"EdDSA"}"#).unwrap(),
         b"{}",
         "any order"
     );

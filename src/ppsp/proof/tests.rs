@@ -201,7 +201,7 @@ fn lie(sample: &Sample, asked: &Challenge, trial: u32, random: &mut ChaCha8Rng) 
 /// A peer that holds half of the pieces it announced; what it lacks it shows as zeros.
 fn holder_of_half(sample: &Sample, asked: &Challenge) -> TreeProof {
     let read = |leaf: u32| {
-        if leaf / 256 % 2 == 0 {
+        if (leaf / 256).is_multiple_of(2) {
             sample.leaf(leaf)
         } else {
             Some(vec![0; 1024])
