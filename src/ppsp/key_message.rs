@@ -270,8 +270,6 @@ mod tests {
         assert_eq!(sealed(&keys, NONCE), Err(KeyMessageError::Json));
     }
 
-    //= P2P-097 type=test
-    //= P2P-101 type=test
     #[test]
     fn no_key_is_in_clear_or_shown() {
         let keys = granted(1);

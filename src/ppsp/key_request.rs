@@ -123,7 +123,6 @@ mod tests {
         KeyRequest::read(text.replace(from, to).as_bytes())
     }
 
-    //= P2P-093 type=test
     #[test]
     fn a_request_reads_as_it_was_written() {
         assert_eq!(KeyRequest::read(&request().write()), Ok(request()));
@@ -139,7 +138,6 @@ mod tests {
         );
     }
 
-    //= P2P-103 type=test
     #[test]
     fn requests_hold_at_and_past_their_ceilings() {
         let asking = |runs: u32| {
@@ -157,7 +155,6 @@ mod tests {
         );
     }
 
-    //= P2P-093 type=test
     #[test]
     fn what_is_no_request_is_refused() {
         use BadKeyRequest::*;

@@ -39,6 +39,15 @@ pub struct Evidence {
 /// Bytes of evidence at most.
 pub const EVIDENCE_MAX: usize = 4 + 1 + RUN_LEAVES as usize * HASH_BYTES + 64 + 4 + HASH_BYTES + PATH_MAX * HASH_BYTES;
 
+/// Says that evidence was looked at and holds. Made in [`Evidence::convicts`] alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proven(());
+
+#[cfg(test)]
+impl Proven {
+    pub(super) const IN_TESTS: Proven = Proven(());
+}
+
 /// Why evidence convicts nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoEvidence {
@@ -122,7 +131,7 @@ impl Evidence {
     /// Whether the peer with this key sent a leaf that is not the content's.
     //= P2P-124
     //= P2P-126
-    pub fn convicts(&self, swarm: &SwarmId, shape: Shape, accused: &VerifyingKey) -> Result<(), NoEvidence> {
+    pub fn convicts(&self, swarm: &SwarmId, shape: Shape, accused: &VerifyingKey) -> Result<Proven, NoEvidence> {
         let (sent, path) = (&self.sent, &self.true_path);
         if sent.leaves.is_empty() || sent.leaves.len() != run_leaves(shape, sent.run) as usize {
             return Err(NoEvidence::Run);
@@ -140,7 +149,7 @@ impl Evidence {
         if !accused.has_signed(&signed_bytes(swarm, sent.run, &sent.leaves), &sent.signature) {
             return Err(NoEvidence::Signature);
         }
-        Ok(())
+        Ok(Proven(()))
     }
 }
 
@@ -187,7 +196,7 @@ mod tests {
             let tree = &sample.tree;
             let evidence = evidence(tree, true);
             let convicts = |key: &SigningKey| evidence.convicts(&tree.root(), tree.shape(), &key.verifying_key());
-            assert_eq!(convicts(&sender()), Ok(()));
+            assert_eq!(convicts(&sender()), Ok(Proven::IN_TESTS));
             assert_eq!(
                 convicts(&SigningKey::from_seed(&[2; 32]).unwrap()),
                 Err(NoEvidence::Signature)

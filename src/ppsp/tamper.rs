@@ -6,6 +6,8 @@
 //!
 //! No clock: times come in, in seconds. Who reports is a number that the caller made of a permanent identity, never shown.
 
+use super::signed_run::Proven;
+
 /// Somebody who reports, as a number that the caller keeps for a permanent identity.
 pub type Reporter = u64;
 /// The access network a reporter sits in.
@@ -54,7 +56,6 @@ impl Default for Weight {
 }
 
 /// A report that was admitted: its sender had a session with the accused in the last hour.
-//= P2P-123
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     pub reporter: Reporter,
@@ -69,7 +70,7 @@ pub enum Event {
     /// A claim, or evidence that did not hold.
     Claimed(Report),
     /// A claim with the accused's valid signature over a bad leaf.
-    Shown(Report),
+    Shown(Report, Proven),
     /// A shopper got bad content.
     ShopperGotBad,
     /// A shopper got good content, and nothing else.
@@ -146,7 +147,7 @@ impl Case {
         }
         match event {
             Event::Claimed(report) => self.claimed(report),
-            Event::Shown(report) => {
+            Event::Shown(report, Proven { .. }) => {
                 self.keep(report);
                 self.convict()
             }

@@ -165,7 +165,6 @@ fn a_key_id_has_one_spelling() {
     }
 }
 
-//= P2P-101 type=test
 #[test]
 fn keys_are_not_shown() {
     let master = ContentMaster::new([0xAB; 32]);

@@ -223,7 +223,6 @@ fn other_forms_are_refused() {
     assert!(!is_encrypted(r#"{"keys":[{"k":"AAAAAAAAAAAAAAAAAAAAAA"}]}"#));
 }
 
-//= P2P-101 type=test
 #[test]
 fn nothing_of_it_is_shown() {
     let opened = open(&sealed(Curve::X25519, b"keys"), &private(Curve::X25519), NONCE, &SWARM).unwrap();

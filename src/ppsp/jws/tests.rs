@@ -86,6 +86,30 @@ fn es256_is_verified_under_a_key_of_its_curve() {
     );
 }
 
+/// Signed by jwcrypto for Python, which shares no code with us.
+//= P2P-118 type=test
+#[test]
+fn what_another_implementation_signed_opens() {
+    let mut point = [4; 65];
+    point[1..33].copy_from_slice(&key_of("OtOGGpViE5JRa7WT7wVYPtLlhm9ctiYKMBcjf9ibkK8").unwrap());
+    point[33..].copy_from_slice(&key_of("0JYcfjcHWmeRo5xh9WKVsCttJlZ7YV5gqkHuHI6DOI0").unwrap());
+    let payload = b"signed by another implementation";
+    let es256 = opened(Kind::Manifest, OF_ES256, &VerifyingKey::P256(point));
+    assert_eq!(es256.unwrap(), payload);
+    let eddsa = opened(Kind::Ticket, OF_EDDSA, &key(1).verifying_key());
+    assert_eq!(eddsa.unwrap(), payload);
+    assert_eq!(sign(Kind::Ticket, payload, &key(1)), OF_EDDSA);
+}
+
+const OF_ES256: &str = concat!(
+    "eyJhbGciOiAiRVMyNTYiLCAidHlwIjogInAycC1tYW5pZmVzdCJ9.c2lnbmVkIGJ5IGFub3RoZXIgaW1wbGVtZW50YXRpb24",
+    ".M-l9qlywVn5p2IToPKN0KHwI7HfvzjoSOqC9k5ueOuR--V_K_rzBTFhsEM-84SuVaYS4qyiBz-JGrCIUqtiqJA",
+);
+const OF_EDDSA: &str = concat!(
+    "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC10aWNrZXQifQ.c2lnbmVkIGJ5IGFub3RoZXIgaW1wbGVtZW50YXRpb24",
+    ".MG-cB8zDWEtCo0wEGzd9gHlKN5h3HTEM-sfWTLTDbbHdrHdqXQ-m0DNhpRw6ZR1ghQ1HYkBX0BwgCpblqxOqAA",
+);
+
 /// The header chooses neither the algorithm nor the key.
 //= P2P-118 type=test
 #[test]

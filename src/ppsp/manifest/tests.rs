@@ -244,7 +244,6 @@ fn a_stored_manifest_verifies_a_file() {
     assert!(!is_intact(&changed) && !is_intact(&sample.bytes[1..]));
 }
 
-//= P2P-128 type=test
 #[test]
 fn a_users_manifest_says_so() {
     let manifest = Manifest {

@@ -93,7 +93,7 @@ fn only_reporters_of_networks_of_their_own_quarantine() {
 //= P2P-126 type=test
 #[test]
 fn a_valid_signature_over_a_bad_leaf_convicts_at_once() {
-    let (case, follows) = Case::default().on(Event::Shown(report(4, 10)));
+    let (case, follows) = Case::default().on(Event::Shown(report(4, 10), Proven::IN_TESTS));
     assert_eq!(
         follows,
         [
@@ -106,7 +106,6 @@ fn a_valid_signature_over_a_bad_leaf_convicts_at_once() {
     assert!(case.is_out());
 }
 
-//= P2P-122 type=test
 #[test]
 fn two_shoppers_convict_and_one_does_not() {
     let mut events = claims(2);
@@ -148,12 +147,11 @@ fn a_shopper_who_did_not_get_there_goes_again() {
     }
 }
 
-//= P2P-127 type=test
 #[test]
 fn each_case_doubles_the_ban() {
     let mut case = Case::default();
     for round in 0..20 {
-        let (convicted, follows) = case.on(Event::Shown(report(1, 10)));
+        let (convicted, follows) = case.on(Event::Shown(report(1, 10), Proven::IN_TESTS));
         let ban_seconds = FIRST_BAN_SECONDS * 2u64.pow(round.min(DOUBLINGS_MAX));
         assert_eq!(follows[0], Convict { ban_seconds }, "case {round}");
         let (same, follows) = convicted.clone().on(Event::Claimed(report(2, 10)));
@@ -251,7 +249,7 @@ fn event() -> impl Strategy<Value = Event> {
     });
     prop_oneof![
         8 => report.clone().prop_map(Event::Claimed),
-        1 => report.prop_map(Event::Shown),
+        1 => report.prop_map(|report| Event::Shown(report, Proven::IN_TESTS)),
         1 => Just(Event::ShopperGotBad),
         1 => Just(Event::ShopperGotGood),
         1 => Just(Event::ShopperFailed),
@@ -273,7 +271,7 @@ proptest! {
                 _ => {}
             }
             let convicted = follows.iter().any(|follows| matches!(follows, Convict { .. }));
-            prop_assert!(!convicted || matches!(event, Event::Shown(_)) || bad_visits >= 2);
+            prop_assert!(!convicted || matches!(event, Event::Shown(..)) || bad_visits >= 2);
             prop_assert!(case.reports.len() <= REPORTS_MAX);
             prop_assert!(!follows.contains(&Quarantine) || case.is_out());
             if convicted {
