@@ -7,7 +7,7 @@
 //! 6 shell      driver → net dns store ipsec audit config   tokio, clock, sockets, files: from here up
 //! ────────────────────────────────────────────────────────────────────────────────────────────
 //! 5 flow       engine                              the only one that knows all rows below
-//! 4 roles      proxy   pcscf                       say where, never what may be seen
+//! 4 roles      proxy   pcscf   tracker             say where, never what may be seen
 //! 3 rules      privacy → topology   transaction   locate      one message or one machine at a time
 //! 2 trust      trust → policy                      who is at the other end
 //! 1 words      sip   ppsp   seal   redact   rule    know nothing of us
@@ -31,6 +31,7 @@ pub mod transaction;
 
 pub mod pcscf;
 pub mod proxy;
+pub mod tracker;
 
 pub mod engine;
 

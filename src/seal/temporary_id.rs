@@ -62,6 +62,11 @@ impl Place {
         (shard < 1 << 10 && slot < 1 << 30).then_some(Place(u64::from(shard) << 30 | u64::from(slot)))
     }
 
+    /// Of a table that is not divided.
+    pub fn of_slot(slot: u32) -> Place {
+        Place(u64::from(slot) & ((1 << 30) - 1))
+    }
+
     pub fn shard(self) -> u16 {
         (self.0 >> 30) as u16
     }
