@@ -192,6 +192,9 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Members of an object that are looked through one by one.
+const FEW: usize = 16;
+
 /// One value of a document that is being read.
 #[derive(Clone, Copy)]
 struct Value<'a> {
@@ -283,7 +286,15 @@ impl<'de> Visitor<'de> for Value<'_> {
             self.count()?;
             let name = self.text(&name)?;
             // Readers differ on which of two counts.
-            if !names.insert(name.clone()) {
+            let is_twice = match members.len() {
+                0..FEW => members.iter().any(|(other, _)| *other == name),
+                FEW => {
+                    names.extend(members.iter().map(|(name, _)| name.clone()));
+                    !names.insert(name.clone())
+                }
+                _ => !names.insert(name.clone()),
+            };
+            if is_twice {
                 return Err(de::Error::custom("twice"));
             }
             members.push((name, map.next_value_seed(inner)?));
@@ -349,6 +360,13 @@ mod tests {
         for text in [
             r#"{"a":1,"a":2}"#,
             r#"{"a":1,"\u0061":2}"#,
+            &format!(
+                "{{{},\"3\":0}}",
+                (0..40)
+                    .map(|name| format!("\"{name}\":0"))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
             r#"{"a":1} {"b":2}"#,
             r#"{"a":1}x"#,
             "{a:1}",

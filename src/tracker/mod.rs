@@ -11,23 +11,27 @@ mod list;
 mod publish;
 mod rate;
 pub mod reply;
+mod reports;
 mod resolve;
 mod settings;
 mod table;
 mod verify;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
 pub use publish::Publish;
 pub use reply::Reply;
+pub use reports::{CaseId, Found, Order};
 pub use resolve::{Target, Unusable};
 pub use settings::{Expose, NetworkPeer, Settings, View};
 pub use table::Full;
 
 use crate::ppsp::SwarmId;
 use crate::ppsp::layout::Layout;
+use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use table::{Slot, SwarmIndex, Table};
@@ -64,6 +68,8 @@ pub struct Member<'a> {
     pub reach: &'a [u8],
     /// Whether the way to it carries large messages.
     pub path: Path,
+    /// Tells apart whence users come in.
+    pub network: Network,
 }
 
 /// What a way carries.
@@ -86,6 +92,13 @@ pub struct Tracker {
     banned: Bounded<u64, ()>,
     /// Names that peers drew, with whose they are. Their own values, so that a clash is seen.
     drawn: Bounded<u64, (Slot, u8)>,
+    /// Who was led to whom, in which swarm.
+    sessions: Bounded<(Slot, Slot, SwarmIndex), ()>,
+    /// What peers are accused of.
+    cases: Bounded<CaseId, Case>,
+    /// What reporters are worth, who are worth more or less than others.
+    standing: Bounded<Reporter, Weight>,
+    orders: VecDeque<Order>,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
 }
@@ -100,6 +113,10 @@ impl Tracker {
             banned: Bounded::new(settings.failures_max),
             drawn: Bounded::new(settings.drawn_max),
             answered: Bounded::new(settings.answers_max),
+            sessions: Bounded::new(settings.sessions_max),
+            cases: Bounded::new(settings.failures_max),
+            standing: Bounded::new(settings.failures_max),
+            orders: VecDeque::new(),
             settings,
             ids,
         }
@@ -144,6 +161,9 @@ impl Tracker {
         self.answered.forget_ended(now.at);
         self.failures.forget_ended(now.at);
         self.banned.forget_ended(now.at);
+        self.sessions.forget_ended(now.at);
+        self.cases.forget_ended(now.at);
+        self.standing.forget_ended(now.at);
     }
 
     /// The registration of a device is over, and with it what it announced.

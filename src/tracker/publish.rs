@@ -161,7 +161,7 @@ impl Tracker {
         let transaction = request.transaction.clone();
         let done = match &request.what {
             What::Connect(connect) => self.connect(now, current, publish, &request, connect, random),
-            What::StatReport(report) => self.report(now, current, report, random),
+            What::StatReport(report) => self.report(now, current, publish.member, report, random),
             // Lists are asked for by SUBSCRIBE.
             What::Find(_) => Err(Fault::State),
         };
@@ -368,6 +368,7 @@ impl Tracker {
         &mut self,
         now: Moment,
         current: Option<Slot>,
+        member: Member<'_>,
         report: &StatReport,
         random: &mut impl Rng,
     ) -> Result<(Slot, Vec<SwarmResult>), Fault> {
@@ -383,6 +384,10 @@ impl Tracker {
                 ..SwarmResult::done(proof.swarm)
             });
         }
+        for tamper in &report.tamper {
+            self.reported(now, slot, member.network, tamper)?;
+            results.push(SwarmResult::done(tamper.swarm));
+        }
         for stat in &report.stats {
             let Some(swarm) = self.table.swarm_of(stat.swarm) else {
                 results.push(SwarmResult::failed(stat.swarm, Fault::UnknownSwarm));
@@ -396,7 +401,7 @@ impl Tracker {
             match &stat.map {
                 Some(map) if map.pieces() != pieces => return Err(Fault::BadBody),
                 Some(map) => {
-                    results.push(self.joined(now, slot, swarm, Buckets::of(map), Path::Stream, 0, random));
+                    results.push(self.joined(now, slot, swarm, Buckets::of(map), member.path, 0, random));
                 }
                 None => results.push(SwarmResult::done(stat.swarm)),
             }

@@ -1,5 +1,6 @@
 //! From a temporary ID to the one device behind it, for those who may.
 
+use super::reports::SESSION_KEPT;
 use super::settings::View;
 use super::{Member, Moment, Tracker};
 use crate::seal::temporary_id::{Place, Viewer};
@@ -24,7 +25,7 @@ impl Tracker {
     //= P2P-037
     //= P2P-069
     //= P2P-077
-    pub fn resolve(&self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Result<Target<'_>, Unusable> {
+    pub fn resolve(&mut self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Result<Target<'_>, Unusable> {
         let opened = self.ids.open(uri).map_err(|_| Unusable)?;
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
         let (slot, peer) = self.table.at(opened.place, opened.generation).ok_or(Unusable)?;
@@ -50,10 +51,13 @@ impl Tracker {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(slot)),
         };
+        let caller = self.shown_as(now, asker, swarm, seen_by).ok_or(Unusable)?;
+        self.sessions.insert((asker, slot, swarm), now.at + SESSION_KEPT, ());
+        let peer = self.table.peer(slot);
         Ok(Target {
             identity: &peer.identity,
             reach: &peer.reach,
-            caller: self.shown_as(now, asker, swarm, seen_by).ok_or(Unusable)?,
+            caller,
         })
     }
 }

@@ -295,18 +295,13 @@ impl Table {
         if let Ok(entry) = self.by_member.find_entry(hash, |other| *other == slot) {
             entry.remove();
         }
+        self.bump(slot, day);
         let peer = &mut self.peers[slot as usize];
         *peer = Peer {
             is_due: peer.is_due,
-            generation: peer.generation.wrapping_add(1),
-            spent: match day.saturating_sub(peer.spent_since) > KEPT_DAYS_MAX {
-                true => 1,
-                false => peer.spent.saturating_add(1),
-            },
-            spent_since: match day.saturating_sub(peer.spent_since) > KEPT_DAYS_MAX {
-                true => day,
-                false => peer.spent_since,
-            },
+            generation: peer.generation,
+            spent: peer.spent,
+            spent_since: peer.spent_since,
             ..Peer::nobody()
         };
         match peer.spent {
@@ -315,7 +310,27 @@ impl Table {
         }
     }
 
+    /// Voids what was told of a place. `false`: its generations are used up, for as long as old ones are known; whoever stands
+    /// there has to go.
+    //= P2P-036
+    pub fn bump(&mut self, slot: Slot, day: u32) -> bool {
+        let peer = &mut self.peers[slot as usize];
+        if day.saturating_sub(peer.spent_since) > KEPT_DAYS_MAX {
+            (peer.spent, peer.spent_since) = (0, day);
+        }
+        peer.generation = peer.generation.wrapping_add(1);
+        peer.spent = peer.spent.saturating_add(1);
+        peer.spent < GENERATIONS
+    }
+
     // Announcements.
+
+    /// The first announcement of an identity, by its hash, in a swarm.
+    pub fn holders_of(&self, identity: u64, swarm: SwarmIndex) -> Option<Slot> {
+        let members = &self.swarms[swarm as usize].members;
+        let is_theirs = |one: &&Announcement| self.hash(&*self.peers[one.peer as usize].identity) == identity;
+        members.iter().find(is_theirs).map(|one| one.peer)
+    }
 
     /// The swarms that a peer joined.
     pub fn joined(&self, slot: Slot) -> Vec<SwarmIndex> {

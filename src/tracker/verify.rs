@@ -36,6 +36,16 @@ pub(super) struct Failures {
     wait_until: Duration,
 }
 
+impl Failures {
+    /// As if it had failed too often.
+    pub fn banned(until: Duration) -> Failures {
+        Failures {
+            count: FAILURES_MAX,
+            wait_until: until,
+        }
+    }
+}
+
 impl Tracker {
     /// Whether an identity may announce in a swarm now.
     //= P2P-111
@@ -167,7 +177,7 @@ impl Tracker {
         {
             return;
         }
-        let who = self.table.hash(&*self.table.peer(slot).identity);
+        let who = self.identity_hash(slot);
         let before = self
             .failures
             .live(&(who, swarm), now.at)
