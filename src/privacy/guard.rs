@@ -2,6 +2,7 @@
 //! what may be said, and each name in it is looked at. Whoever the tracker is; what cannot be read does not pass.
 
 pub mod names;
+pub mod sdp;
 
 use std::net::IpAddr;
 
