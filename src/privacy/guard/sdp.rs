@@ -104,7 +104,7 @@ impl Described {
     pub fn read(sdp: &[u8], terms: &Terms<'_>) -> Result<Described, Unacceptable> {
         let lines = lines(sdp).ok_or(Unacceptable::Unreadable)?;
         let begins: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].0 == b'm').collect();
-        if begins.len() > STREAMS_MAX || !lines.first().is_some_and(|line| *line == (b'v', "0")) {
+        if begins.len() > STREAMS_MAX || lines.first().is_none_or(|line| *line != (b'v', "0")) {
             return Err(Unacceptable::Unreadable);
         }
         let mut out = Vec::with_capacity(sdp.len());
@@ -185,11 +185,9 @@ fn section(lines: &[(u8, &str)], terms: &Terms<'_>, out: &mut Vec<u8>) -> Result
             b't' => line(out, b't', "0 0"),
             b'm' if !names_somebody(value.as_bytes()) => line(out, b'm', value),
             b'm' => return Err(Unacceptable::Unreadable),
-            b'c' => {
-                if connection(value).is_some_and(|ip| terms.shows(ip)) {
-                    found.addresses += 1;
-                    line(out, b'c', value);
-                }
+            b'c' if connection(value).is_some_and(|ip| terms.shows(ip)) => {
+                found.addresses += 1;
+                line(out, b'c', value);
             }
             b'a' => attribute(value, terms, &mut found, out)?,
             // i, u, e, p, k, r, z: words for people, and keys of old.
@@ -234,6 +232,13 @@ impl Terms<'_> {
             Media::Relay(relays) => relays.contains(&ip),
         }
     }
+
+    fn shows_candidate(&self, (ip, is_relay): (IpAddr, bool)) -> bool {
+        match self.media {
+            Media::Direct => true,
+            Media::Relay(_) => is_relay && self.shows(ip),
+        }
+    }
 }
 
 /// Attributes of which the value is a word of the grammar.
@@ -272,19 +277,14 @@ fn attribute(value: &str, terms: &Terms<'_>, found: &mut Found, out: &mut Vec<u8
             found.has_fingerprint = true;
             line(out, b'a', value);
         }
-        "candidate" => {
-            if candidate(rest).is_some_and(|(ip, is_relay)| match terms.media {
-                Media::Direct => true,
-                Media::Relay(_) => is_relay && terms.shows(ip),
-            }) {
-                found.addresses += 1;
-                // Behind a relay stands the peer: what is related is not said.
-                let shown = match terms.media {
-                    Media::Direct => value,
-                    Media::Relay(_) => value.split(" raddr ").next().unwrap_or(value),
-                };
-                line(out, b'a', shown);
-            }
+        "candidate" if candidate(rest).is_some_and(|shown| terms.shows_candidate(shown)) => {
+            found.addresses += 1;
+            // Behind a relay stands the peer: what is related is not said.
+            let shown = match terms.media {
+                Media::Direct => value,
+                Media::Relay(_) => value.split(" raddr ").next().unwrap_or(value),
+            };
+            line(out, b'a', shown);
         }
         "rtcp" => {
             let address = rest.split(' ').nth(3).map(str::parse::<IpAddr>);
