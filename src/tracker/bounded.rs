@@ -19,19 +19,20 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         }
     }
 
-    /// Puts an entry in the place of one of the same key.
-    pub fn insert(&mut self, key: K, ends_at: Duration, value: V) {
+    /// Puts an entry in the place of one of the same key. Gives what had to go for want of room.
+    pub fn insert(&mut self, key: K, ends_at: Duration, value: V) -> Option<(K, V)> {
         self.remove(&key);
         if self.max == 0 {
-            return;
+            return Some((key, value));
         }
-        if self.entries.len() >= self.max
-            && let Some((_, soonest)) = self.ends.pop_first()
-        {
-            self.entries.remove(&soonest);
-        }
+        let gone = match self.entries.len() >= self.max {
+            true => self.ends.pop_first(),
+            false => None,
+        };
         self.ends.insert((ends_at, key));
         self.entries.insert(key, (ends_at, value));
+        let (_, soonest) = gone?;
+        self.entries.remove(&soonest).map(|(_, value)| (soonest, value))
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
@@ -88,9 +89,11 @@ mod tests {
     fn it_holds_so_much_and_lets_go_of_what_ends_first() {
         let second = Duration::from_secs;
         let mut bounded = Bounded::new(2);
-        for (key, ends_at) in [(1, 30), (2, 10), (2, 20), (3, 40)] {
-            bounded.insert(key, second(ends_at), key * 10);
-        }
+        let gone = [(1, 30), (2, 10), (2, 20), (3, 40)].map(|(key, ends_at)| {
+            let gone = bounded.insert(key, second(ends_at), key * 10);
+            gone.map(|(key, _)| key)
+        });
+        assert_eq!(gone, [None, None, None, Some(2)]);
         assert_eq!((bounded.len(), bounded.next_end()), (2, Some(second(30))));
         assert_eq!(
             [1, 2, 3].map(|key| bounded.get(&key).copied()),
@@ -109,7 +112,6 @@ mod tests {
             (Some(30), None, None)
         );
         let mut none = Bounded::new(0);
-        none.insert(1, second(1), ());
-        assert_eq!(none.len(), 0);
+        assert_eq!((none.insert(1, second(1), ()), none.len()), (Some((1, ())), 0));
     }
 }

@@ -12,7 +12,7 @@ use crate::ppsp::{Fault, Request, SwarmId};
 use crate::seal::temporary_id::{Place, Viewer};
 
 /// Peers of a list, where nobody says how many.
-const PEERS_USUAL: usize = 8;
+pub(super) const PEERS_USUAL: usize = 8;
 /// Candidates looked at, for each that is wanted, and at least.
 const CANDIDATES_EACH: usize = 4;
 const CANDIDATES_MIN: usize = 32;

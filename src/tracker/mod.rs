@@ -16,6 +16,7 @@ mod resolve;
 mod settings;
 mod table;
 mod verify;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use reports::{CaseId, Found, Order};
 pub use resolve::{Target, Unusable};
 pub use settings::{Expose, NetworkPeer, Settings, View};
 pub use table::Full;
+pub use watch::{Notice, WatchId};
 
 use crate::ppsp::SwarmId;
 use crate::ppsp::layout::Layout;
@@ -36,6 +38,7 @@ use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use table::{Slot, SwarmIndex, Table};
 use verify::Open;
+use watch::Watches;
 
 /// When something is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +102,7 @@ pub struct Tracker {
     /// What reporters are worth, who are worth more or less than others.
     standing: Bounded<Reporter, Weight>,
     orders: VecDeque<Order>,
+    watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
 }
@@ -117,6 +121,7 @@ impl Tracker {
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
+            watches: Watches::new(settings.watches_max),
             settings,
             ids,
         }
@@ -143,9 +148,10 @@ impl Tracker {
         self.len() == (0, 0)
     }
 
-    /// When [`Tracker::expire`] is wanted next, on the clock that never goes back.
+    /// When [`Tracker::expire`] or [`Tracker::poll_notice`] is wanted next, on the clock that never goes back.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.open.next_end()
+        let both = [self.open.next_end(), self.watches.next()];
+        both.into_iter().flatten().min()
     }
 
     /// Lets what is over be over: proofs that did not come, announcements that were not refreshed.
@@ -182,6 +188,7 @@ impl Tracker {
             self.open.remove(&(slot, swarm));
         }
         self.answered.remove(&slot);
+        self.watches.end_of(slot);
         self.table.remove(slot, now.day());
     }
 

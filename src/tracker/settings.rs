@@ -20,6 +20,7 @@ pub struct Settings {
     pub failures_max: usize,
     pub drawn_max: usize,
     pub answers_max: usize,
+    pub watches_max: usize,
     /// Sessions of the last hour that are known.
     pub sessions_max: usize,
     /// Announcements changed, and lists asked for, in a minute by one peer.
@@ -76,6 +77,7 @@ impl Default for Settings {
             failures_max: 100_000,
             drawn_max: 1_000_000,
             answers_max: 100_000,
+            watches_max: 100_000,
             sessions_max: 500_000,
             changes_per_minute: 6,
             lists_per_minute: 6,
