@@ -7,14 +7,15 @@
 //! 6 shell      driver → net dns store ipsec audit config   tokio, clock, sockets, files: from here up
 //! ────────────────────────────────────────────────────────────────────────────────────────────
 //! 5 flow       engine                              the only one that knows all rows below
-//! 4 roles      proxy   pcscf                       say where, never what may be seen
+//! 4 roles      proxy   pcscf   tracker             say where, never what may be seen
 //! 3 rules      privacy → topology   transaction   locate      one message or one machine at a time
 //! 2 trust      trust → policy                      who is at the other end
-//! 1 words      sip   seal   redact   rule          know nothing of us
+//! 1 words      sip   ppsp   seal   redact   rule    know nothing of us
 //! ```
 //!
 //! One message, in order: receive, admit, match, decide, locate, clear, send. [`engine`] reads like that list.
 
+pub mod ppsp;
 pub mod redact;
 pub mod rule;
 pub mod seal;
@@ -30,6 +31,7 @@ pub mod transaction;
 
 pub mod pcscf;
 pub mod proxy;
+pub mod tracker;
 
 pub mod engine;
 

@@ -4,6 +4,7 @@
 //! user part: key generation, nonce, sealed text padded to steps of 32 bytes. Knows nothing of what it seals.
 
 pub mod hiding;
+pub mod temporary_id;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 pub use hiding::HidingKeys;
+pub use temporary_id::TemporaryIds;
 
 /// What a token is for. A token of one purpose does not open as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

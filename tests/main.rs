@@ -39,6 +39,7 @@ mod model;
 mod mutation;
 mod non_interference;
 mod nothing_in_clear;
+mod p2p;
 mod pcscf;
 mod policies;
 mod privacy_header;

@@ -9,6 +9,7 @@ pub mod call_id;
 pub mod decision;
 pub mod effects;
 pub mod gate;
+pub mod guard;
 mod history;
 pub mod lawful;
 pub mod memory;

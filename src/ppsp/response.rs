@@ -1,0 +1,363 @@
+//! What a tracker says to a peer.
+
+use super::address::PeerAddress;
+use super::chunk_map::{EIGHTHS, read_range, write_range};
+use super::fault::Fault;
+use super::json::{Json, Limits, object};
+use super::request::{PEERS_MAX, ROOT, SWARMS_MAX, bytes_of, read_swarm, read_transaction, swarm_json, text_of};
+use super::swarm_id::SwarmId;
+
+/// Characters of a ticket at most.
+pub const TICKET_MAX: usize = 600;
+/// Leaves of one challenge at most.
+pub const LEAVES_MAX: usize = 64;
+/// Names of the peer itself, at most, for one swarm.
+const ASSIGNED_MAX: usize = 8;
+/// Ranges that are told of a peer at most.
+const HAVE_RANGES_MAX: usize = 64;
+
+/// A response.
+#[derive(Clone, PartialEq)]
+pub struct Response {
+    pub transaction: String,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, PartialEq)]
+pub enum Outcome {
+    Successful(Vec<SwarmResult>),
+    Failed { fault: Fault, retry_after: Option<u32> },
+}
+
+/// What became of one swarm.
+#[derive(Clone, PartialEq)]
+pub struct SwarmResult {
+    pub swarm: SwarmId,
+    /// `false`: this swarm failed, others may not have.
+    pub is_done: bool,
+    pub fault: Option<Fault>,
+    pub peers: Vec<Peer>,
+    pub state: Option<State>,
+    pub challenge: Option<Challenge>,
+    /// What the peer is called by others now.
+    pub assigned: Vec<String>,
+    pub ticket: Option<String>,
+}
+
+/// An entry of a list.
+#[derive(Clone, PartialEq)]
+pub struct Peer {
+    /// Temporary ID, or the name of a node of the network.
+    pub id: String,
+    pub role: Role,
+    pub have: Option<Have>,
+    pub addresses: Vec<PeerAddress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Peer,
+    Cache,
+    Cdn,
+}
+
+/// How much a peer holds, as far as others are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Have {
+    Full,
+    Eighths(u8),
+    Ranges(Vec<(u32, u32)>),
+}
+
+/// Whether what a peer announced is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Provisional,
+    Verified,
+    Refused,
+}
+
+/// What a peer is to show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenge {
+    pub kind: Kind,
+    pub nonce: [u8; 16],
+    pub leaves: Vec<u64>,
+    pub deadline_ms: u32,
+    /// With `Kind::Digest`: what the answer is bound to.
+    pub peer_tag: Option<[u8; 16]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Tree,
+    Digest,
+}
+
+impl Response {
+    /// Reads a response of any tracker. What is not known is passed over, so it does not come out again; a swarm or an entry
+    /// that cannot be read is no swarm and no entry. `None`: it is no response.
+    //= P2P-010
+    //= P2P-011
+    //= P2P-057
+    pub fn read(body: &[u8]) -> Option<Response> {
+        let document = Json::read(body, Limits::PPSP).ok()?;
+        let root = document.get(ROOT)?;
+        if root.get("version")?.number()? != 1 {
+            return None;
+        }
+        let transaction = read_transaction(root.get("transaction_id")?)?;
+        let code = root.get("error_code").map_or(Some(0), Json::number)?;
+        let outcome = match root.get("response_type")?.number()? {
+            0 => {
+                let swarms = root.get("swarm_result").map_or(&[][..], Json::one_or_many);
+                let read = swarms.iter().take(SWARMS_MAX).filter_map(SwarmResult::read);
+                Outcome::Successful(read.collect())
+            }
+            1 => Outcome::Failed {
+                fault: read_fault(root).unwrap_or(Fault::of_code(code)),
+                retry_after: root
+                    .get("retry_after")
+                    .and_then(Json::number)
+                    .and_then(|seconds| seconds.try_into().ok()),
+            },
+            _ => return None,
+        };
+        Some(Response { transaction, outcome })
+    }
+
+    //= P2P-011
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (kind, code, swarms, fault, retry_after) = match &self.outcome {
+            Outcome::Successful(swarms) => (
+                0,
+                0,
+                Some(swarms.iter().map(SwarmResult::to_json).collect()),
+                None,
+                None,
+            ),
+            Outcome::Failed { fault, retry_after } => (1, fault.code(), None, Some(*fault), *retry_after),
+        };
+        let root = object([
+            ("version", Some(1.into())),
+            ("response_type", Some(kind.into())),
+            ("error_code", Some(u64::from(code).into())),
+            ("transaction_id", Some(self.transaction.as_str().into())),
+            ("swarm_result", swarms.map(Json::List)),
+            ("ims_error", fault.map(|fault| fault.word().into())),
+            ("retry_after", retry_after.map(|seconds| u64::from(seconds).into())),
+        ]);
+        object([(ROOT, Some(root))]).to_bytes()
+    }
+}
+
+fn read_fault(json: &Json) -> Option<Fault> {
+    Fault::of_word(json.get("ims_error")?.text()?)
+}
+
+impl Fault {
+    /// The nearest word for a code of RFC 7846 that came without one.
+    pub fn of_code(code: u64) -> Fault {
+        match code {
+            1 => Fault::BadBody,
+            2 => Fault::Version,
+            3 => Fault::State,
+            5 => Fault::Busy,
+            6 => Fault::Auth,
+            _ => Fault::Internal,
+        }
+    }
+}
+
+impl SwarmResult {
+    /// A swarm of which nothing is to be said but that it is done.
+    pub fn done(swarm: SwarmId) -> SwarmResult {
+        SwarmResult {
+            swarm,
+            is_done: true,
+            fault: None,
+            peers: Vec::new(),
+            state: None,
+            challenge: None,
+            assigned: Vec::new(),
+            ticket: None,
+        }
+    }
+
+    /// A swarm that failed.
+    pub fn failed(swarm: SwarmId, fault: Fault) -> SwarmResult {
+        SwarmResult {
+            is_done: false,
+            fault: Some(fault),
+            ..SwarmResult::done(swarm)
+        }
+    }
+
+    fn read(json: &Json) -> Option<SwarmResult> {
+        let group = json.get("peer_group").and_then(|group| group.get("peer_info"));
+        let peers = group.map_or(&[][..], Json::one_or_many).iter().filter_map(Peer::read);
+        let assigned = json.get("ims_assigned_tid").map_or(&[][..], Json::one_or_many).iter();
+        let state = match json.get("ims_state").and_then(Json::text) {
+            Some("PROVISIONAL") => Some(State::Provisional),
+            Some("VERIFIED") => Some(State::Verified),
+            Some("REFUSED") => Some(State::Refused),
+            _ => None,
+        };
+        let ticket = json
+            .get("ims_ticket")
+            .and_then(Json::text)
+            .filter(|ticket| is_compact_jws(ticket));
+        Some(SwarmResult {
+            swarm: read_swarm(json)?,
+            is_done: json.get("result").map_or(Some(0), Json::number)? == 0,
+            fault: read_fault(json),
+            peers: peers.take(PEERS_MAX.into()).collect(),
+            state,
+            challenge: json.get("ims_challenge").and_then(Challenge::read),
+            assigned: assigned
+                .filter_map(|name| name.text().map(str::to_string))
+                .take(ASSIGNED_MAX)
+                .collect(),
+            ticket: ticket.map(str::to_string),
+        })
+    }
+
+    fn to_json(&self) -> Json {
+        let state = self.state.map(|state| match state {
+            State::Provisional => "PROVISIONAL",
+            State::Verified => "VERIFIED",
+            State::Refused => "REFUSED",
+        });
+        let peers = || {
+            object([(
+                "peer_info",
+                Some(Json::List(self.peers.iter().map(Peer::to_json).collect())),
+            )])
+        };
+        let assigned = || Json::List(self.assigned.iter().map(|name| name.as_str().into()).collect());
+        object([
+            ("swarm_id", Some(swarm_json(&self.swarm))),
+            ("result", Some(u64::from(!self.is_done).into())),
+            ("ims_error", self.fault.map(|fault| fault.word().into())),
+            ("peer_group", (!self.peers.is_empty()).then(peers)),
+            ("ims_state", state.map(Json::from)),
+            ("ims_challenge", self.challenge.as_ref().map(Challenge::to_json)),
+            ("ims_assigned_tid", (!self.assigned.is_empty()).then(assigned)),
+            ("ims_ticket", self.ticket.as_deref().map(Json::from)),
+        ])
+    }
+}
+
+/// Three parts of base64url.
+fn is_compact_jws(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !part.is_empty() && part.bytes().all(is_character)
+    };
+    text.len() <= TICKET_MAX && text.split('.').count() == 3 && text.split('.').all(is_part)
+}
+
+impl Peer {
+    fn read(json: &Json) -> Option<Peer> {
+        let role = match json.get("ims_role").map(Json::text) {
+            None | Some(Some("peer")) => Role::Peer,
+            Some(Some("cache")) => Role::Cache,
+            Some(Some("cdn")) => Role::Cdn,
+            Some(_) => return None,
+        };
+        let have = match json.get("ims_have") {
+            None => None,
+            Some(have) => Some(Have::read(have)?),
+        };
+        Some(Peer {
+            id: json.get("peer_id")?.text()?.to_string(),
+            role,
+            have,
+            addresses: PeerAddress::read_all(json.get("peer_addr"))?,
+        })
+    }
+
+    fn to_json(&self) -> Json {
+        let role = match self.role {
+            Role::Peer => None,
+            Role::Cache => Some("cache"),
+            Role::Cdn => Some("cdn"),
+        };
+        let addresses = || Json::List(self.addresses.iter().map(|address| address.to_json()).collect());
+        object([
+            ("peer_id", Some(self.id.as_str().into())),
+            ("ims_role", role.map(Json::from)),
+            ("ims_have", self.have.as_ref().map(Have::to_json)),
+            ("peer_addr", (!self.addresses.is_empty()).then(addresses)),
+        ])
+    }
+}
+
+impl Have {
+    fn read(json: &Json) -> Option<Have> {
+        match json {
+            Json::Text(word) if word == "full" => Some(Have::Full),
+            Json::Number(eighths @ 1..=8) => Some(Have::Eighths(*eighths as u8)),
+            Json::List(ranges) if ranges.len() <= HAVE_RANGES_MAX => {
+                ranges.iter().map(read_range).collect::<Option<_>>().map(Have::Ranges)
+            }
+            _ => None,
+        }
+    }
+
+    fn to_json(&self) -> Json {
+        match self {
+            Have::Full => "full".into(),
+            Have::Eighths(eighths) => u64::from((*eighths).min(EIGHTHS)).into(),
+            Have::Ranges(ranges) => Json::List(ranges.iter().map(|range| write_range(*range)).collect()),
+        }
+    }
+}
+
+impl Challenge {
+    fn read(json: &Json) -> Option<Challenge> {
+        let kind = match json.get("kind")?.text()? {
+            "tree" => Kind::Tree,
+            "digest" => Kind::Digest,
+            _ => return None,
+        };
+        let leaves = json.get("leaves")?.list().filter(|leaves| leaves.len() <= LEAVES_MAX)?;
+        Some(Challenge {
+            kind,
+            nonce: bytes_of(json.get("nonce")?)?,
+            leaves: leaves.iter().map(Json::number).collect::<Option<_>>()?,
+            deadline_ms: u32::try_from(json.get("deadline_ms")?.number()?).ok()?,
+            peer_tag: json.get("peer_tag").and_then(bytes_of),
+        })
+    }
+
+    fn to_json(&self) -> Json {
+        let kind = match self.kind {
+            Kind::Tree => "tree",
+            Kind::Digest => "digest",
+        };
+        object([
+            ("kind", Some(kind.into())),
+            ("nonce", Some(text_of(&self.nonce))),
+            (
+                "leaves",
+                Some(Json::List(self.leaves.iter().map(|leaf| (*leaf).into()).collect())),
+            ),
+            ("deadline_ms", Some(u64::from(self.deadline_ms).into())),
+            ("peer_tag", self.peer_tag.as_ref().map(|tag| text_of(tag))),
+        ])
+    }
+}
+
+impl std::fmt::Debug for Response {
+    /// Names nobody and nothing.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.outcome {
+            Outcome::Successful(swarms) => f.debug_tuple("Successful").field(&swarms.len()).finish(),
+            Outcome::Failed { fault, .. } => f.debug_tuple("Failed").field(fault).finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! What peers are told of each other passes here: every body of the tracker protocol on its way to a peer is written anew from
+//! what may be said, and each name in it is looked at. Whoever the tracker is; what cannot be read does not pass.
+
+pub mod names;
+pub mod sdp;
+
+use std::net::IpAddr;
+
+use crate::ppsp::address::{Kind, PeerAddress};
+use crate::ppsp::response::{Outcome, Peer, Role, SwarmResult};
+use crate::ppsp::{Request, Response};
+use crate::seal::TemporaryIds;
+use crate::seal::temporary_id::{Form, Hosts};
+
+/// What the guard goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Hosts whose temporary IDs are taken.
+    pub hosts: &'a Hosts,
+    /// Where this node holds the keys: ours must open, and what names somebody can be hidden.
+    pub ids: Option<&'a TemporaryIds>,
+    /// Names of caches and of a CDN.
+    pub network_peers: &'a [String],
+    pub addresses: Addresses<'a>,
+    pub on_leak: OnLeak,
+    /// Whether tickets pass: those of a tracker of the trust domain do.
+    pub passes_tickets: bool,
+    /// What temporary IDs count time in, now, and how many of those before still count.
+    pub epoch: u32,
+    pub epochs_kept: u32,
+}
+
+/// Which addresses of peers pass.
+//= P2P-064
+#[derive(Debug, Clone, Copy)]
+pub enum Addresses<'a> {
+    None,
+    /// Those of relays that are known.
+    Relays(&'a [IpAddr]),
+    All,
+}
+
+/// What becomes of a list that names somebody.
+//= P2P-059
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLeak {
+    /// The name is hidden in an ID of ours; where we have no keys, its entry goes.
+    Redact,
+    /// Its entry goes.
+    Remove,
+    /// All of it is refused.
+    Refuse,
+}
+
+/// What a body became.
+#[derive(Clone, PartialEq)]
+pub struct Guarded {
+    pub body: Vec<u8>,
+    pub leaks: Leaks,
+}
+
+/// What was found, for counters: no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leaks {
+    /// Names that were hidden.
+    pub redacted: u32,
+    /// Entries that were taken out.
+    pub removed: u32,
+    /// Strings that said more than they should.
+    pub texts: u32,
+}
+
+impl Leaks {
+    pub fn any(self) -> bool {
+        self != Leaks::default()
+    }
+}
+
+/// A body does not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    #[error("a body for a peer cannot be read")]
+    Unreadable,
+    #[error("a body for a peer names somebody, and the policy refuses that")]
+    Names,
+}
+
+impl Terms<'_> {
+    /// A response of a tracker, as it may reach this peer. `nonce` is random and used once; entries count on from it.
+    //= P2P-007
+    //= P2P-056
+    //= P2P-057
+    //= P2P-059
+    //= P2P-065
+    pub fn response(&self, body: &[u8], asker: &[u8], nonce: [u8; 12]) -> Result<Guarded, Barred> {
+        let mut response = Response::read(body).ok_or(Barred::Unreadable)?;
+        let mut leaks = Leaks::default();
+        let mut nonces = Nonces(nonce);
+        if names::names_somebody(response.transaction.as_bytes()) {
+            leaks.texts += 1;
+            response.transaction = "0".into();
+        }
+        if let Outcome::Successful(swarms) = &mut response.outcome {
+            for swarm in swarms.iter_mut() {
+                self.swarm(swarm, asker, &mut nonces, &mut leaks);
+            }
+        }
+        match self.on_leak == OnLeak::Refuse && leaks.any() {
+            true => Err(Barred::Names),
+            false => Ok(Guarded {
+                body: response.to_bytes(),
+                leaks,
+            }),
+        }
+    }
+
+    fn swarm(&self, swarm: &mut SwarmResult, asker: &[u8], nonces: &mut Nonces, leaks: &mut Leaks) {
+        swarm.peers.retain_mut(|peer| self.peer(peer, asker, nonces, leaks));
+        let before = swarm.assigned.len();
+        swarm.assigned.retain(|name| self.is_temporary(name, asker));
+        leaks.removed += (before - swarm.assigned.len()) as u32;
+        if !self.passes_tickets && swarm.ticket.take().is_some() {
+            leaks.texts += 1;
+        }
+    }
+
+    /// Whether an entry stays.
+    //= P2P-058
+    fn peer(&self, peer: &mut Peer, asker: &[u8], nonces: &mut Nonces, leaks: &mut Leaks) -> bool {
+        peer.addresses.retain(|address| self.passes(address));
+        match peer.role {
+            Role::Cache | Role::Cdn => {
+                let is_known = self.network_peers.contains(&peer.id);
+                leaks.removed += u32::from(!is_known);
+                return is_known;
+            }
+            Role::Peer if self.is_temporary(&peer.id, asker) => return true,
+            Role::Peer => {}
+        }
+        // One of ours that does not open, or is too old, names nobody and leads nowhere: it is no leak, and no entry either.
+        if self.hosts.read(peer.id.as_bytes()).is_some() && !names::names_somebody_within(peer.id.as_bytes()) {
+            leaks.removed += 1;
+            return false;
+        }
+        let hidden = match (self.on_leak, self.ids) {
+            (OnLeak::Redact, Some(ids)) => ids.seal_identity(peer.id.as_bytes(), asker, self.epoch, nonces.next()),
+            _ => None,
+        };
+        match hidden {
+            Some(hidden) => {
+                leaks.redacted += 1;
+                // Where it is was said of somebody who is known by name.
+                peer.addresses.clear();
+                peer.id = hidden;
+                true
+            }
+            None => {
+                leaks.removed += 1;
+                false
+            }
+        }
+    }
+
+    /// Whether this is a temporary ID that this peer may have: by its form, and by our keys where it is one of ours.
+    fn is_temporary(&self, id: &str, asker: &[u8]) -> bool {
+        let Some(read) = self.hosts.read(id.as_bytes()) else {
+            return false;
+        };
+        if names::hides_a_name(read.token) {
+            return false;
+        }
+        let (Some(ids), true) = (self.ids, read.host == self.hosts.own()) else {
+            return true;
+        };
+        let counts = |epoch: u32| epoch <= self.epoch && self.epoch - epoch <= self.epochs_kept;
+        match read.form {
+            Form::Drawn => true,
+            Form::Sealed => ids.open(id.as_bytes()).is_ok_and(|opened| counts(opened.epoch)),
+            Form::Whole => ids
+                .open_identity(id.as_bytes(), asker)
+                .is_ok_and(|(_, epoch)| counts(epoch)),
+        }
+    }
+
+    fn passes(&self, address: &PeerAddress) -> bool {
+        match self.addresses {
+            Addresses::None => false,
+            Addresses::Relays(relays) => address.kind == Kind::Proxy && relays.contains(&address.ip),
+            Addresses::All => true,
+        }
+    }
+}
+
+/// A request on its way to a tracker outside the trust domain: written anew, the peer called by its pseudonym, its addresses
+/// left out unless they are to be known there. `None`: it cannot be read, or names somebody.
+//= P2P-062
+//= P2P-068
+pub fn request_for_outside(body: &[u8], pseudonym: &str, addresses: Addresses<'_>) -> Option<Vec<u8>> {
+    use crate::ppsp::request::What;
+    let mut request = Request::read(body).ok()?;
+    if request
+        .peer_id
+        .as_deref()
+        .is_some_and(|id| names::names_somebody(id.as_bytes()))
+    {
+        return None;
+    }
+    request.peer_id = Some(pseudonym.to_string());
+    if names::names_somebody(request.transaction.as_bytes()) {
+        return None;
+    }
+    if let What::Connect(connect) = &mut request.what {
+        connect.addresses.retain(|address| match addresses {
+            Addresses::None => false,
+            Addresses::Relays(relays) => address.kind == Kind::Proxy && relays.contains(&address.ip),
+            Addresses::All => true,
+        });
+    }
+    Some(request.to_bytes())
+}
+
+/// One nonce after another.
+struct Nonces([u8; 12]);
+
+impl Nonces {
+    fn next(&mut self) -> [u8; 12] {
+        let nonce = self.0;
+        for byte in self.0.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                break;
+            }
+        }
+        nonce
+    }
+}
+
+impl std::fmt::Debug for Guarded {
+    /// Shows what was found, not what was said.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guarded")
+            .field("leaks", &self.leaks)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

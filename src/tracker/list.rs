@@ -1,0 +1,145 @@
+//! Who else is in a swarm: temporary IDs, by chance.
+
+use rand_chacha::rand_core::Rng;
+
+use super::reply::Reply;
+use super::settings::View;
+use super::table::{Announcement, Slot, State, SwarmIndex, shuffle};
+use super::{Member, Moment, Tracker};
+use crate::ppsp::request::{PEERS_MAX, What};
+use crate::ppsp::response::{Have, Peer, Role, SwarmResult};
+use crate::ppsp::{Fault, Request, SwarmId};
+use crate::seal::temporary_id::{Place, Viewer};
+
+/// Peers of a list, where nobody says how many.
+pub(super) const PEERS_USUAL: usize = 8;
+/// Candidates looked at, for each that is wanted, and at least.
+const CANDIDATES_EACH: usize = 4;
+const CANDIDATES_MIN: usize = 32;
+
+impl Tracker {
+    /// Answers a FIND: one list. `peers_max`: what fits the way to who asks.
+    //= P2P-046
+    //= P2P-048
+    //= P2P-051
+    pub fn find(
+        &mut self,
+        now: Moment,
+        member: Member<'_>,
+        body: &[u8],
+        peers_max: usize,
+        random: &mut impl Rng,
+    ) -> Reply {
+        self.expire(now);
+        let request = match Request::read(body) {
+            Ok(request) => request,
+            Err(fault) => return Reply::failed("0", fault, None),
+        };
+        let transaction = request.transaction;
+        let What::Find(find) = request.what else {
+            return Reply::failed(&transaction, Fault::State, None);
+        };
+        let wanted = find.peer_count.map_or(PEERS_USUAL, usize::from).min(peers_max);
+        match self.listed(now, member, find.swarm, wanted, random) {
+            Ok(peers) => Reply {
+                body: Some(Reply::swarms(
+                    &transaction,
+                    vec![SwarmResult {
+                        peers,
+                        ..SwarmResult::done(find.swarm)
+                    }],
+                )),
+                ..Reply::bare(200)
+            },
+            Err(fault) => Reply::failed(&transaction, fault, (fault == Fault::Rate).then_some(60)),
+        }
+    }
+
+    fn listed(
+        &mut self,
+        now: Moment,
+        member: Member<'_>,
+        swarm: SwarmId,
+        wanted: usize,
+        random: &mut impl Rng,
+    ) -> Result<Vec<Peer>, Fault> {
+        let swarm = self.table.swarm_of(swarm).ok_or(Fault::UnknownSwarm)?;
+        let slot = self
+            .table
+            .find(member.identity, member.device)
+            .ok_or(Fault::NotMember)?;
+        self.table.announcement(slot, swarm).ok_or(Fault::NotMember)?;
+        let per_minute = self.settings.lists_per_minute;
+        if !self.table.peer_mut(slot).lists.takes(now.seconds(), per_minute) {
+            return Err(Fault::Rate);
+        }
+        Ok(self.list(now, slot, swarm, wanted, random))
+    }
+
+    /// Entries of a list, for one who asks.
+    //= P2P-047
+    //= P2P-049
+    //= P2P-050
+    //= P2P-053
+    //= P2P-054
+    pub(super) fn list(
+        &self,
+        now: Moment,
+        asker: Slot,
+        swarm: SwarmIndex,
+        wanted: usize,
+        random: &mut impl Rng,
+    ) -> Vec<Peer> {
+        let wanted = wanted.min(PEERS_MAX.into());
+        let candidates = self
+            .table
+            .sample(swarm, (wanted * CANDIDATES_EACH).max(CANDIDATES_MIN), random);
+        let usable = |one: &&Announcement| {
+            let is_live = self.table.peer(one.peer).expires_at > now.seconds();
+            one.peer != asker && is_live && !one.held.is_none()
+        };
+        let of = |state: State| candidates.iter().filter(usable).filter(move |one| one.state == state);
+        let verified = of(State::Verified).count();
+        let seeders_min = self.settings.seeders_min;
+        let provisional = match self.settings.fills_up && verified < seeders_min {
+            true => seeders_min - verified,
+            false => 0,
+        };
+        let chosen = of(State::Verified).chain(of(State::Provisional).take(provisional));
+        let mut peers: Vec<Peer> = chosen
+            .take(wanted)
+            .filter_map(|one| self.entry(now, asker, swarm, one))
+            .collect();
+        shuffle(&mut peers, random);
+        //= P2P-135
+        // Where peers do not suffice the network's own come first, else they are not needed.
+        if verified < seeders_min {
+            let network = self.settings.network_peers.iter().map(|network| Peer {
+                id: network.id.clone(),
+                role: network.role,
+                have: Some(Have::Full),
+                addresses: Vec::new(),
+            });
+            peers.splice(0..0, network.take(wanted));
+            peers.truncate(wanted);
+        }
+        peers
+    }
+
+    fn entry(&self, now: Moment, asker: Slot, swarm: SwarmIndex, one: &Announcement) -> Option<Peer> {
+        let viewer = match self.settings.view {
+            View::Shared => Viewer::Any,
+            View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
+        };
+        let pieces = self.table.swarm(swarm).layout.pieces();
+        Some(Peer {
+            id: self.shown_as(now, one.peer, swarm, viewer)?,
+            role: Role::Peer,
+            have: Some(match one.held.is_full(pieces) {
+                true => Have::Full,
+                false => Have::Eighths(one.held.eighths(pieces).max(1)),
+            }),
+            addresses: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! The tracker: who holds what, told to others without saying who it is.
+//!
+//! Promises that an identity that was handed in comes out of [`Tracker::resolve`] and nowhere else: lists and answers hold
+//! temporary IDs. What is soft is in memory and bounded; a list costs as much in a swarm of a million as in one of a hundred.
+//! Knows no SIP message and no socket: whoever calls says who is asserted, hands bodies in and gets status and body. Knows no
+//! clock and draws nothing itself.
+
+mod bounded;
+mod buckets;
+mod list;
+mod publish;
+mod rate;
+pub mod reply;
+mod reports;
+mod resolve;
+mod settings;
+mod table;
+mod verify;
+mod watch;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng;
+
+pub use publish::Publish;
+pub use reply::Reply;
+pub use reports::{CaseId, Found, Order};
+pub use resolve::{Target, Unusable};
+pub use settings::{Expose, NetworkPeer, Settings, View};
+pub use table::Full;
+pub use watch::{Notice, WatchId};
+
+use crate::ppsp::SwarmId;
+use crate::ppsp::layout::Layout;
+use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
+use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
+use bounded::Bounded;
+use table::{Slot, SwarmIndex, Table};
+use verify::Open;
+use watch::Watches;
+
+/// When something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// On a clock that never goes back.
+    pub at: Duration,
+    /// Seconds of Unix time.
+    pub unix: u64,
+}
+
+impl Moment {
+    /// Seconds since temporary IDs began to count.
+    fn seconds(self) -> u64 {
+        self.unix.saturating_sub(BEGINNING)
+    }
+
+    fn day(self) -> u32 {
+        (self.seconds() / 86_400) as u32
+    }
+}
+
+/// Who asks: as asserted, never as claimed.
+//= P2P-004
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a> {
+    pub identity: &'a [u8],
+    /// Tells the devices of one user apart.
+    pub device: &'a [u8],
+    /// How this device is reached; means nothing here.
+    pub reach: &'a [u8],
+    /// Whether the way to it carries large messages.
+    pub path: Path,
+    /// Tells apart whence users come in.
+    pub network: Network,
+}
+
+/// What a way carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    Stream,
+    Datagram,
+}
+
+/// One tracker.
+pub struct Tracker {
+    settings: Settings,
+    ids: TemporaryIds,
+    table: Table,
+    /// Challenges that wait for their proof, by who is to give it.
+    open: Bounded<(Slot, SwarmIndex), Open>,
+    /// What failed, by whom and in which swarm.
+    failures: Bounded<(u64, SwarmIndex), verify::Failures>,
+    /// Who is out everywhere.
+    banned: Bounded<u64, ()>,
+    /// Names that peers drew, with whose they are. Their own values, so that a clash is seen.
+    drawn: Bounded<u64, (Slot, u8)>,
+    /// Who was led to whom, in which swarm.
+    sessions: Bounded<(Slot, Slot, SwarmIndex), ()>,
+    /// What peers are accused of.
+    cases: Bounded<CaseId, Case>,
+    /// What reporters are worth, who are worth more or less than others.
+    standing: Bounded<Reporter, Weight>,
+    orders: VecDeque<Order>,
+    watches: Watches,
+    /// The last answers, for who asks the same again.
+    answered: Bounded<Slot, publish::Answered>,
+}
+
+impl Tracker {
+    /// `hash_keys` keep peers from choosing what lies beside what.
+    pub fn new(settings: Settings, ids: TemporaryIds, hash_keys: (u64, u64)) -> Tracker {
+        Tracker {
+            table: Table::new(hash_keys, settings.peers_max, settings.swarms_max),
+            open: Bounded::new(settings.challenges_max),
+            failures: Bounded::new(settings.failures_max),
+            banned: Bounded::new(settings.failures_max),
+            drawn: Bounded::new(settings.drawn_max),
+            answered: Bounded::new(settings.answers_max),
+            sessions: Bounded::new(settings.sessions_max),
+            cases: Bounded::new(settings.failures_max),
+            standing: Bounded::new(settings.failures_max),
+            orders: VecDeque::new(),
+            watches: Watches::new(settings.watches_max),
+            settings,
+            ids,
+        }
+    }
+
+    /// Makes a content known: only what is known can be announced. `false`: there is no room.
+    //= P2P-021
+    pub fn register(&mut self, swarm: SwarmId, layout: Layout) -> bool {
+        self.table.register(swarm, layout)
+    }
+
+    /// A content is not to be shared any more: nobody holds it here.
+    //= P2P-127
+    pub fn close(&mut self, swarm: SwarmId) {
+        self.table.close(swarm);
+    }
+
+    /// Peers with live announcements, and announcements.
+    pub fn len(&self) -> (usize, usize) {
+        (self.table.live(), self.table.announcements())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == (0, 0)
+    }
+
+    /// When [`Tracker::expire`] or [`Tracker::poll_notice`] is wanted next, on the clock that never goes back.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let both = [self.open.next_end(), self.watches.next()];
+        both.into_iter().flatten().min()
+    }
+
+    /// Lets what is over be over: proofs that did not come, announcements that were not refreshed.
+    //= P2P-109
+    pub fn expire(&mut self, now: Moment) {
+        let _ = self.ids.move_to(now.day());
+        while let Some(((slot, swarm), open)) = self.open.pop_ended(now.at) {
+            self.unproven(now, slot, swarm, &open);
+        }
+        for slot in self.table.expired(now.seconds()) {
+            self.remove(now, slot);
+        }
+        self.answered.forget_ended(now.at);
+        self.failures.forget_ended(now.at);
+        self.banned.forget_ended(now.at);
+        self.sessions.forget_ended(now.at);
+        self.cases.forget_ended(now.at);
+        self.standing.forget_ended(now.at);
+    }
+
+    /// The registration of a device is over, and with it what it announced.
+    //= P2P-024
+    pub fn deregistered(&mut self, now: Moment, identity: &[u8], device: &[u8]) {
+        if let Some(slot) = self.table.find(identity, device) {
+            self.remove(now, slot);
+        }
+    }
+
+    /// Takes a peer out. All that was told of it is void from here on.
+    //= P2P-017
+    //= P2P-036
+    fn remove(&mut self, now: Moment, slot: Slot) {
+        for swarm in self.table.joined(slot) {
+            self.open.remove(&(slot, swarm));
+        }
+        self.answered.remove(&slot);
+        self.watches.end_of(slot);
+        self.table.remove(slot, now.day());
+    }
+
+    fn epoch(&self, now: Moment) -> u32 {
+        (now.seconds() / self.settings.epoch_seconds.max(1)) as u32
+    }
+}
+
+fn draw<const N: usize>(random: &mut impl Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    random.fill_bytes(&mut bytes);
+    bytes
+}
+
+impl std::fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tracker").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Member<'_> {
+    /// Names nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

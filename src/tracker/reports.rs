@@ -1,0 +1,166 @@
+//! What peers say of each other: content that was not what it should be. A claim convicts nobody; it sends somebody to look.
+
+use std::time::Duration;
+
+use super::table::{Slot, State, SwarmIndex};
+use super::verify::Failures;
+use super::{Moment, Tracker};
+use crate::ppsp::request::Tamper;
+use crate::ppsp::tamper::{Consequence, Event, Network, Report, Reporter, WINDOW_SECONDS, Weight};
+use crate::ppsp::{Fault, SwarmId};
+use crate::seal::temporary_id::Viewer;
+
+/// How long a session counts as one that could have gone wrong.
+pub(super) const SESSION_KEPT: Duration = Duration::from_secs(3600);
+/// How long a case stays open without a word, and how long what a reporter is worth is remembered.
+const CASE_KEPT: Duration = Duration::from_secs(2 * WINDOW_SECONDS);
+const STANDING_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// Visits that wait to be made, at most: a further one waits until its case is spoken of again.
+const ORDERS_MAX: usize = 1000;
+
+/// A visit to a peer that others accuse: as one peer among others.
+//= P2P-122
+//= P2P-125
+#[derive(Clone, PartialEq, Eq)]
+pub struct Order {
+    pub swarm: SwarmId,
+    /// Where the accused is found, as anybody finds it.
+    pub accused: String,
+    pub case: CaseId,
+}
+
+/// Names a case; tells nothing of whom it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CaseId(u64, SwarmIndex);
+
+/// What a visit found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Bad,
+    Good,
+    /// Nobody was there.
+    Nothing,
+}
+
+impl Tracker {
+    /// What a peer says of another, with whom it had a session lately.
+    //= P2P-123
+    //= P2P-124
+    pub(super) fn reported(
+        &mut self,
+        now: Moment,
+        reporter: Slot,
+        network: Network,
+        tamper: &Tamper,
+    ) -> Result<(), Fault> {
+        let swarm = self.table.swarm_of(tamper.swarm).ok_or(Fault::UnknownSwarm)?;
+        self.table.announcement(reporter, swarm).ok_or(Fault::NotMember)?;
+        let opened = self.ids.open(tamper.sender.as_bytes()).map_err(|_| Fault::NotMember)?;
+        let accused = self.table.at(opened.place, opened.generation).map(|(slot, _)| slot);
+        let is_of = self.ids.is_of(&opened, tamper.swarm.to_string().as_bytes());
+        let accused = accused.filter(|_| is_of).ok_or(Fault::NotMember)?;
+        let session = (reporter, accused, swarm);
+        self.sessions.live(&session, now.at).ok_or(Fault::NotMember)?;
+        let who = self.identity_hash(reporter);
+        let report = Report {
+            reporter: who,
+            network,
+            weight: self.standing.live(&who, now.at).copied().unwrap_or_default(),
+            at: now.unix,
+        };
+        let id = CaseId(self.identity_hash(accused), swarm);
+        self.case(now, id, Some(accused), Event::Claimed(report));
+        Ok(())
+    }
+
+    /// What a visit came back with.
+    //= P2P-122
+    //= P2P-124
+    pub fn visited(&mut self, now: Moment, case: CaseId, found: Found) {
+        let event = match found {
+            Found::Bad => Event::ShopperGotBad,
+            Found::Good => Event::ShopperGotGood,
+            Found::Nothing => Event::ShopperFailed,
+        };
+        let accused = self.table.holders_of(case.0, case.1);
+        self.case(now, case, accused, event);
+    }
+
+    /// The next visit that is to be made.
+    pub fn poll_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    fn case(&mut self, now: Moment, id: CaseId, accused: Option<Slot>, event: Event) {
+        let (case, consequences) = self.cases.remove(&id).unwrap_or_default().on(event);
+        let mut kept = CASE_KEPT;
+        for consequence in consequences {
+            match consequence {
+                Consequence::OrderShopper => self.order(now, id, accused),
+                //= P2P-127
+                Consequence::Quarantine => self.set_aside(now, accused, id.1, State::Quarantined),
+                Consequence::Clear => self.set_aside(now, accused, id.1, State::Verified),
+                Consequence::Convict { ban_seconds } => {
+                    kept = Duration::from_secs(ban_seconds);
+                    let failures = Failures::banned(now.at + kept);
+                    self.failures.insert((id.0, id.1), now.at + kept, failures);
+                    if let Some(accused) = accused {
+                        self.table.leave(accused, id.1);
+                        self.rename(now, accused);
+                    }
+                }
+                Consequence::Confirmed(reporters) => self.weigh(now, &reporters, Weight::confirmed),
+                Consequence::Refuted(reporters) => self.weigh(now, &reporters, Weight::refuted),
+            }
+        }
+        if !case.is_forgettable(now.unix) {
+            self.cases.insert(id, now.at + kept, case);
+        }
+    }
+
+    fn set_aside(&mut self, now: Moment, accused: Option<Slot>, swarm: SwarmIndex, state: State) {
+        let Some(accused) = accused else { return };
+        let before = self
+            .table
+            .announcement_mut(accused, swarm)
+            .map(|one| std::mem::replace(&mut one.state, state));
+        if before.is_some_and(|before| before != state) && state == State::Quarantined {
+            self.rename(now, accused);
+        }
+    }
+
+    /// Voids what was told of a peer; it stays, under other names.
+    //= P2P-036
+    fn rename(&mut self, now: Moment, slot: Slot) {
+        if !self.table.bump(slot, now.day()) {
+            self.remove(now, slot);
+        }
+    }
+
+    fn order(&mut self, now: Moment, case: CaseId, accused: Option<Slot>) {
+        let accused = accused.and_then(|slot| self.shown_as(now, slot, case.1, Viewer::Any));
+        if let Some(accused) = accused.filter(|_| self.orders.len() < ORDERS_MAX) {
+            let swarm = self.table.swarm(case.1).id;
+            self.orders.push_back(Order { swarm, accused, case });
+        }
+    }
+
+    fn weigh(&mut self, now: Moment, reporters: &[Reporter], change: impl Fn(Weight) -> Weight) {
+        for reporter in reporters {
+            let before = self.standing.live(reporter, now.at).copied().unwrap_or_default();
+            self.standing.insert(*reporter, now.at + STANDING_KEPT, change(before));
+        }
+    }
+
+    pub(super) fn identity_hash(&self, slot: Slot) -> u64 {
+        self.table.hash(&*self.table.peer(slot).identity)
+    }
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("case", &self.case)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! How a tracker is set up.
+
+use crate::ppsp::response::Role;
+
+/// What the policy says of the tracker; the defaults are those of the requirements.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long what peers are called lasts.
+    pub epoch_seconds: u64,
+    /// How long after its epoch an ID still leads somewhere.
+    pub grace_seconds: u64,
+    pub view: View,
+    pub expose: Expose,
+    /// Of an announcement, in seconds: least, without a word, most.
+    pub expires: (u32, u32, u32),
+    pub swarms_per_peer_max: usize,
+    pub peers_max: usize,
+    pub swarms_max: usize,
+    pub challenges_max: usize,
+    pub failures_max: usize,
+    pub drawn_max: usize,
+    pub answers_max: usize,
+    pub watches_max: usize,
+    /// Sessions of the last hour that are known.
+    pub sessions_max: usize,
+    /// Announcements changed, and lists asked for, in a minute by one peer.
+    pub changes_per_minute: u32,
+    pub lists_per_minute: u32,
+    /// How long a peer may take to prove what it announced.
+    pub proof_milliseconds: u32,
+    /// Of refreshes, in thousandths, how many are asked for a proof again.
+    pub proofs_per_mille: u32,
+    /// Where fewer have proved that they hold it, who has not may stand in a list.
+    pub fills_up: bool,
+    /// Peers below which the network's own are named.
+    pub seeders_min: usize,
+    pub network_peers: Vec<NetworkPeer>,
+}
+
+/// To how many an ID of a peer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// All who ask in an epoch hear the same.
+    Shared,
+    /// Each hears another, which is of no use to anybody else.
+    Pairwise,
+}
+
+/// What others are told of a peer that drew an ID itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expose {
+    /// One of the tracker's.
+    Sealed,
+    /// That very value.
+    Drawn,
+}
+
+/// A node of the network that holds content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkPeer {
+    pub id: String,
+    pub role: Role,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            epoch_seconds: 3600,
+            grace_seconds: 600,
+            view: View::Shared,
+            expose: Expose::Sealed,
+            expires: (60, 1800, 3600),
+            swarms_per_peer_max: 256,
+            peers_max: 1_000_000,
+            swarms_max: 100_000,
+            challenges_max: 50_000,
+            failures_max: 100_000,
+            drawn_max: 1_000_000,
+            answers_max: 100_000,
+            watches_max: 100_000,
+            sessions_max: 500_000,
+            changes_per_minute: 6,
+            lists_per_minute: 6,
+            proof_milliseconds: 3000,
+            proofs_per_mille: 50,
+            fills_up: false,
+            seeders_min: 3,
+            network_peers: Vec::new(),
+        }
+    }
+}

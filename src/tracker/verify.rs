@@ -1,0 +1,209 @@
+//! Whether a peer holds what it says: challenges, proofs, and what failing costs.
+
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng;
+
+use super::buckets::Buckets;
+use super::table::{Slot, State, SwarmIndex, below};
+use super::{Moment, Tracker, draw};
+use crate::ppsp::Fault;
+use crate::ppsp::challenge::Challenge;
+use crate::ppsp::proof::TreeProof;
+use crate::ppsp::request::{Proof, Shown};
+use crate::ppsp::response::{self, Kind};
+
+/// Leaves to show for what is new.
+const SAMPLES_NEW: usize = 4;
+/// Leaves to show again, now and then.
+const SAMPLES_AGAIN: usize = 2;
+/// Failures within a day after which a swarm, or all of them, are closed to an identity.
+const FAILURES_MAX: u32 = 3;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A challenge that waits for its proof.
+pub(super) struct Open {
+    challenge: Challenge,
+    /// What is to be proved.
+    claim: Buckets,
+    deadline: Duration,
+}
+
+/// What failed lately, of one identity in one swarm.
+pub(super) struct Failures {
+    count: u32,
+    /// Until when nothing of it is taken.
+    wait_until: Duration,
+}
+
+impl Failures {
+    /// As if it had failed too often.
+    pub fn banned(until: Duration) -> Failures {
+        Failures {
+            count: FAILURES_MAX,
+            wait_until: until,
+        }
+    }
+}
+
+impl Tracker {
+    /// Whether an identity may announce in a swarm now.
+    //= P2P-111
+    pub(super) fn may_announce(&self, now: Moment, identity: &[u8], swarm: SwarmIndex) -> Result<(), Fault> {
+        let who = self.table.hash(identity);
+        if self.banned.live(&who, now.at).is_some() {
+            return Err(Fault::Banned);
+        }
+        match self.failures.live(&(who, swarm), now.at) {
+            Some(failures) if now.at < failures.wait_until && failures.count >= FAILURES_MAX => Err(Fault::Banned),
+            Some(failures) if now.at < failures.wait_until => Err(Fault::Rate),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for a proof of what was announced. The same claim gets the challenge that is open for it already.
+    //= P2P-104
+    //= P2P-105
+    //= P2P-108
+    pub(super) fn challenge(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        swarm: SwarmIndex,
+        samples: usize,
+        random: &mut impl Rng,
+    ) -> Option<response::Challenge> {
+        let announcement = self.table.announcement(slot, swarm)?;
+        let (claim, layout) = (announcement.held, self.table.swarm(swarm).layout);
+        if claim.is_none() {
+            return None;
+        }
+        let key = (slot, swarm);
+        if self.open.get(&key).is_none_or(|open| open.claim != claim) {
+            let ranges = claim.ranges(layout.pieces());
+            let challenge = Challenge::draw(draw(random), &layout, &ranges, samples).ok()?;
+            let deadline = now.at + Duration::from_millis(self.settings.proof_milliseconds.into());
+            self.open.insert(
+                key,
+                deadline,
+                Open {
+                    challenge,
+                    claim,
+                    deadline,
+                },
+            );
+        }
+        let open = self.open.get(&key)?;
+        let left = open.deadline.saturating_sub(now.at).as_millis();
+        Some(response::Challenge {
+            kind: Kind::Tree,
+            nonce: *open.challenge.nonce(),
+            leaves: open.challenge.leaves().iter().map(|leaf| u64::from(*leaf)).collect(),
+            deadline_ms: left.try_into().unwrap_or(u32::MAX),
+            peer_tag: None,
+        })
+    }
+
+    /// For what is new.
+    pub(super) fn challenge_new(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        swarm: SwarmIndex,
+        random: &mut impl Rng,
+    ) -> Option<response::Challenge> {
+        self.challenge(now, slot, swarm, SAMPLES_NEW, random)
+    }
+
+    /// Now and then, for what was proved before.
+    //= P2P-112
+    pub(super) fn challenge_again(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        swarm: SwarmIndex,
+        random: &mut impl Rng,
+    ) -> Option<response::Challenge> {
+        let chosen = below(1000, random) < u64::from(self.settings.proofs_per_mille);
+        let is_verified = self
+            .table
+            .announcement(slot, swarm)
+            .is_some_and(|one| one.state == State::Verified);
+        match chosen && is_verified {
+            true => self.challenge(now, slot, swarm, SAMPLES_AGAIN, random),
+            false => None,
+        }
+    }
+
+    /// A proof, good for one challenge, of the peer it was put to.
+    //= P2P-106
+    //= P2P-108
+    //= P2P-109
+    pub(super) fn proved(&mut self, now: Moment, slot: Slot, proof: &Proof) -> Result<SwarmIndex, Fault> {
+        let swarm = self.table.swarm_of(proof.swarm).ok_or(Fault::UnknownSwarm)?;
+        // Used once, whatever comes of it.
+        let open = self.open.remove(&(slot, swarm)).ok_or(Fault::ProofFailed)?;
+        let Shown::Tree { leaves, hashes } = &proof.shown else {
+            self.unproven(now, slot, swarm, &open);
+            return Err(Fault::ProofFailed);
+        };
+        let shown = TreeProof {
+            leaves: leaves.clone(),
+            hashes: hashes.clone(),
+        };
+        let shape = self.table.swarm(swarm).layout.shape();
+        let in_time = now.at <= open.deadline && proof.nonce == *open.challenge.nonce();
+        if !in_time || shown.verify(&proof.swarm, shape, &open.challenge).is_err() {
+            self.unproven(now, slot, swarm, &open);
+            return Err(Fault::ProofFailed);
+        }
+        if let Some(announcement) = self.table.announcement_mut(slot, swarm)
+            && announcement.held == open.claim
+            && announcement.state == State::Provisional
+        {
+            announcement.state = State::Verified;
+        }
+        Ok(swarm)
+    }
+
+    /// What was announced is not held: it goes, and comes again only after a while.
+    //= P2P-111
+    pub(super) fn unproven(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex, open: &Open) {
+        // What has been announced in between is another claim, with a challenge of its own.
+        if self
+            .table
+            .announcement(slot, swarm)
+            .is_none_or(|there| there.held != open.claim)
+        {
+            return;
+        }
+        let who = self.identity_hash(slot);
+        let before = self
+            .failures
+            .live(&(who, swarm), now.at)
+            .map_or(0, |failures| failures.count);
+        let count = before + 1;
+        let wait = match count {
+            FAILURES_MAX.. => DAY,
+            // 1, 4, 16 minutes.
+            _ => Duration::from_secs(60 << (2 * (count - 1))),
+        };
+        let failures = Failures {
+            count,
+            wait_until: now.at + wait,
+        };
+        self.failures.insert((who, swarm), now.at + DAY, failures);
+        if count >= FAILURES_MAX && self.swarms_failed(now, who) >= FAILURES_MAX as usize {
+            self.banned.insert(who, now.at + DAY, ());
+        }
+        self.table.leave(slot, swarm);
+    }
+
+    /// Swarms that are closed to an identity.
+    fn swarms_failed(&self, now: Moment, who: u64) -> usize {
+        let of_who = self.failures.range((who, 0)..=(who, SwarmIndex::MAX));
+        of_who
+            .filter(|(ends_at, failures)| now.at < *ends_at && failures.count >= FAILURES_MAX)
+            .count()
+    }
+}

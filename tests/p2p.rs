@@ -1,0 +1,15 @@
+//! The P2P system, as far as it stands: what peers are told of each other.
+
+mod planted;
+
+/// As many as one likes: `cargo run --release --example planted_names -- 1000000`.
+//= P2P-056 type=test
+//= P2P-057 type=test
+//= P2P-060 type=test
+#[test]
+fn no_identity_passes_wherever_a_tracker_plants_it() {
+    let outcomes = planted::play(0..20_000).unwrap();
+    // All kinds of cases came up.
+    assert!(outcomes.cleaned > 2_000 && outcomes.barred > 2_000, "{outcomes:?}");
+    assert_eq!(outcomes.passed + outcomes.barred, 20_000);
+}
