@@ -41,6 +41,7 @@ use crate::{
         counts::Counts,
         rate::{Place, Rate},
     },
+    ipsec::Backend,
     locate::Answer,
     net::{
         Cleared,
@@ -88,6 +89,8 @@ pub(super) struct Post<M> {
     pub aliases: Arc<Aliases>,
     pub audit: Option<Arc<Sink>>,
     pub store: Option<Arc<Store>>,
+    /// Of the first worker, which is the only one where a listener has protected ports.
+    pub backend: Option<Box<dyn Backend>>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -161,7 +164,7 @@ impl<D: Decides> Worker<D> {
         let clock = Clock::new();
         let policy = Arc::clone(&post.orders.borrow().policy);
         let engine = make(&policy, &post.bound, clock.now())?;
-        let associations = Associations::of(&policy).map_err(io::Error::other)?;
+        let associations = Associations::new(post.backend, &policy, &post.bound).map_err(io::Error::other)?;
         let dns = Dns::of(&policy.dns);
         let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
         let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
