@@ -54,7 +54,7 @@ use crate::{
         udp::{BATCH, Datagram, Landing, Sender, Socket},
         unreachable::{self, Notices},
     },
-    pcscf::Learned,
+    pcscf::{Learned, security::Change},
     policy::Policy,
     store::Store,
     trust::Flow,
@@ -360,7 +360,8 @@ impl<D: Decides> Worker<D> {
                     Some(connection) => self.send_on(Some(connection), sending, message),
                     None => self.send_stream(sending, message),
                 },
-                Event::Alias { connection, of } => self.flows.alias(connection, Way::from(&of)),
+                Event::Alias { connection, of, by } => self.flows.alias(connection, Way::from(&of), by),
+                Event::Close(connection) => self.flows.cut(connection),
                 Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
                 Event::Unreachable { socket, remote } => {
@@ -420,8 +421,14 @@ impl<D: Decides> Worker<D> {
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
-                Output::Security(change) => self.associations.apply(&change),
-                Output::Alias { connection, of } => self.alias(connection, of),
+                Output::Security(change) => {
+                    if let Change::Remove(removal) = &change {
+                        self.cut_off(removal);
+                    }
+                    self.associations.apply(&change);
+                }
+                Output::Alias { connection, of, by } => self.alias(connection, of, by),
+                Output::Close(connection) => self.close(connection),
             }
         }
         while let Some(set) = self.associations.take_lost() {
