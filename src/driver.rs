@@ -33,7 +33,7 @@ use crate::{
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
     engine::{Bound, Engine, Now, Setup, counts::Counts, storing::Stored},
-    ipsec::{self, NotReady},
+    ipsec::{self, Backend, NotReady},
     net::{
         aliases::Aliases,
         flows::Sources,
@@ -58,11 +58,15 @@ const TELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
     //= AKA-002
-    ipsec::ready(&policy)?;
+    let kernel = ipsec::ready(&policy)?;
     let audit = audit(&policy)?;
     let (store, kept) = store(&policy)?;
     let sealed = Some(Arc::clone(&keys));
-    let sinks = Sinks { audit, store };
+    let sinks = Sinks {
+        audit,
+        store,
+        backend: kernel.map(|kernel| Box::new(kernel) as Box<dyn Backend>),
+    };
     start_with(policy, sealed, sinks, move |policy, bound, now| {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
@@ -85,11 +89,12 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
     })
 }
 
-/// What takes things down for all workers.
+/// What takes things down for all workers, and who installs security associations.
 #[derive(Default)]
 struct Sinks {
     audit: Option<Sink>,
     store: Option<Store>,
+    backend: Option<Box<dyn Backend>>,
 }
 
 /// The store the policy names, with its writer, and what it holds.
@@ -300,7 +305,7 @@ fn start_with<D: Decides>(
     let live: Arc<[AtomicU64]> = (0..workers).map(|_| AtomicU64::new(u64::MAX)).collect();
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();
-    let (audit, store) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new));
+    let (audit, store, mut backend) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new), sinks.backend);
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders {
         policy,
@@ -335,6 +340,7 @@ fn start_with<D: Decides>(
             aliases: Arc::clone(&aliases),
             audit: audit.clone(),
             store: store.clone(),
+            backend: backend.take(),
             certificates: Arc::clone(&certificates),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));

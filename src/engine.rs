@@ -62,7 +62,7 @@ use self::feedback::Feedback;
 use self::hidden::Unopened;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
-pub use self::output::{LocateId, Output, SendId};
+pub use self::output::{LocateId, Output, SendId, ShownBy};
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
@@ -339,9 +339,7 @@ impl Engine {
     // Receive.
 
     fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, carrier: Carrier) {
-        if let Some(security) = &mut self.security
-            && !security.passes(now.at, &self.policy, &flow, &bytes)
-        {
+        if self.security.is_some() && !self.enters(now, &flow, &bytes) {
             return self.drop(What::Unreadable, Drop::NoAssociation);
         }
         match parse(bytes, carrier, &self.limits) {

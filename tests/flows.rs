@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sipveil::engine::{Input, Output};
+use sipveil::engine::{Input, Output, ShownBy};
 use sipveil::policy::CertifiedName;
 use sipveil::sip::Transport;
 use sipveil::trust::{ConnectionId, Destination};
@@ -485,7 +485,10 @@ fn alias(text: &str, from: Party, sent_by: &str) -> Option<(ConnectionId, Destin
     world.engine.handle(world.now, Input::Packet { flow, bytes });
     let outputs = std::iter::from_fn(|| world.engine.poll_output());
     let mut aliases = outputs.filter_map(|output| match output {
-        Output::Alias { connection, of } => Some((connection, of)),
+        Output::Alias { connection, of, by } => {
+            assert_eq!(by, ShownBy::Certificate);
+            Some((connection, of))
+        }
         _ => None,
     });
     let found = aliases.next();

@@ -1,5 +1,7 @@
 //! A UE that is protected by IPsec: from its first REGISTER to its calls, as the network and the kernel see it.
 
+mod streams;
+
 use std::sync::Arc;
 use std::time::Duration;
 

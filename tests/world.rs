@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use sipveil::engine::event::Event;
 use sipveil::engine::storing::Change;
-use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup};
+use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup, ShownBy};
 use sipveil::pcscf::security;
 use sipveil::policy::{ListenerId, Policy};
 use sipveil::privacy::Outgoing;
 use sipveil::seal::Keys;
 use sipveil::sip::Transport;
-use sipveil::trust::{ConnectionId, Flow};
+use sipveil::trust::{ConnectionId, Destination, Flow};
 
 /// When every world begins, seconds since 1970.
 const START: u64 = 1_800_000_000;
@@ -28,6 +28,10 @@ pub struct World {
     policy: Arc<Policy>,
     /// What was asked of the kernel, in order.
     pub changes: Vec<security::Change>,
+    /// Connections that were to end.
+    pub closed: Vec<ConnectionId>,
+    /// Connections of peers that carry requests, and whereto.
+    pub aliases: Vec<(ConnectionId, Destination, ShownBy)>,
 }
 
 /// One message that left.
@@ -186,6 +190,8 @@ impl World {
             bound,
             policy,
             changes: Vec::new(),
+            closed: Vec::new(),
+            aliases: Vec::new(),
         }
     }
 
@@ -246,9 +252,14 @@ impl World {
             .unwrap();
         let id = ListenerId(id as u16);
         let remote: SocketAddr = from.parse().unwrap();
-        let local = self.bound.iter().find(|bound| {
-            bound.listener == id && bound.transport == transport && bound.address.is_ipv4() == remote.is_ipv4()
-        });
+        let fits = |bound: &&Bound| bound.listener == id && bound.address.is_ipv4() == remote.is_ipv4();
+        let local = self
+            .bound
+            .iter()
+            .filter(fits)
+            .find(|bound| bound.transport == transport);
+        // Connections of ours may begin where nobody connects to.
+        let local = local.or_else(|| self.bound.iter().find(fits));
         Flow {
             listener: id,
             transport,
@@ -293,6 +304,8 @@ impl World {
                 Output::Send { id, message } => sent.push(self.sent(id, &message)),
                 Output::Store { id, change } => self.store.push((id, change)),
                 Output::Security(change) => self.changes.push(change),
+                Output::Close(connection) => self.closed.push(connection),
+                Output::Alias { connection, of, by } => self.aliases.push((connection, of, by)),
                 _ => {}
             }
         }

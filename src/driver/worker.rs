@@ -41,6 +41,7 @@ use crate::{
         counts::Counts,
         rate::{Place, Rate},
     },
+    ipsec::Backend,
     locate::Answer,
     net::{
         Cleared,
@@ -53,7 +54,7 @@ use crate::{
         udp::{BATCH, Datagram, Landing, Sender, Socket},
         unreachable::{self, Notices},
     },
-    pcscf::Learned,
+    pcscf::{Learned, security::Change},
     policy::Policy,
     store::Store,
     trust::Flow,
@@ -88,6 +89,8 @@ pub(super) struct Post<M> {
     pub aliases: Arc<Aliases>,
     pub audit: Option<Arc<Sink>>,
     pub store: Option<Arc<Store>>,
+    /// Of the first worker, which is the only one where a listener has protected ports.
+    pub backend: Option<Box<dyn Backend>>,
     pub certificates: Arc<Certificates>,
 }
 
@@ -161,7 +164,7 @@ impl<D: Decides> Worker<D> {
         let clock = Clock::new();
         let policy = Arc::clone(&post.orders.borrow().policy);
         let engine = make(&policy, &post.bound, clock.now())?;
-        let associations = Associations::of(&policy).map_err(io::Error::other)?;
+        let associations = Associations::new(post.backend, &policy, &post.bound).map_err(io::Error::other)?;
         let dns = Dns::of(&policy.dns);
         let (to_tasks, tasks) = mpsc::channel(TASK_EVENTS_MAX);
         let (to_words, words) = mpsc::channel(TASK_EVENTS_MAX);
@@ -357,7 +360,8 @@ impl<D: Decides> Worker<D> {
                     Some(connection) => self.send_on(Some(connection), sending, message),
                     None => self.send_stream(sending, message),
                 },
-                Event::Alias { connection, of } => self.flows.alias(connection, Way::from(&of)),
+                Event::Alias { connection, of, by } => self.flows.alias(connection, Way::from(&of), by),
+                Event::Close(connection) => self.flows.cut(connection),
                 Event::Learned { flow, learned } => self.feed(now, Input::Learned { flow, learned }),
                 Event::Failed(id) => self.failed.push(id),
                 Event::Unreachable { socket, remote } => {
@@ -417,8 +421,14 @@ impl<D: Decides> Worker<D> {
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
-                Output::Security(change) => self.associations.apply(&change),
-                Output::Alias { connection, of } => self.alias(connection, of),
+                Output::Security(change) => {
+                    if let Change::Remove(removal) = &change {
+                        self.cut_off(removal);
+                    }
+                    self.associations.apply(&change);
+                }
+                Output::Alias { connection, of, by } => self.alias(connection, of, by),
+                Output::Close(connection) => self.close(connection),
             }
         }
         while let Some(set) = self.associations.take_lost() {

@@ -1,7 +1,7 @@
 //! `alias` in the Via of a peer: its connection may carry our requests towards it, too. RFC 5923.
 
 use super::Engine;
-use super::output::Output;
+use super::output::{Output, ShownBy};
 use crate::policy::{Listener, Policy};
 use crate::sip::headers::via::Via;
 use crate::sip::{Draft, Name, Transport};
@@ -38,7 +38,8 @@ impl Engine {
             connection: None,
             certified: flow.certified,
         };
-        self.outputs.push_back(Output::Alias { connection, of });
+        let by = ShownBy::Certificate;
+        self.outputs.push_back(Output::Alias { connection, of, by });
     }
 }
 

@@ -193,7 +193,8 @@ impl Engine {
         };
         let policy = Arc::clone(&server.policy);
         let (origin, nonce, method) = (server.origin, server.nonce, server.method);
-        let destination = self.by_association(now, destination)?;
+        let wanted = destination;
+        let destination = self.by_association(now, wanted, work.draft.request_uri())?;
         let hop = match Arc::ptr_eq(&policy, &self.policy) {
             true => self.hop_to(now, destination),
             false => Hop::judge(&policy, destination),
@@ -222,7 +223,7 @@ impl Engine {
             .inspect_err(|reject| {
                 self.counters.privacy_refusals += u64::from(matches!(reject, Reject::Privacy(_)));
             })?;
-        if let Some(over_tcp) = self.instead(&policy, work, line, &hop, outgoing.bytes().len()) {
+        if let Some(over_tcp) = self.instead(&policy, work, line, &hop, wanted, outgoing.bytes().len()) {
             return Ok(Attempt::TooLarge { over_tcp });
         }
         if hides && self.is_unrecorded(&work.draft) {
@@ -299,22 +300,31 @@ impl Engine {
         Ok(Attempt::Sent(client))
     }
 
-    /// Where a request goes that is too large for a datagram: the same place over TCP. A UE is where its flow is, and a route
-    /// that says `transport=udp` itself is taken at its word.
+    /// Where a request goes that is too large for a datagram: the same place over TCP. A UE is where its flow is, unless its
+    /// security associations are for both, and a route that says `transport=udp` itself is taken at its word. `wanted` is what
+    /// the hop was chosen for.
     //= TPT-004
-    fn instead(&self, policy: &Policy, work: &Work, line: usize, hop: &Hop, bytes: usize) -> Option<Destination> {
-        let datagram = *hop.destination();
-        if datagram.transport != Transport::Udp
+    fn instead(
+        &self,
+        policy: &Policy,
+        work: &Work,
+        line: usize,
+        hop: &Hop,
+        wanted: Destination,
+        bytes: usize,
+    ) -> Option<Destination> {
+        let is_ue = matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served);
+        if hop.destination().transport != Transport::Udp
             || bytes <= policy.limits.datagram_request_bytes_max as usize
-            || work.branches.lines.get(line).and_then(|line| line.large) == Some(datagram)
-            || matches!(hop, Hop::Untrusted(hop) if hop.kind() == UntrustedKind::Served)
+            || work.branches.lines.get(line).and_then(|line| line.large) == Some(wanted)
+            || is_ue && !self.is_protected(&wanted)
             || work.insists_on_udp
         {
             return None;
         }
         let over_tcp = Destination {
             transport: Transport::Tcp,
-            ..datagram
+            ..wanted
         };
         self.own_towards(&over_tcp).map(|_| over_tcp)
     }
@@ -501,7 +511,7 @@ impl Engine {
             ..
         } = ack;
         let policy = Arc::clone(&self.policy);
-        let Ok(destination) = self.by_association(now, destination) else {
+        let Ok(destination) = self.by_association(now, destination, draft.request_uri()) else {
             return self.drop(What::Request(Method::Ack), Drop::AckNowhere);
         };
         let hop = self.hop_to(now, destination);
@@ -611,7 +621,7 @@ impl Engine {
     pub(super) fn send_failed(&mut self, now: Now, id: SendId) {
         let id = match SendTo::named(id) {
             SendTo::On(id) => id,
-            SendTo::Back(id) => return self.response_failed(id),
+            SendTo::Back(id) => return self.response_failed(now, id),
         };
         self.avoid_peer_of(now, id);
         let actions = self.client_event(

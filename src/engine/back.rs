@@ -207,6 +207,7 @@ impl Engine {
         challenges: &[Challenge],
         notes: &mut Notes,
     ) -> Option<(Outgoing, Hop)> {
+        self.renew_back(now, id);
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
@@ -587,6 +588,7 @@ impl Engine {
 
     /// Answers a request that has a transaction, once and for all.
     pub(super) fn refuse(&mut self, now: Now, id: Id, draft: &Draft, received_to: Option<&[u8]>, reject: &Reject) {
+        self.renew_back(now, id);
         let Some(server) = self.transactions.server(id) else {
             return;
         };

@@ -20,11 +20,26 @@ pub enum Output<M = Outgoing> {
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
     /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.
-    Alias { connection: ConnectionId, of: Destination },
+    Alias {
+        connection: ConnectionId,
+        of: Destination,
+        by: ShownBy,
+    },
+    /// End this connection at once: nothing that comes on it is taken.
+    Close(ConnectionId),
     /// Install or remove security associations, before the next [`Output::Send`]. Only under a policy with protected ports.
     Security(security::Change),
     /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.
     Locate { id: LocateId, question: Question },
+}
+
+/// What shows that a connection leads to who is to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownBy {
+    /// The name that the peer's certificate proved on it.
+    Certificate,
+    /// The security associations of one UE, of which its own end is another port than the one it is reached at.
+    Association,
 }
 
 /// Names one sending, so that its failure finds its transaction. 0: nobody waits for it.

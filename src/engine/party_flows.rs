@@ -18,7 +18,7 @@ use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::scan::places;
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Name, Transport};
-use crate::trust::{Destination, Hop, Origin, Standing, UntrustedKind};
+use crate::trust::{Destination, Flow, Hop, Origin, Standing, UntrustedKind};
 
 impl Engine {
     /// Notes in the memory of a dialog where both its parties are, as this request shows it.
@@ -31,7 +31,7 @@ impl Engine {
         draft: &Draft,
         hop: &Hop,
     ) {
-        let (from, to) = (origin.flow(), hop.destination());
+        let (from, to) = (self.home(origin.flow()), hop.destination());
         let receiver = sender.other();
         // The side it leaves by is known now, after location.
         memory.sides[receiver.place()] = Side {
@@ -42,7 +42,7 @@ impl Engine {
         let is_ours = memory.instance == self.keys.instance();
         let counts = |flow: &PartyFlow| is_ours || flow.connection.is_none();
         memory.flows[receiver.place()] = flow_of_receiver(draft, hop).filter(counts);
-        memory.flows[sender.place()] = flow_of_sender(origin, draft).filter(counts);
+        memory.flows[sender.place()] = flow_of_sender(&from, origin, draft).filter(counts);
         self.note_owners(memory, sender, origin, hop);
         if memory.flows[sender.place()].is_some() {
             memory.sides[sender.place()] = Side {
@@ -113,8 +113,8 @@ impl Engine {
     }
 }
 
-fn flow_of_sender(origin: &Origin, draft: &Draft) -> Option<PartyFlow> {
-    let from = origin.flow();
+/// `from` is the way the sender is known by: connections of a protected UE come and go with its security associations.
+fn flow_of_sender(from: &Flow, origin: &Origin, draft: &Draft) -> Option<PartyFlow> {
     let is_wanted = from.connection.is_some() || contact_is_outbound(draft);
     (is_wanted && is_senders_own(origin, draft)).then_some(PartyFlow {
         remote: from.remote,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
-use super::output::Output;
+use super::output::{Output, ShownBy};
 use super::reject::Reject;
 use super::transactions::{Id, Keyed};
 use super::{Engine, Now};
@@ -19,6 +19,7 @@ use crate::pcscf::security::{
 use crate::policy::protected::Entry;
 use crate::policy::spec_t::UeSecurity;
 use crate::policy::{ListenerId, Part, Policy, Security as Secured};
+use crate::sip::uri::Uri;
 use crate::sip::{Draft, Method, Name, Transport};
 use crate::trust::{Destination, Flow, Origin, Standing};
 
@@ -68,26 +69,8 @@ impl Security {
         }
     }
 
-    /// Whether a message may come in by this port: at a protected one its set must exist, and be established unless it is a
-    /// REGISTER.
-    //= PCSCF-025
-    //= PCSCF-025 type=exception reason=a connection without a set is not closed: each of its messages is dropped
-    pub fn passes(&mut self, now: Duration, policy: &Policy, flow: &Flow, bytes: &[u8]) -> bool {
-        if matches!(policy.part(flow.listener), None | Some(Part::Entry(_))) {
-            return true;
-        }
-        let Some(set) = self.of_flow(policy, flow) else {
-            return false;
-        };
-        let (id, state) = (set.id, set.state);
-        if bytes.starts_with(b"REGISTER ") {
-            return true;
-        }
-        self.sets.used(now, id);
-        matches!(state, State::Established | State::Old)
-    }
-
-    /// Where the UE of a flow is reached: its protected server port. Stays the same from one authentication to the next.
+    /// The UE of a flow, as it is known whatever it sends by: its protected server port. Stays the same from one authentication
+    /// to the next, and is written as for datagrams.
     fn home(&self, policy: &Policy, flow: &Flow) -> Option<Flow> {
         let set = self.of_flow(policy, flow)?;
         Some(Flow {
@@ -129,11 +112,68 @@ impl Engine {
 
     /// The flow a UE is known by that something goes to.
     pub(super) fn home_of(&self, destination: &Destination) -> Flow {
-        let listener = self.shown_listener(destination.listener);
-        Flow::from(&Destination {
-            listener,
-            ..*destination
+        Flow::from(&match self.policy.part(destination.listener) {
+            Some(Part::Client { .. }) => Destination {
+                listener: self.shown_listener(destination.listener),
+                transport: Transport::Udp,
+                ..*destination
+            },
+            _ => *destination,
         })
+    }
+
+    /// Whether a message may come in by this port: at a protected one its set must exist, and be established unless it is a
+    /// REGISTER. A connection that belongs to no set is closed.
+    //= PCSCF-025
+    pub(super) fn enters(&mut self, now: Now, flow: &Flow, bytes: &[u8]) -> bool {
+        let Some(security) = &mut self.security else {
+            return true;
+        };
+        if matches!(self.policy.part(flow.listener), None | Some(Part::Entry(_))) {
+            return true;
+        }
+        let Some(set) = security.of_flow(&self.policy, flow) else {
+            self.outputs.extend(flow.connection.map(Output::Close));
+            return false;
+        };
+        let (id, state) = (set.id, set.state);
+        if bytes.starts_with(b"REGISTER ") {
+            security.sets.registered_over(id, flow.transport);
+        } else if matches!(state, State::Established | State::Old) {
+            security.sets.used(now.at, id);
+        } else {
+            return false;
+        }
+        self.take_connection(id, flow);
+        true
+    }
+
+    /// The connection that a UE opened carries our requests towards it, too, as long as it lives.
+    //= PCSCF-024
+    fn take_connection(&mut self, id: SetId, flow: &Flow) {
+        let (Some(connection), Some(security), Some(Part::Server { entry })) =
+            (flow.connection, &mut self.security, self.policy.part(flow.listener))
+        else {
+            return;
+        };
+        if !security.sets.is_another_connection(id, connection) {
+            return;
+        }
+        let to_ue = security.sets.seen(id).and_then(|set| {
+            let entry = self.policy.protects(*entry)?;
+            Some(Destination {
+                listener: client_of(entry, set.ours.port_c)?,
+                transport: flow.transport,
+                remote: SocketAddr::new(flow.remote.ip(), set.theirs.port_s),
+                connection: None,
+                certified: None,
+            })
+        });
+        self.outputs.extend(to_ue.map(|of| Output::Alias {
+            connection,
+            of,
+            by: ShownBy::Association,
+        }));
     }
 
     /// The source of a request as its Via is to show it.
@@ -146,11 +186,12 @@ impl Engine {
         self.security.as_ref()?.back(&self.policy, flow)
     }
 
-    /// The socket and the place by which something goes to a protected UE.
+    /// The socket and the place by which something goes to a protected UE, and the transport: the one that the URI names, else
+    /// the one it registered over. What is to go over TCP, for its size, does.
     //= PCSCF-022
     //= PCSCF-024
     //= AKA-023
-    pub(super) fn by_association(&self, now: Now, destination: Destination) -> Result<Destination, Reject> {
+    pub(super) fn by_association(&self, now: Now, destination: Destination, uri: &[u8]) -> Result<Destination, Reject> {
         let Some(security) = &self.security else {
             return Ok(destination);
         };
@@ -174,12 +215,48 @@ impl Engine {
             };
             security.sets.towards(between, destination.remote.port(), now.at)
         });
-        let port = sets.next().ok_or(Reject::FlowGone)?.ours.port_c;
-        let listener = client_of(protects, port).ok_or(Reject::FlowGone)?;
+        let set = sets.next().ok_or(Reject::FlowGone)?;
+        let listener = client_of(protects, set.ours.port_c).ok_or(Reject::FlowGone)?;
+        let transport = match destination.transport {
+            Transport::Udp => named_transport(uri).unwrap_or(set.transport),
+            other => other,
+        };
         Ok(Destination {
             listener,
+            transport,
             ..destination
         })
+    }
+
+    /// Where the answer to a protected request goes whose set, or whose connection, has ended: by the set in its place. `port` is
+    /// the server port of its UE, should the set be gone. `None`: there is no way to it any more.
+    //= AKA-023
+    pub(super) fn back_anew(&self, now: Now, flow: &Flow, port: u16) -> Option<Destination> {
+        let known = self.security.as_ref()?.home(&self.policy, flow);
+        let destination = Destination {
+            listener: flow.listener,
+            transport: flow.transport,
+            remote: SocketAddr::new(flow.remote.ip(), known.map_or(port, |home| home.remote.port())),
+            connection: None,
+            certified: None,
+        };
+        let found = self.by_association(now, destination, b"").ok()?;
+        Some(Destination {
+            transport: flow.transport,
+            ..found
+        })
+    }
+
+    /// Whether the set still stands that something came by.
+    pub(super) fn has_set(&self, flow: &Flow) -> bool {
+        let security = self.security.as_ref();
+        security.is_some_and(|security| security.of_flow(&self.policy, flow).is_some())
+    }
+
+    /// Whether something goes to a UE that is protected.
+    pub(super) fn is_protected(&self, destination: &Destination) -> bool {
+        let part = self.policy.part(destination.listener);
+        matches!(part, Some(Part::Server { .. } | Part::Client { .. }))
     }
 
     /// The listener whose address stands in what leaves by this one.
@@ -442,6 +519,13 @@ fn between(policy: &Policy, flow: &Flow) -> Between {
         ue: plain(flow.remote),
         us: plain(flow.local),
     }
+}
+
+/// The transport that a URI asks for itself, of those that are protected.
+fn named_transport(uri: &[u8]) -> Option<Transport> {
+    let uri = Uri::parse(uri).ok()?;
+    let named = Transport::from_name(uri.transport()?)?;
+    matches!(named, Transport::Udp | Transport::Tcp).then_some(named)
 }
 
 fn client_of(entry: &Entry, port: u16) -> Option<ListenerId> {

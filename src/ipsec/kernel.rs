@@ -3,6 +3,7 @@
 //! The kernel answers before `send` returns, so nothing here waits; on a socket that should not answer, a second is enough.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
@@ -10,7 +11,7 @@ use netlink_packet_xfrm::policy::DelGetMessage as PolicyNamed;
 use netlink_packet_xfrm::state::GetDumpMessage;
 use netlink_packet_xfrm::{XfrmAttrs, XfrmMessage};
 use netlink_sys::protocols::NETLINK_XFRM;
-use netlink_sys::{Socket, SocketAddr};
+use netlink_sys::{Socket, SocketAddr as KernelAddr};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::request::{self, is_ours, request_id};
@@ -37,7 +38,7 @@ impl Kernel {
         let opened = || -> io::Result<Socket> {
             let mut socket = Socket::new(NETLINK_XFRM)?;
             socket.bind_auto()?;
-            socket.connect(&SocketAddr::new(0, 0))?;
+            socket.connect(&KernelAddr::new(0, 0))?;
             // An error then carries the head of a request, and not its keys.
             socket.set_cap_ack(true)?;
             socket2::SockRef::from(&socket).set_read_timeout(Some(PATIENCE))?;
@@ -62,34 +63,6 @@ impl Kernel {
             }
         }
         lacking
-    }
-
-    /// Removes what a run before left behind; gives how many associations that were. Sets are not kept over a restart.
-    pub fn reconcile(&mut self) -> Result<usize, Fault> {
-        let all_policies = XfrmMessage::GetPolicy(PolicyNamed::default());
-        for listed in self.list(all_policies)? {
-            let XfrmMessage::AddPolicy(policy) = &listed else {
-                continue;
-            };
-            let is_ours = policy.nlas.iter().any(|attribute| match attribute {
-                XfrmAttrs::Template(templates) => templates.iter().any(|template| is_ours(template.reqid)),
-                _ => false,
-            });
-            if is_ours {
-                self.ask(request::delete_listed_policy(policy), What::Policy)?;
-            }
-        }
-        let mut removed = 0;
-        for mut listed in self.list(XfrmMessage::GetDumpSa(GetDumpMessage::default()))? {
-            if let XfrmMessage::AddSa(state) = &mut listed {
-                wipe(&mut state.nlas);
-                if is_ours(state.user_sa_info.reqid) {
-                    self.ask(request::delete_listed_state(state), What::Association)?;
-                    removed += 1;
-                }
-            }
-        }
-        Ok(removed)
     }
 
     fn install(&mut self, install: &Install) -> Result<(), Fault> {
@@ -206,6 +179,45 @@ impl Backend for Kernel {
                 Ok(())
             }
         }
+    }
+
+    fn guard(&mut self, addresses: &[SocketAddr]) -> Result<(), Fault> {
+        let id = request_id(SetId(u64::MAX), 1);
+        for address in addresses {
+            for direction in [Direction::In, Direction::Out] {
+                let policy = XfrmMessage::AddPolicy(request::guard(*address, direction, id));
+                self.ask(policy, What::Policy)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets are not kept over a restart.
+    fn clear(&mut self) -> Result<usize, Fault> {
+        let all_policies = XfrmMessage::GetPolicy(PolicyNamed::default());
+        for listed in self.list(all_policies)? {
+            let XfrmMessage::AddPolicy(policy) = &listed else {
+                continue;
+            };
+            let is_ours = policy.nlas.iter().any(|attribute| match attribute {
+                XfrmAttrs::Template(templates) => templates.iter().any(|template| is_ours(template.reqid)),
+                _ => false,
+            });
+            if is_ours {
+                self.ask(request::delete_listed_policy(policy), What::Policy)?;
+            }
+        }
+        let mut removed = 0;
+        for mut listed in self.list(XfrmMessage::GetDumpSa(GetDumpMessage::default()))? {
+            if let XfrmMessage::AddSa(state) = &mut listed {
+                wipe(&mut state.nlas);
+                if is_ours(state.user_sa_info.reqid) {
+                    self.ask(request::delete_listed_state(state), What::Association)?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
     }
 }
 

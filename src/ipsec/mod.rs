@@ -10,14 +10,22 @@ mod request;
 pub use kernel::Kernel;
 pub use recorded::Recorded;
 
+use std::net::SocketAddr;
+
 use crate::pcscf::security::{Change, Suite, Terms};
 use crate::policy::{Part, Policy};
 
 /// Who installs and removes.
 //= AKA-002
-pub trait Backend {
+pub trait Backend: Send {
     /// Does what is asked. After a fault nothing of it is left.
     fn apply(&mut self, change: &Change) -> Result<(), Fault>;
+
+    /// From now on nothing comes or goes at these addresses but over an association.
+    fn guard(&mut self, addresses: &[SocketAddr]) -> Result<(), Fault>;
+
+    /// Takes away whatever this program made, in a run before, too. Gives how many associations that were.
+    fn clear(&mut self) -> Result<usize, Fault>;
 }
 
 /// What could not be done, and the kernel's number for it. Everything else about it could show a key.
@@ -60,8 +68,8 @@ pub enum NotReady {
     Lacks(Vec<(Suite, Fault)>),
 }
 
-/// Whether the kernel has all that UEs are told we have, if any listener has protected ports; removes what a run before left.
-pub fn ready(policy: &Policy) -> Result<(), NotReady> {
+/// The kernel, if any listener has protected ports, and if it has all that UEs are told we have; removes what a run before left.
+pub fn ready(policy: &Policy) -> Result<Option<Kernel>, NotReady> {
     let entries = policy
         .listeners
         .iter()
@@ -74,15 +82,15 @@ pub fn ready(policy: &Policy) -> Result<(), NotReady> {
         legacy: one.legacy || other.legacy,
         encrypted_only: one.encrypted_only && other.encrypted_only,
     });
-    let Some(terms) = all else { return Ok(()) };
+    let Some(terms) = all else { return Ok(None) };
     let mut kernel = Kernel::open()?;
-    let left = kernel.reconcile()?;
+    let left = kernel.clear()?;
     if left > 0 {
         tracing::info!(left, "security associations of a run before were removed");
     }
     let lacking = kernel.lacks(terms);
     match lacking.is_empty() {
-        true => Ok(()),
+        true => Ok(Some(kernel)),
         false => Err(NotReady::Lacks(lacking)),
     }
 }

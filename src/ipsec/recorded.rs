@@ -1,6 +1,7 @@
 //! A backend that only remembers what was asked of it, for tests without privileges.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::{Backend, Fault, What};
 use crate::pcscf::security::{Association, Change, SetId, Suite};
@@ -12,6 +13,8 @@ pub struct Recorded {
     /// How many associations were ever installed and removed.
     pub installs: usize,
     pub removals: usize,
+    /// Where nothing passes without an association.
+    pub guarded: Vec<SocketAddr>,
     /// Refuse the next ones, with this number.
     pub refuses: Option<i32>,
 }
@@ -46,5 +49,17 @@ impl Backend for Recorded {
             }
         }
         Ok(())
+    }
+    fn guard(&mut self, addresses: &[SocketAddr]) -> Result<(), Fault> {
+        self.guarded.extend(addresses);
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<usize, Fault> {
+        self.guarded.clear();
+        let gone = 4 * self.installed.len();
+        self.installed.clear();
+        self.removals += gone;
+        Ok(gone)
     }
 }

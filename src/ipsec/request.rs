@@ -1,9 +1,10 @@
 //! One association and its policy as the kernel wants to hear of them: TS 33.203 section 7.1 in words of XFRM.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use netlink_packet_xfrm::constants::{
-    AF_INET, AF_INET6, IPPROTO_ESP, XFRM_INF, XFRM_MODE_TRANSPORT, XFRM_POLICY_ALLOW, XFRM_POLICY_IN, XFRM_POLICY_OUT,
+    AF_INET, AF_INET6, IPPROTO_ESP, XFRM_INF, XFRM_MODE_TRANSPORT, XFRM_POLICY_ALLOW, XFRM_POLICY_BLOCK,
+    XFRM_POLICY_IN, XFRM_POLICY_OUT,
 };
 use netlink_packet_xfrm::policy::{DelGetMessage as PolicyNamed, ModifyMessage as PolicyMessage};
 use netlink_packet_xfrm::state::{DelGetMessage as StateNamed, ModifyMessage as StateMessage};
@@ -23,6 +24,8 @@ const REPLAY_WINDOW: u8 = 32;
 const LIFETIME: u64 = u32::MAX as u64;
 /// Below what an operator may have written for the same addresses.
 const PRIORITY: u32 = 100;
+/// What is asked last at a protected port.
+const GUARD_PRIORITY: u32 = 200;
 /// Bits of what proves integrity, by HMAC and by the authenticated ciphers.
 const HMAC_BITS: u32 = 96;
 const AEAD_BITS: u32 = 128;
@@ -106,12 +109,37 @@ fn algorithms(suite: Suite, keys: &EspKeys) -> Vec<XfrmAttrs> {
 
 /// What makes packets between these ports take the association, or not pass without it. UDP and TCP alike.
 pub fn add_policy(association: &Association, request_id: u32) -> PolicyMessage {
+    policy(association, request_id, XFRM_POLICY_ALLOW, PRIORITY)
+}
+
+/// What stops everything else at a port of ours, in one direction: before an association stands, and after it.
+//= PCSCF-025
+pub fn guard(address: SocketAddr, direction: Direction, request_id: u32) -> PolicyMessage {
+    let anybody = match address {
+        SocketAddr::V4(_) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0),
+        SocketAddr::V6(_) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
+    };
+    let (from, to) = match direction {
+        Direction::In => (anybody, address),
+        Direction::Out => (address, anybody),
+    };
+    let all = Association {
+        direction,
+        spi: 0,
+        from,
+        to,
+    };
+    // Nothing is ever sent by its template: the request id in it says whose it is.
+    policy(&all, request_id, XFRM_POLICY_BLOCK, GUARD_PRIORITY)
+}
+
+fn policy(association: &Association, request_id: u32, action: u8, priority: u32) -> PolicyMessage {
     let mut message = PolicyMessage::default();
     let policy = &mut message.user_policy_info;
     policy.selector = selector(association);
     policy.direction = direction(association);
-    policy.action = XFRM_POLICY_ALLOW;
-    policy.priority = PRIORITY;
+    policy.action = action;
+    policy.priority = priority;
     let life = &mut policy.lifetime_cfg;
     (life.soft_byte_limit, life.hard_byte_limit) = (XFRM_INF, XFRM_INF);
     (life.soft_packet_limit, life.hard_packet_limit) = (XFRM_INF, XFRM_INF);
@@ -161,15 +189,17 @@ pub fn delete_listed_policy(policy: &PolicyMessage) -> XfrmMessage {
     XfrmMessage::DeletePolicy(message)
 }
 
+/// Port 0 is any port, as the unspecified address is any address.
 fn selector(association: &Association) -> Selector {
+    let mask = |port| if port == 0 { 0 } else { u16::MAX };
     let mut selector = Selector::default();
     let whole = if association.to.is_ipv4() { 32 } else { 128 };
     selector.source_prefix(&association.from.ip(), whole);
     selector.destination_prefix(&association.to.ip(), whole);
     selector.sport = association.from.port();
-    selector.sport_mask = u16::MAX;
+    selector.sport_mask = mask(selector.sport);
     selector.dport = association.to.port();
-    selector.dport_mask = u16::MAX;
+    selector.dport_mask = mask(selector.dport);
     selector
 }
 
@@ -315,6 +345,36 @@ mod tests {
                 (gone.user_policy_id.selector, gone.user_policy_id.direction),
                 (selector, number)
             );
+        }
+    }
+
+    //= PCSCF-025 type=test
+    #[test]
+    fn a_guard_stops_everybody_at_one_port_unless_an_association_lets_through() {
+        for (own, family, whole) in [("10.30.0.1:6101", AF_INET, 32), ("[2001:db8::1]:6101", AF_INET6, 128)] {
+            for direction in [Direction::In, Direction::Out] {
+                let PolicyMessage {
+                    user_policy_info: guard,
+                    nlas,
+                } = guard(own.parse().unwrap(), direction, request_id(SetId(u64::MAX), 1));
+                let one = association(direction, "10.30.0.7:31000", "10.30.0.1:6101");
+                let allowed = add_policy(&one, 77).user_policy_info;
+                assert_eq!((guard.action, allowed.action), (XFRM_POLICY_BLOCK, XFRM_POLICY_ALLOW));
+                assert!(guard.priority > allowed.priority);
+                let selector = guard.selector;
+                let source = (selector.prefixlen_s, selector.sport, selector.sport_mask);
+                let destination = (selector.prefixlen_d, selector.dport, selector.dport_mask);
+                let (ours, theirs) = match direction {
+                    Direction::In => (destination, source),
+                    Direction::Out => (source, destination),
+                };
+                assert_eq!((ours, theirs), ((whole, 6101, u16::MAX), (0, 0, 0)));
+                assert_eq!((selector.family, selector.proto), (family, 0));
+                let XfrmAttrs::Template(templates) = &nlas[0] else {
+                    panic!("it is not known again");
+                };
+                assert!(is_ours(templates[0].reqid));
+            }
         }
     }
 

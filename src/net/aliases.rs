@@ -1,4 +1,4 @@
-//! Connections that a peer opened and that serve for requests towards it, too: RFC 5923.
+//! Connections that a peer opened and that serve for requests towards it, too: RFC 5923, and TS 33.203 for UEs.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use super::flows::Way;
 use crate::trust::ConnectionId;
 
 /// Which connection stands for one we would open, over all workers. Each connection stands for one at most, so there are never
-/// more than `limits.connections_max` of a worker. Touched where a TLS connection would be made, never for another message.
+/// more than `limits.connections_max` of a worker. Touched where a connection would be made, never for another message.
 #[derive(Default)]
 pub(crate) struct Aliases(Mutex<HashMap<Way, ConnectionId>>);
 

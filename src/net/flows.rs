@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Cleared, aliases::Aliases, handover::Sending};
 use crate::{
+    engine::ShownBy,
     policy::{CertifiedName, Limits, ListenerId},
     sip::Transport,
     trust::{ConnectionId, evidence::Destination},
@@ -204,30 +205,45 @@ impl<M: Cleared> Flows<M> {
 
     /// The connection we opened on this way.
     pub fn ours(&self, way: &Way) -> Option<ConnectionId> {
-        self.ours.get(way).copied()
+        self.ours
+            .get(way)
+            .copied()
+            .filter(|connection| self.is_alive(*connection))
+    }
+
+    /// Whether a connection of this worker still takes messages. Its end may not have been reported yet.
+    pub fn is_alive(&self, connection: ConnectionId) -> bool {
+        let queue = self.open.get(&connection).and_then(|entry| entry.queue.as_ref());
+        queue.is_some_and(|queue| !queue.is_closed())
     }
 
     /// The connection that its peer opened, perhaps to another worker, and that stands for one on this way.
     pub fn aliased(&self, way: &Way) -> Option<ConnectionId> {
-        // Without a name to prove there is none.
-        way.certified?;
         self.aliases.of(way)
     }
 
     /// From now on a connection of a peer stands for one we would open on this way: to the same machine, and to the name that it
-    /// proved on this very connection.
+    /// proved on this very connection, or to the UE whose security associations it runs over.
     //= TPT-007
-    pub fn alias(&mut self, connection: ConnectionId, way: Way) {
+    //= PCSCF-024
+    pub fn alias(&mut self, connection: ConnectionId, way: Way, by: ShownBy) {
         let Some(entry) = self.open.get_mut(&connection) else {
             return;
         };
-        let ends = |way: &Way| (way.listener, way.transport, way.remote.ip());
+        let ends = |way: &Way| (way.transport, way.remote.ip());
+        let is_shown = match by {
+            ShownBy::Certificate => {
+                entry.way.listener == way.listener
+                    && way.certified.is_some()
+                    && way.certified == entry.proved.get().copied()
+            }
+            ShownBy::Association => way.certified.is_none(),
+        };
         let fits = entry.accepted
             && entry.queue.is_some()
             && entry.alias.is_none()
             && ends(&entry.way) == ends(&way)
-            && way.certified.is_some()
-            && way.certified == entry.proved.get().copied();
+            && is_shown;
         if fits {
             entry.alias = Some(way);
             self.aliases.enter(way, connection);
@@ -251,8 +267,7 @@ impl<M: Cleared> Flows<M> {
             return Err(NotQueued::Gone);
         };
         if !entry.backlog.enter(message.bytes().len()) {
-            entry.kill.take().map(|kill| kill.send(()));
-            self.finish(connection);
+            self.cut(connection);
             return Err(NotQueued::Overflow);
         }
         queue
@@ -270,6 +285,14 @@ impl<M: Cleared> Flows<M> {
             if self.ours.get(&entry.way) == Some(&connection) {
                 self.ours.remove(&entry.way);
             }
+        }
+    }
+
+    /// Ends a connection at once, whatever is queued.
+    pub fn cut(&mut self, connection: ConnectionId) {
+        if let Some(entry) = self.open.get_mut(&connection) {
+            entry.kill.take().map(|kill| kill.send(()));
+            self.finish(connection);
         }
     }
 
@@ -414,7 +437,7 @@ mod tests {
         let ends = accepted(&mut flows, Some("friend.example"));
         let friend = way(HERE, Some("friend.example"));
         assert_eq!(flows.aliased(&friend), None, "it has to ask for it");
-        flows.alias(ends.id, friend);
+        flows.alias(ends.id, friend, ShownBy::Certificate);
         assert_eq!(flows.aliased(&friend), Some(ends.id));
         assert_eq!(flows.send(ends.id, SENDING, to(friend)), Ok(()));
         for other in [
@@ -431,8 +454,52 @@ mod tests {
             assert_eq!(flows.send(ends.id, SENDING, to(other)), Err(NotQueued::Gone));
         }
         // One connection stands for one place.
-        flows.alias(ends.id, way("192.0.2.9:5062", Some("friend.example")));
+        flows.alias(
+            ends.id,
+            way("192.0.2.9:5062", Some("friend.example")),
+            ShownBy::Certificate,
+        );
         assert_eq!(flows.aliased(&way("192.0.2.9:5062", Some("friend.example"))), None);
+    }
+
+    //= PCSCF-024 type=test
+    #[test]
+    fn the_connection_of_a_protected_ue_stands_for_its_server_port_without_a_name() {
+        let mut flows = flows();
+        let tcp = |listener, remote: &str| Way {
+            listener: ListenerId(listener),
+            transport: Transport::Tcp,
+            ..way(remote, None)
+        };
+        let ends = flows.accept(tcp(1, "192.0.2.9:31000")).unwrap();
+        let (server, elsewhere) = (tcp(2, "192.0.2.9:31001"), tcp(2, "192.0.2.10:31001"));
+        flows.alias(ends.id, elsewhere, ShownBy::Association);
+        flows.alias(ends.id, way("192.0.2.9:31001", None), ShownBy::Association);
+        flows.alias(
+            ends.id,
+            way("192.0.2.9:31001", Some("ue.example")),
+            ShownBy::Association,
+        );
+        assert_eq!(flows.send(ends.id, SENDING, to(server)), Err(NotQueued::Gone));
+        flows.alias(ends.id, server, ShownBy::Association);
+        assert_eq!(flows.aliased(&server), Some(ends.id));
+        assert_eq!(flows.send(ends.id, SENDING, to(server)), Ok(()));
+        assert_eq!(flows.send(ends.id, SENDING, to(elsewhere)), Err(NotQueued::Gone));
+        flows.cut(ends.id);
+        assert_eq!(flows.aliased(&server), None);
+    }
+
+    #[test]
+    fn a_connection_whose_end_is_not_reported_yet_carries_nothing_new() {
+        let mut flows = flows();
+        let friend = way(HERE, Some("friend.example"));
+        let ends = flows.open(friend).unwrap();
+        assert_eq!(flows.ours(&friend), Some(ends.id));
+        drop(ends.queue);
+        assert_eq!((flows.ours(&friend), flows.is_alive(ends.id)), (None, false));
+        let again = flows.open(friend).unwrap();
+        flows.closed(ends.id);
+        assert_eq!(flows.ours(&friend), Some(again.id));
     }
 
     //= TPT-007 type=test
@@ -449,12 +516,16 @@ mod tests {
             (Some("friend.example"), way(HERE, None)),
         ] {
             let ends = accepted(&mut flows, proved);
-            flows.alias(ends.id, asked);
+            flows.alias(ends.id, asked, ShownBy::Certificate);
             assert_eq!(flows.aliased(&asked), None);
             assert_eq!(flows.send(ends.id, SENDING, to(asked)), Err(NotQueued::Gone));
         }
         let ours = flows.open(friend).unwrap();
-        flows.alias(ours.id, way("192.0.2.9:5062", Some("friend.example")));
+        flows.alias(
+            ours.id,
+            way("192.0.2.9:5062", Some("friend.example")),
+            ShownBy::Certificate,
+        );
         assert_eq!(flows.aliased(&way("192.0.2.9:5062", Some("friend.example"))), None);
     }
 
@@ -464,8 +535,8 @@ mod tests {
         let mut flows = flows();
         let friend = way(HERE, Some("friend.example"));
         let [old, new] = [(); 2].map(|()| accepted(&mut flows, Some("friend.example")));
-        flows.alias(old.id, friend);
-        flows.alias(new.id, friend);
+        flows.alias(old.id, friend, ShownBy::Certificate);
+        flows.alias(new.id, friend, ShownBy::Certificate);
         assert_eq!(flows.aliased(&friend), Some(new.id), "the newest");
         flows.closed(old.id);
         assert_eq!(flows.aliased(&friend), Some(new.id), "it has taken over");
@@ -478,10 +549,10 @@ mod tests {
         assert_ne!(later.id, new.id);
         assert_eq!(flows.send(new.id, SENDING, to(way(THERE, None))), Err(NotQueued::Gone));
         assert_eq!(flows.send(later.id, SENDING, to(way(THERE, None))), Ok(()));
-        flows.alias(later.id, friend);
+        flows.alias(later.id, friend, ShownBy::Certificate);
         flows.finish_all();
         assert_eq!(flows.aliased(&friend), None);
-        flows.alias(later.id, friend);
+        flows.alias(later.id, friend, ShownBy::Certificate);
         assert_eq!(flows.aliased(&friend), None, "nothing more is taken for it");
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    engine::SendId,
+    engine::{SendId, ShownBy},
     pcscf::Learned,
     seal::Keys,
     sip::framing::FramingError,
@@ -49,7 +49,10 @@ pub(crate) enum Event<M> {
     Alias {
         connection: ConnectionId,
         of: Destination,
+        by: ShownBy,
     },
+    /// A connection of this worker is to end.
+    Close(ConnectionId),
     /// Another worker's message for a connection of ours, or for where one of ours leads.
     Send {
         sending: Sending,

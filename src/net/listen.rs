@@ -1,6 +1,6 @@
 //! All sockets of the policy, or none.
 //!
-//! A UDP bind brings a TCP listener at the same address and port. With several workers each has a socket of its own at
+//! A UDP bind brings a TCP listener at the same address and port, but for the client ports of security associations. With several workers each has a socket of its own at
 //! every bind and the kernel spreads what arrives.
 
 use std::{
@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     engine::Bound,
-    policy::{ListenerId, Policy},
+    policy::{ListenerId, Part, Policy},
     sip::Transport,
 };
 
@@ -93,6 +93,9 @@ fn places(policy: &Policy) -> Vec<Place> {
             let datagrams = bind.transport == Transport::Udp;
             let implied = || (!is_taken(policy, bind.address)).then_some(Transport::Tcp);
             let streams = match bind.transport {
+                // From there connections of ours begin; a port somebody listens at could not be shared with them.
+                //= PCSCF-024
+                Transport::Udp if matches!(listener.protected, Some(Part::Client { .. })) => None,
                 Transport::Udp => implied(),
                 transport => Some(transport),
             };

@@ -55,7 +55,7 @@ const ACCEPT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Where the stream comes from.
 pub(crate) enum Origin {
     Accepted(TcpStream),
-    /// To be connected, from this address.
+    /// To be connected, from this address; port 0: the system chooses one.
     Ours(SocketAddr),
 }
 
@@ -141,7 +141,11 @@ async fn connect(from: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> 
     } else {
         TcpSocket::new_v6()?
     };
-    socket.bind(SocketAddr::new(from.ip(), 0))?;
+    if from.port() != 0 {
+        // Connections to several peers begin there, and the one before to this peer may be in TIME_WAIT.
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(from)?;
     timeout(CONNECT_TIME_MAX, socket.connect(remote)).await?
 }
 

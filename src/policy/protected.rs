@@ -52,8 +52,7 @@ pub struct Entry {
 impl Policy {
     /// Gives a listener its protected ports, at every address it is bound to.
     ///
-    /// UDP and TCP at the server port. The client ports are those that datagrams leave by.
-    //= PCSCF-024 type=exception reason=a UE is called over UDP; no connection is opened from a client port
+    /// UDP and TCP at the server port. By the client ports datagrams leave, and connections of ours begin there.
     //= AKA-003
     //= PCSCF-024
     pub fn protect(&mut self, entry: ListenerId, protected: Protected) {

@@ -75,10 +75,10 @@ impl Outgoing {
     }
 
     /// The same bytes by another connection to the same machine: as nothing else about it differs, neither does what is known of
-    /// it. `None`: it is another one, or stands elsewhere.
-    pub fn by_another_connection(&self, hop: Hop) -> Option<Outgoing> {
-        let (old, new) = (self.destination(), hop.destination());
-        let is_same = (old.listener, old.transport, old.remote.ip()) == (new.listener, new.transport, new.remote.ip());
+    /// it. The protected ports of a listener are one way to its UEs. `None`: it is another one, or stands elsewhere.
+    pub fn by_another_connection(&self, policy: &Policy, hop: Hop) -> Option<Outgoing> {
+        let way = |to: &Destination| (policy.entry_of(to.listener), to.transport, to.remote.ip());
+        let is_same = way(self.destination()) == way(hop.destination());
         match (self, hop) {
             (Outgoing::Trusted(cleared), Hop::Trusted(hop)) if is_same && cleared.hop.peer() == hop.peer() => {
                 let bytes = cleared.bytes.clone();

@@ -77,6 +77,7 @@ impl Zone {
                 Output::Send { id, message } => sent.push(world.sent(id, &message)),
                 Output::Learned { .. }
                 | Output::Alias { .. }
+                | Output::Close(_)
                 | Output::Record(_)
                 | Output::Security(_)
                 | Output::Store { .. } => {}

@@ -244,6 +244,7 @@ impl Run {
                 // Each node has one engine.
                 Output::Learned { .. }
                 | Output::Alias { .. }
+                | Output::Close(_)
                 | Output::Record(_)
                 | Output::Security(_)
                 | Output::Store { .. } => {}

@@ -17,9 +17,10 @@ use bytes::Bytes;
 use crate::{
     audit::Sink,
     driver::{Running, Sinks, StartError, decides::Decides, start_with},
-    engine::{Input, Now, Output, SendId, counts::Counts, record::Record},
+    engine::{Input, Now, Output, SendId, ShownBy, counts::Counts, record::Record},
     locate::{Answer, HostName, Kind, Question},
     net::Cleared,
+    pcscf::security::{Association, Change, Direction, Removal, SetId},
     policy::{CertifiedName, ListenerId, Policy},
     privacy::PrivacySet,
     sip::Transport,
@@ -59,7 +60,8 @@ impl Cleared for Message {
 /// `OPTIONS`: 200 with the worker's number. `SEND udp|tcp ADDRESS`: that message there, or to a connection by number with
 /// `ON CONNECTION ADDRESS`. `FLOOD COUNT SIZE`: so much back. `HOLD`, `RELEASE`: one transaction more, less.
 /// `RECORD required|wanted`: that, and 200. `LATER`: 200 after 30 ms. `ECHO`: the same back, unheard. `LOCATE`: asks for a name. `BLOCK ADDRESS`: its thread
-/// waits until a connection there ends. Anything else: silence.
+/// waits until a connection there ends. `STANDS LISTENER ADDRESS`: its connection carries requests there. `CLOSE`: it ends.
+/// `REMOVE OWN ADDRESS`: so do security associations between them. Anything else: silence.
 pub struct Toy {
     worker: usize,
     heard: Sender<Heard>,
@@ -70,16 +72,20 @@ pub struct Toy {
 }
 
 pub fn start(policy: Arc<Policy>) -> Result<(Running, Receiver<Heard>), StartError> {
-    start_auditing(policy, None)
+    start_on(policy, Sinks::default())
 }
 
 pub fn start_auditing(policy: Arc<Policy>, audit: Option<Sink>) -> Result<(Running, Receiver<Heard>), StartError> {
-    let (sender, heard) = channel();
-    let worker = AtomicUsize::new(0);
     let sinks = Sinks {
         audit,
         ..Sinks::default()
     };
+    start_on(policy, sinks)
+}
+
+pub fn start_on(policy: Arc<Policy>, sinks: Sinks) -> Result<(Running, Receiver<Heard>), StartError> {
+    let (sender, heard) = channel();
+    let worker = AtomicUsize::new(0);
     let running = start_with(policy, None, sinks, move |_, _, _| {
         Ok(Toy {
             worker: worker.fetch_add(1, Ordering::Relaxed),
@@ -163,6 +169,31 @@ impl Toy {
             ["RECORD", need, ..] => {
                 let is_required = *need == "required";
                 self.asked.push_back(Output::Record(Box::new(record(is_required))));
+                self.answer(&flow, 0);
+            }
+            ["STANDS", listener, remote, ..] => {
+                let of = Destination {
+                    listener: ListenerId(listener.parse().unwrap()),
+                    transport: flow.transport,
+                    remote: remote.parse().unwrap(),
+                    connection: None,
+                    certified: None,
+                };
+                let (connection, by) = (flow.connection.unwrap(), ShownBy::Association);
+                self.asked.push_back(Output::Alias { connection, of, by });
+                self.answer(&flow, 0);
+            }
+            ["CLOSE", ..] => self.asked.extend(flow.connection.map(Output::Close)),
+            ["REMOVE", own, remote, ..] => {
+                let one = Association {
+                    direction: Direction::Out,
+                    spi: 1,
+                    from: own.parse().unwrap(),
+                    to: remote.parse().unwrap(),
+                };
+                let (set, associations) = (SetId(1), [one; 4]);
+                self.asked
+                    .push_back(Output::Security(Change::Remove(Removal { set, associations })));
                 self.answer(&flow, 0);
             }
             ["WHICH", ..] => self.answer(&flow, flow.connection.map_or(0, |connection| connection.0)),

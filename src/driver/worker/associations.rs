@@ -1,28 +1,38 @@
 //! What the engine asks about security associations, and what becomes of it.
 
-use crate::ipsec::{Backend, Fault, Kernel};
+use crate::engine::Bound;
+use crate::ipsec::{Backend, Fault};
 use crate::pcscf::security::{Change, SetId};
-use crate::policy::Policy;
+use crate::policy::{Part, Policy};
+use crate::sip::Transport;
 
 /// The kernel, where a listener has protected ports.
 pub(super) struct Associations {
-    kernel: Option<Kernel>,
+    backend: Option<Box<dyn Backend>>,
     /// Sets that could not be installed, for the engine to hear of.
     lost: Vec<SetId>,
 }
 
 impl Associations {
-    pub fn of(policy: &Policy) -> Result<Associations, Fault> {
-        let is_any = policy.listeners.iter().any(|listener| listener.protected.is_some());
-        Ok(Associations {
-            kernel: is_any.then(Kernel::open).transpose()?,
-            lost: Vec::new(),
-        })
+    /// From now on nothing passes at protected ports but over an association.
+    //= PCSCF-025
+    pub fn new(backend: Option<Box<dyn Backend>>, policy: &Policy, bound: &[Bound]) -> Result<Associations, Fault> {
+        let lost = Vec::new();
+        let mut associations = Associations { backend, lost };
+        if let Some(backend) = &mut associations.backend {
+            let is_protected = |bound: &&Bound| {
+                let part = policy.part(bound.listener);
+                bound.transport == Transport::Udp && matches!(part, Some(Part::Server { .. } | Part::Client { .. }))
+            };
+            let own: Vec<_> = bound.iter().filter(is_protected).map(|bound| bound.address).collect();
+            backend.guard(&own)?;
+        }
+        Ok(associations)
     }
 
     pub fn apply(&mut self, change: &Change) {
-        let Some(kernel) = &mut self.kernel else { return };
-        if let Err(fault) = kernel.apply(change) {
+        let Some(backend) = &mut self.backend else { return };
+        if let Err(fault) = backend.apply(change) {
             match change {
                 Change::Install(install) => {
                     tracing::error!(%fault, "a UE gets no security association");
@@ -41,8 +51,8 @@ impl Associations {
 impl Drop for Associations {
     /// Nobody answers at these ports any more, and no key stays behind.
     fn drop(&mut self) {
-        if let Some(kernel) = &mut self.kernel
-            && let Err(fault) = kernel.reconcile()
+        if let Some(backend) = &mut self.backend
+            && let Err(fault) = backend.clear()
         {
             tracing::error!(%fault, "security associations stay in the kernel");
         }

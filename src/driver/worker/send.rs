@@ -1,12 +1,12 @@
 //! What leaves a worker: by its sockets, by connections, or by the hand of another worker.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpStream;
 
 use super::{Decides, Word, Worker};
 use crate::{
-    engine::{Bound, LocateId, SendId},
+    engine::{Bound, LocateId, SendId, ShownBy},
     locate::Question,
     net::{
         Cleared,
@@ -16,6 +16,8 @@ use crate::{
         tcp::{self, Origin, Report},
         tls::server_name,
     },
+    pcscf::security::Removal,
+    policy::Part,
     sip::Transport,
     trust::{ConnectionId, evidence::Destination},
 };
@@ -52,8 +54,6 @@ impl<D: Decides> Worker<D> {
     /// The other worker whose connection leads there, when none of this one does.
     //= TPT-007
     fn alias_elsewhere(&self, destination: &Destination) -> Option<usize> {
-        // Only a name that is to be proved can be stood for.
-        destination.certified?;
         let way = Way::from(destination);
         if self.flows.ours(&way).is_some() {
             return None;
@@ -71,12 +71,43 @@ impl<D: Decides> Worker<D> {
     }
 
     /// Tells the worker of a connection what it stands for. When its inbox is full, the next request says so again.
-    pub(super) fn alias(&mut self, connection: ConnectionId, of: Destination) {
+    pub(super) fn alias(&mut self, connection: ConnectionId, of: Destination, by: ShownBy) {
         let owner = Flows::<D::Message>::owner(connection);
         if owner == self.index {
-            self.flows.alias(connection, Way::from(&of));
-        } else if self.hand_over(owner, Event::Alias { connection, of }).is_err() {
+            self.flows.alias(connection, Way::from(&of), by);
+        } else if self.hand_over(owner, Event::Alias { connection, of, by }).is_err() {
             self.counters.handover_dropped.add(1);
+        }
+    }
+
+    /// Ends a connection. When the inbox of its worker is full, its next message says so again.
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        let owner = Flows::<D::Message>::owner(connection);
+        if owner == self.index {
+            self.flows.cut(connection);
+        } else if self.hand_over(owner, Event::Close(connection)).is_err() {
+            self.counters.handover_dropped.add(1);
+        }
+    }
+
+    /// Ends the connections that carry requests over security associations that end: what is still queued would go unprotected.
+    pub(super) fn cut_off(&mut self, removal: &Removal) {
+        for association in &removal.associations {
+            let mut bound = self.sockets.iter().map(|socket| socket.bound);
+            let Some(own) = bound.find(|bound| bound.address == association.from) else {
+                continue;
+            };
+            let way = Way {
+                listener: own.listener,
+                transport: Transport::Tcp,
+                remote: association.to,
+                certified: None,
+            };
+            let ended = [self.flows.ours(&way), self.flows.aliased(&way)];
+            ended
+                .into_iter()
+                .flatten()
+                .for_each(|connection| self.close(connection));
         }
     }
 
@@ -119,21 +150,30 @@ impl<D: Decides> Worker<D> {
         if let Some(connection) = self.flows.ours(&way) {
             return Some(connection);
         }
-        let own = |connection: &ConnectionId| Flows::<D::Message>::owner(*connection) == self.index;
-        if let Some(connection) = self.flows.aliased(&way).filter(own) {
+        if let Some(connection) = self.flows.aliased(&way)
+            && self.flows.is_alive(connection)
+        {
             return Some(connection);
         }
-        let from = self.streams.iter().find(|bound| {
-            bound.listener == way.listener
-                && bound.transport == way.transport
-                && bound.address.is_ipv4() == way.remote.is_ipv4()
-        })?;
-        let origin = Origin::Ours(from.address);
+        let origin = Origin::Ours(self.leaves_from(&way)?);
         let handshake = self.towards(&way)?;
         let ends = self.flows.open(way).ok()?;
         let id = ends.id;
         self.spawn(ends, origin, handshake);
         Some(id)
+    }
+
+    /// Where a connection on this way begins: at a port of the system's choice, or at the client port of security associations.
+    //= PCSCF-024
+    fn leaves_from(&self, way: &Way) -> Option<SocketAddr> {
+        let fits = |bound: &Bound| bound.listener == way.listener && bound.address.is_ipv4() == way.remote.is_ipv4();
+        if let Some(Part::Client { .. }) = self.policy.part(way.listener) {
+            let mut own = self.sockets.iter().map(|socket| socket.bound);
+            return own.find(fits).map(|bound| bound.address);
+        }
+        let mut own = self.streams.iter();
+        let from = own.find(|bound| fits(bound) && bound.transport == way.transport)?;
+        Some(SocketAddr::new(from.address.ip(), 0))
     }
 
     /// `None`: this way cannot be gone. Over WebSocket the other side connects, always.

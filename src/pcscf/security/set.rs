@@ -9,7 +9,9 @@ use super::keys::EspKeys;
 use super::server_list::OurEnds;
 use super::suite::{Ends, Suite};
 use crate::policy::ListenerId;
+use crate::sip::Transport;
 use crate::sip::headers::security::Mechanisms;
+use crate::trust::ConnectionId;
 
 /// Names one set; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +54,10 @@ pub(super) struct Set {
     /// While it is temporary, the set on which the UE asked for it (`None`: it asked unprotected); once it is established, the
     /// one that still carries what goes to the UE.
     pub before: Option<SetId>,
+    /// What the UE registered over, last.
+    pub transport: Transport,
+    /// The connection that the UE opened, last.
+    pub connection: Option<ConnectionId>,
 }
 
 /// What was said when a set was made, for the checks of what comes later.

@@ -16,7 +16,9 @@ use super::server_list::{OurEnds, server_list};
 use super::set::{Agreed, Between, Change, Install, Removal, Said, Set, SetId, State};
 use super::suite::{Ends, Offer, Terms};
 use crate::pcscf::keys::CkIk;
+use crate::sip::Transport;
 use crate::sip::headers::security::Mechanisms;
+use crate::trust::ConnectionId;
 
 /// How long a challenge waits for its answer (`reg-await-auth`).
 //= AKA-021
@@ -136,6 +138,8 @@ pub struct Seen<'a> {
     pub between: Between,
     pub theirs: Ends,
     pub ours: OurEnds,
+    /// What the UE registered over, last.
+    pub transport: Transport,
 }
 
 impl Sets {
@@ -221,6 +225,7 @@ impl Sets {
             between: set.between,
             theirs: set.theirs,
             ours: set.ours,
+            transport: set.transport,
         })
     }
 
@@ -270,6 +275,8 @@ impl Sets {
             },
             ends_at: now + TEMPORARY,
             before: asked.on,
+            transport: Transport::Udp,
+            connection: None,
         };
         self.changes.push_back(Change::Install(Install {
             set: id,
@@ -344,6 +351,19 @@ impl Sets {
         if let Some(before) = set.before.take() {
             self.shorten(now, before);
         }
+    }
+
+    /// A REGISTER came on a set.
+    pub fn registered_over(&mut self, id: SetId, transport: Transport) {
+        if let Some(set) = self.sets.get_mut(&id) {
+            set.transport = transport;
+        }
+    }
+
+    /// A message came on this connection of the UE; whether it is another than the one before.
+    pub fn is_another_connection(&mut self, id: SetId, connection: ConnectionId) -> bool {
+        let set = self.sets.get_mut(&id);
+        set.is_some_and(|set| set.connection.replace(connection) != Some(connection))
     }
 
     /// The UE is registered no more.

@@ -67,6 +67,7 @@ fn on_strictly(state: State, rows: &[&str], always: bool) -> Result<Registering,
             port_c: 6102,
             port_s: 6101,
         },
+        transport: crate::sip::Transport::Udp,
     };
     protected(&register(rows), &seen, Terms::USUAL, always)
 }
