@@ -358,7 +358,7 @@ impl Engine {
             certified: None,
         };
         // Another set leads there.
-        if self.by_association(now, towards).is_ok() {
+        if self.by_association(now, towards, b"").is_ok() {
             return;
         }
         if let Some(owner) = self.bindings.owner(flow) {

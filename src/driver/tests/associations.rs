@@ -45,6 +45,8 @@ fn protected() -> Arc<Policy> {
         server_port: 0,
         client_ports: vec![0],
         legacy_algorithms: false,
+        require_encryption: false,
+        unacceptable_code: 494,
         require_verify_always: false,
     };
     policy.protect(ListenerId(0), ports);
