@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use sipveil::pcscf::security::{Encryption, Legacy, suite::suites};
+use sipveil::pcscf::security::{Encryption, Terms, suite::suites};
 use sipveil::sip::Transport;
 
 use crate::LEGACY;
@@ -122,7 +122,7 @@ pub fn main(legacy: &str) -> ExitCode {
         let (udp, tcp) = (of(Transport::Udp), of(Transport::Tcp));
         println!("{what:<52} {udp:<8} {tcp}");
     }
-    let taken = if is_legacy { Legacy::On } else { Legacy::Off };
+    let taken = if is_legacy { Terms::ALL } else { Terms::USUAL };
     // Those that hide nothing come last: what they let be read is their own.
     let (hiding, open): (Vec<_>, Vec<_>) = suites(taken).partition(|suite| suite.encryption != Encryption::Null);
     for suite in hiding.into_iter().chain(open) {

@@ -68,6 +68,7 @@ fn registered_again(world: &mut World, ue: &mut Ue, transport: Transport) -> Ue 
     });
     let told = only(from_core(world, &answer(&inward, "401 Unauthorized", &challenge("n1"))));
     let mut new = Ue {
+        who: ue.who,
         port_c: 31010,
         number: ue.number,
         server: told.row("Security-Server").unwrap().to_owned(),
