@@ -19,8 +19,9 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
     let scheme_end = value.iter().position(|byte| is_lws(*byte)).unwrap_or(value.len());
     let (scheme, params) = value.split_at(scheme_end);
     let mentions_any = |text: &[u8]| names.iter().any(|gone| mentions(text, gone));
-    // A scheme is one word: in anything else another reader may see parameters.
-    if !is_token(scheme) && mentions_any(scheme) {
+    // A scheme is one word, and not the name of a parameter: in anything else another reader may see one.
+    let is_gone = |word: &[u8]| names.iter().any(|gone| word.eq_ignore_ascii_case(gone));
+    if mentions_any(scheme) && (!is_token(scheme) || is_gone(scheme)) {
         return Left::Ambiguous;
     }
     let mut out = scheme.to_vec();
@@ -31,14 +32,13 @@ pub fn without(value: &[u8], names: &[&[u8]]) -> Left {
         let (scheme, param) = scheme_and_param(param);
         next_scheme = scheme.or(next_scheme);
         let name = name_of(param);
-        let is = |word: &[u8]| names.iter().any(|gone| word.eq_ignore_ascii_case(gone));
-        if is(name) {
+        if is_gone(name) {
             found = true;
             continue;
         }
         // In what is no parameter by the grammar another reader may see several.
         let may_hide = || !is_plain(param) && mentions_any(param);
-        if name.split(|byte| is_lws(*byte)).any(is) || scheme.is_some_and(is) || may_hide() {
+        if name.split(|byte| is_lws(*byte)).any(is_gone) || scheme.is_some_and(is_gone) || may_hide() {
             return Left::Ambiguous;
         }
         out.extend_from_slice(separator);
@@ -212,6 +212,8 @@ mod tests {
             "Digest realm=h, nonce=x\r\n IK = 11",
             // No blank: who ends the scheme at a comma sees one.
             "Digest,ck=00 realm=h",
+            "CK = \"",
+            "ck =00, realm=h",
             "Digest realm=h;ck=00",
             "Digest realm;ck=00",
             "D\"x,=ck=\"\"00\",ik=11, Basic realm=r",
