@@ -14,6 +14,7 @@ use sipveil::privacy::PrivacySet;
 use sipveil::sip::Transport;
 use sipveil::trust::Standing;
 
+use crate::counts::moved;
 use crate::legs::{CORE, FROM, NET, PAI, Party, SECRETS, UE, UE_IDENTITY, deliver, request, world_of};
 use crate::world::{POLICY, Sent, World, contact_uri, respond, routes};
 
@@ -105,6 +106,23 @@ fn a_response_that_hides_is_written_down_and_what_hides_nothing_is_not() {
         let (order, ..) = outputs(&mut world, CORE, &request(CORE, NET, "INVITE", rows));
         assert_eq!(order.len(), 2, "{order:?}");
     }
+}
+
+/// Who writes down looks at what is noted, and takes nothing of it away.
+//= LI-006 type=test
+#[test]
+fn what_is_counted_and_told_of_a_message_is_the_same_with_an_audit() {
+    let rows = format!("{PAI}Privacy: user;id\r\nAuthorization: Digest username=\"al\"\r\n");
+    let told = |lines: &str| {
+        let mut world = world_of(&policy(lines), &[]);
+        world.engine.observe();
+        let before = world.engine.counts();
+        deliver(&mut world, CORE, NET, &request(CORE, NET, "INVITE", &rows));
+        (moved(&before, &world.engine.counts()), world.events())
+    };
+    let (counts, events) = told("# as many lines, and no audit");
+    assert!(counts.len() > 3 && !events.is_empty(), "{counts:?}");
+    assert_eq!(told(AUDIT), (counts, events));
 }
 
 /// This node alone stands between a UE and a stranger: it asserts, writes down, and hides, in that order.

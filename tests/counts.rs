@@ -3,6 +3,7 @@
 use sipveil::engine::Input;
 use sipveil::engine::counts::Counts;
 
+use crate::dialog::Call;
 use crate::world::{POLICY, Sent, World, respond};
 
 const CORE: &str = "10.20.0.9:5060";
@@ -405,6 +406,30 @@ fn each_decision_moves_its_counters_and_no_other() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// An ACK carries no identity in any case; who asked for that is counted as somebody who asked.
+//= PRIV-041 type=test
+//= SEC-010 type=test
+#[test]
+fn an_identity_is_counted_under_what_took_it_out() {
+    for (method, number, privacy, reason) in [
+        ("ACK", 1, "", "method"),
+        ("ACK", 1, "Privacy: id\r\n", "id"),
+        ("INFO", 2, "Privacy: id\r\n", "id"),
+    ] {
+        let mut call = Call::by_al(World::new(POLICY), "", "");
+        let before = call.world.engine.counts();
+        let rows = format!("P-Asserted-Identity: <sip:al@home1.example>\r\n{privacy}");
+        call.al_sends(method, number, &rows);
+        let moved = moved(&before, &call.world.engine.counts());
+        let counted: Vec<_> = moved
+            .iter()
+            .filter(|one| one.starts_with("sipveil_pai_total"))
+            .collect();
+        let expected = format!("sipveil_pai_total{{action=\"removed\",reason=\"{reason}\"}} 1");
+        assert_eq!(counted, [&expected], "{method} {privacy}");
+    }
 }
 
 /// No label is made of what a message says.

@@ -840,6 +840,29 @@ fn a_token_that_would_be_too_long_is_not_made() {
     assert!(call.bob_sends("INFO", 2, "").row("To").unwrap().ends_with(";tag=7"));
 }
 
+/// A token holds the caller's From where another one leaves, and only there.
+//= PRIV-143 type=test
+#[test]
+fn a_token_is_no_longer_for_a_from_that_nobody_hides() {
+    let length = |policy: &str, from: &str, rows: &str| {
+        let text = opening(CORE, NET, "INVITE", from, AL_CONTACT, rows);
+        let sent = pass(&mut World::new(policy), CORE, NET, &text);
+        sent.row("Record-Route").unwrap().len()
+    };
+    let by_id = policy_with_privacy("id_anonymises_from = true");
+    let long = format!("\"{}\" <sip:al@home1.example>;tag=7", "a".repeat(200));
+    for (policy, rows, is_held) in [
+        (POLICY, "", false),
+        (POLICY, "Privacy: id\r\n", false),
+        (&by_id, "", false),
+        (&by_id, "Privacy: id\r\n", true),
+        (POLICY, "Privacy: user\r\n", true),
+    ] {
+        let is_longer = length(policy, &long, rows) > length(policy, FROM, rows);
+        assert_eq!(is_longer, is_held, "{rows}");
+    }
+}
+
 //= PRIV-143 type=test
 #[test]
 fn twenty_routes_of_a_ues_caller_come_back() {

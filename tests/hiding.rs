@@ -5,6 +5,10 @@ mod reading;
 mod talk;
 mod tokens;
 
+use sipveil::engine::event::Event;
+use sipveil::privacy::Decision;
+use sipveil::rule::Rule;
+
 use crate::legs::tells_none_of;
 use crate::world::{Sent, World, respond};
 use networks::{AEAD, CBC, INSIDE, Neighbour, Networks, border, keys, policy, values};
@@ -93,6 +97,106 @@ fn values_of_the_inside_leave_as_tokens_and_others_as_they_are() {
         assert!(recorded[0].ends_with("@192.0.2.1:5060;lr>"));
         assert!(recorded[1].ends_with("@home1.example;tokenized-by=home1.example;lr>"));
     }
+}
+
+/// A bare word may be somebody inside; who names a host of another network in full is left.
+//= THIG-012 type=test
+#[test]
+fn the_agent_of_a_warning_is_shown_when_it_is_another() {
+    for (agent, shown) in [
+        ("gw.visited.example", "gw.visited.example"),
+        ("gw:5060", "gw:5060"),
+        ("192.0.2.77", "192.0.2.77"),
+        ("scscf1", "home1.example"),
+        ("scscf1.home1.example:5060", "home1.example"),
+    ] {
+        let mut world = World::with(&policy(1, Neighbour::Member, true, AEAD), keys(1, &[1]), [1; 32]);
+        let rows = format!("Warning: 399 {agent} \"t\"\r\n");
+        let sent = leaves(&mut world, &request(1, "MESSAGE", 1, false, &rows));
+        assert_eq!(sent.row("Warning"), Some(&format!("399 {shown} \"t\"")[..]));
+    }
+}
+
+/// What follows each other goes into one token, up to a length with the commas between; beyond it, into several.
+//= THIG-006 type=test
+#[test]
+fn a_long_run_becomes_more_than_one_token() {
+    let tokens = |lengths: &[usize]| {
+        let form = "<sip:@10.1.0.9;lr>";
+        let value = |length: &usize| form.replace('@', &format!("{}@", "a".repeat(length - form.len())));
+        let rows: String = lengths
+            .iter()
+            .map(|length| format!("Path: {}\r\n", value(length)))
+            .collect();
+        let mut world = World::with(&policy(1, Neighbour::Member, true, AEAD), keys(1, &[1]), [1; 32]);
+        let sent = leaves(&mut world, &request(1, "MESSAGE", 1, false, &rows));
+        tells_none_of(&sent, INSIDE[0]);
+        values(&sent, "Path").len()
+    };
+    for (lengths, expected) in [
+        (&[1000, 1046][..], 1),
+        (&[1000, 1047], 2),
+        (&[500, 500, 1044], 1),
+        (&[500, 500, 1045], 2),
+        (&[2100, 30], 2),
+    ] {
+        assert_eq!(tokens(lengths), expected, "{lengths:?}");
+    }
+}
+
+/// Only a token of this network is left as it is: what says to be another's, and names a host of ours, is none.
+//= THIG-002 type=test
+#[test]
+fn what_only_looks_like_a_token_is_hidden() {
+    let rows = "Path: <sip:a@10.1.0.9;tokenized-by=home2.example;lr>\r\n\
+                Via: SIP/2.0/UDP 10.1.0.9;branch=z9hG4bKx;tokenized-by=home2.example\r\n";
+    let mut world = World::with(&policy(1, Neighbour::Member, true, AEAD), keys(1, &[1]), [1; 32]);
+    let sent = leaves(&mut world, &request(1, "MESSAGE", 1, false, rows));
+    tells_none_of(&sent, INSIDE[0]);
+    assert!(
+        values(&sent, "Path")[0].contains("tokenized-by=home1.example"),
+        "{}",
+        sent.text()
+    );
+}
+
+/// `explain` and `replay` tell what became a token, what went and what was written anew.
+//= THIG-002 type=test
+//= THIG-012 type=test
+#[test]
+fn what_is_hidden_is_noted() {
+    let decided = |rows: &str| {
+        let mut world = World::with(&policy(1, Neighbour::Member, true, AEAD), keys(1, &[1]), [1; 32]);
+        world.engine.observe();
+        leaves(
+            &mut world,
+            &request(1, "INVITE", 1, false, &format!("{}{rows}", recorded(1))),
+        );
+        let mut decided: Vec<String> = Vec::new();
+        for event in world.events() {
+            if let Event::Cleared(judged) = event {
+                let by_hiding = |one: &&Decision| [Rule::THIG_002, Rule::THIG_012].contains(&one.rule);
+                let told = judged.decisions.iter().filter(by_hiding);
+                decided.extend(told.map(|one| format!("{} {}", one.header.as_str(), one.action.as_str())));
+            }
+        }
+        decided.sort_unstable();
+        decided
+    };
+    assert_eq!(decided(""), ["Record-Route hidden", "Via hidden"]);
+    let rows = "Server: s\r\nP-Charging-Function-Addresses: ccf=10.1.0.9\r\nWarning: 399 scscf1 \"t\"\r\n\
+                P-Charging-Vector: icid-value=1;icid-generated-at=10.1.0.9\r\n";
+    assert_eq!(
+        decided(rows),
+        [
+            "P-Charging-Function-Addresses removed",
+            "P-Charging-Vector rewritten",
+            "Record-Route hidden",
+            "Server removed",
+            "Via hidden",
+            "Warning rewritten",
+        ]
+    );
 }
 
 /// The example of the catalogue: of three Vias only the one of this network is hidden.

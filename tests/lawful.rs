@@ -48,6 +48,10 @@ fn a_stranger_that_hides_is_turned_away_where_the_policy_says_so() {
         forwarded(&rejects, vouched_for, UE, "INVITE", &format!("{PAI}{ANONYMOUS}"));
     }
     forwarded(&rejects, UE, CORE, "INVITE", ANONYMOUS);
+    // A node of T may have nobody to vouch for.
+    for node in [ALLY, CORE] {
+        forwarded(&rejects, node, UE, "INVITE", ANONYMOUS);
+    }
 }
 
 //= LI-004 type=test
@@ -62,6 +66,7 @@ fn a_stranger_nobody_vouches_for_is_turned_away_where_the_policy_says_so() {
     let no = refused(&both, STRANGER, CORE, "INVITE", ANONYMOUS);
     assert_eq!(no.start(), "SIP/2.0 433 Anonymity Disallowed");
     forwarded(&rejects, ALLY, CORE, "INVITE", PAI);
+    forwarded(&rejects, ALLY, CORE, "INVITE", "");
     forwarded(&rejects, UE, CORE, "INVITE", "");
 }
 

@@ -54,6 +54,48 @@ fn a_disabled_value_is_like_an_unknown_one() {
     assert_eq!(sent.row("Privacy"), Some("user"));
 }
 
+/// More values than are kept: whatever is known among the rest counts, and what cannot be read whole is left as it came.
+//= PRIV-011 type=test
+#[test]
+fn what_stands_behind_many_values_counts() {
+    let ignored = policy_with_id_handling("unknown_token = \"ignore\"");
+    let many: String = (0..40).map(|number| format!("x-{number};")).collect();
+    let shown = forwarded(&ignored, CORE, NET, "INVITE", &format!("Privacy: {many}x\r\n{PAI}"));
+    assert_eq!(shown.row("From"), Some(FROM));
+    for (value, from, identities) in [("user", ANONYMOUS, 0), ("id", FROM, 0), ("x-40", FROM, 1)] {
+        let sent = forwarded(
+            &ignored,
+            CORE,
+            NET,
+            "INVITE",
+            &format!("Privacy: {many}{value}\r\n{PAI}"),
+        );
+        assert_eq!(sent.row("From"), Some(from), "{value}");
+        assert_eq!(sent.rows("P-Asserted-Identity").len(), identities, "{value}");
+        assert_eq!(sent.row("Privacy"), Some(&format!("{many}{value}")[..]));
+    }
+    let strict = policy_with_id_handling("malformed_privacy = \"reject-400\"");
+    let refusal = refused(&strict, CORE, NET, "INVITE", &format!("Privacy: {many}id\r\n"));
+    assert!(refusal.start().starts_with("SIP/2.0 400 "), "{}", refusal.start());
+}
+
+/// That `header` can be had here does nothing to who does not ask for it.
+//= PRIV-033 type=test
+#[test]
+fn header_is_for_who_asks() {
+    let policy = policy_with_privacy("values = [\"none\", \"id\", \"critical\", \"user\", \"header\"]");
+    let via = "Via: SIP/2.0/UDP 10.99.0.7;branch=z9hG4bK1\r\n";
+    let entry = "<sip:al@home1.example>;index=1";
+    for (privacy, vias) in [("", 3), ("Privacy: id\r\n", 3), ("Privacy: header\r\n", 1)] {
+        let rows = format!("{via}{privacy}History-Info: {entry}\r\n");
+        let sent = forwarded(&policy, CORE, NET, "INVITE", &rows);
+        assert_eq!(sent.row("History-Info") == Some(entry), vias == 3, "{privacy}");
+        assert_eq!(sent.rows("Via").len(), vias, "{privacy}{}", sent.text());
+        let is_shown = sent.row("Contact") == Some("<sip:al-secret@10.99.0.7>");
+        assert_eq!(is_shown, vias == 3, "{privacy}");
+    }
+}
+
 /// A disabled value does nothing of what it would do, and `unknown_token` decides about the identity.
 //= PRIV-001 type=test
 //= PRIV-010 type=test
@@ -598,6 +640,9 @@ fn user_is_not_to_be_had_when_the_call_id_tells() {
     }
     let refusal = refused(&legacy, CORE, NET, "INVITE", "Privacy: user;critical\r\n");
     assert_eq!(refusal.start(), "SIP/2.0 500 Privacy Service Failure: user");
+    // What ends a call is not refused; that it was critical is still to be read, as it was not given.
+    let bye = forwarded(&legacy, CORE, NET, "BYE", "Privacy: user;critical\r\n");
+    assert_eq!(bye.row("Privacy"), Some("user;critical"));
 }
 
 //= PRIV-063 type=test

@@ -31,6 +31,26 @@ fn a_referrer_is_hidden_in_its_own_refer_only() {
     assert_eq!(sent.row("Referred-By"), Some("<sip:alice@x>"));
 }
 
+/// Either mark of a temporary GRUU is enough; a public one names its owner.
+//= PRIV-082 type=test
+#[test]
+fn a_temporary_contact_names_nobody() {
+    for (contact, is_shown) in [
+        ("<sip:tgruu.a1@h.example;gr>", true),
+        ("<sip:a1@h.example;gr>", true),
+        ("<sip:TGRUU.a1@h.example>", true),
+        ("<sip:a1@h.example>", false),
+        ("<sip:a1@h.example;gr=urn:x>", false),
+        ("<sip:h.example;gr=urn:x>", false),
+        ("<sip:h.example>", true),
+        ("\"Al\" <sip:h.example>", false),
+    ] {
+        let rows = format!("Privacy: user\r\nContact: {contact}\r\n");
+        let sent = forwarded(POLICY, CORE, NET, "INVITE", &rows);
+        assert_eq!(sent.row("Contact") == Some(contact), is_shown, "{contact}");
+    }
+}
+
 //= PRIV-097 type=test
 #[test]
 fn diversion_and_remote_party_id() {
@@ -56,6 +76,13 @@ fn diversion_and_remote_party_id() {
     let passes = policy_with_privacy("remote_party_id = \"pass\"");
     assert_eq!(
         forwarded(&passes, CORE, UE, "INVITE", party)
+            .rows("Remote-Party-ID")
+            .len(),
+        1
+    );
+    let off = "Remote-Party-ID: <sip:al@x>;party=calling;screen=yes;privacy=OFF\r\n";
+    assert_eq!(
+        forwarded(&passes, CORE, UE, "INVITE", off)
             .rows("Remote-Party-ID")
             .len(),
         1
@@ -333,7 +360,7 @@ fn of_a_history_the_own_entries_lose_their_names() {
 #[test]
 fn a_stranger_gets_no_parameter_of_the_domain() {
     let rows = "P-Asserted-Identity: <tel:+1555;cpc=ordinary>, \"x\" <sip:+1555;OLI=02;phone-context=y@h;iotl=homea-homeb;user=phone>\r\n\
-                Path: <sip:p@h;%69otl=a;lr>\r\nService-Route: <sip:cpc@h;lr>\r\n";
+                Path: <sip:p;iotl=homea@h;%69otl=a;lr>\r\nService-Route: <sip:cpc@h;lr>\r\n";
     let sent = forwarded(POLICY, CORE, NET, "MESSAGE", rows);
     assert_eq!(
         sent.row("P-Asserted-Identity"),

@@ -234,6 +234,22 @@ fn path_of_a_stranger_does_not_come_in() {
     assert!(answered(POLICY, ALLY, CORE, "200 OK", path).text().contains("evil"));
 }
 
+/// Where a claim of protection stands as text of something else, a reader less careful than ours may take it for one.
+//= TRUST-040 type=test
+#[test]
+fn a_claim_that_only_some_would_read_takes_its_row_with_it() {
+    for value in [
+        "Digest username=\"x\", realm=\"a, integrity-protected=yes\"",
+        "Digest username=\"Integrity-Protected\", integrity-protected=\"yes\"",
+    ] {
+        let rows = format!("Authorization: {value}\r\nAuthorization: Digest username=\"y\"\r\n");
+        for (from, to) in [(NET, CORE), (CORE, NET)] {
+            let sent = forwarded(POLICY, from, to, "INVITE", &rows);
+            assert_eq!(sent.rows("Authorization"), ["Digest username=\"y\""], "{value}");
+        }
+    }
+}
+
 //= TRUST-040 type=test
 #[test]
 fn words_between_registrar_and_proxy_do_not_cross_the_border() {

@@ -160,3 +160,58 @@ pub const fn set(names: &[Name]) -> u128 {
     }
     set
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(set: u128) -> Vec<Name> {
+        Name::of_set(set).collect()
+    }
+
+    #[test]
+    fn a_set_holds_its_names_and_no_other() {
+        assert_eq!(set(&[]), 0);
+        assert_eq!(
+            names(set(&[Name::From, Name::Via, Name::From])),
+            [Name::Via, Name::From]
+        );
+        let mut deleted: Vec<Name> = DELETIONS.iter().map(|row| row.name).collect();
+        deleted.sort_by_key(|name| name.bit());
+        assert_eq!(names(DELETED), deleted);
+    }
+
+    /// What of the trust domain's fields the one may say and the other may not.
+    //= TRUST-040 type=test
+    #[test]
+    fn a_ue_may_say_more_than_a_stranger() {
+        let both = BOUND & !Name::PEarlyMedia.bit()
+            | set(&[
+                Name::Path,
+                Name::PAssociatedUri,
+                Name::SecurityClient,
+                Name::SecurityVerify,
+            ]);
+        assert_eq!(names(IN_FROM_UE), names(both));
+        let strangers_alone = [
+            Name::PEarlyMedia,
+            Name::PPreferredIdentity,
+            Name::PAccessNetworkInfo,
+            Name::CellularNetworkInfo,
+        ];
+        assert_eq!(names(IN_FROM_STRANGER), names(both | set(&strangers_alone)));
+        let to_all = [
+            Name::PPreferredIdentity,
+            Name::PChargingVector,
+            Name::RelayedCharge,
+            Name::ResourceShare,
+        ];
+        for kind in [UntrustedKind::Served, UntrustedKind::Stranger] {
+            let (in_requests, in_responses) = (bound_to_domain(kind, true), bound_to_domain(kind, false));
+            assert_eq!(names(in_responses & !in_requests), [Name::Reason]);
+            assert!(to_all.iter().all(|name| in_requests & name.bit() != 0));
+            assert_eq!(in_requests & Name::PAssertedIdentity.bit(), 0, "Table A decides");
+        }
+        assert!(IN_FROM_UE & Name::PAssertedIdentity.bit() != 0 && IN_FROM_UE & Name::PCalledPartyId.bit() != 0);
+    }
+}

@@ -205,14 +205,6 @@ impl DialogMemory {
         Ok((DialogMemory::decode(&plain).ok_or(NotOurs)?, party))
     }
 
-    /// The set remembered of a party; `None`: not known.
-    pub fn set_of(&self, party: Party) -> Option<PrivacySet> {
-        match party {
-            Party::Creator => Some(self.creator),
-            Party::Other => self.other,
-        }
-    }
-
     fn has_flows(&self) -> bool {
         self.flows.iter().any(Option::is_some)
     }
@@ -466,6 +458,58 @@ mod tests {
         }
     }
 
+    /// Others are not longer for what they do not hold, and how long a token becomes is known before it is made.
+    //= PRIV-143 type=test
+    #[test]
+    fn a_token_is_as_long_as_what_it_holds() {
+        let bare = DialogMemory {
+            from: None,
+            record_route: None,
+            ..memory()
+        };
+        assert_eq!(bare.encode()[..2], [VERSION << 4, PrivacySet::USER.to_byte()]);
+        let served = |icid, owners| DialogMemory {
+            served: Served { icid, owners },
+            ..bare.clone()
+        };
+        let flow = PartyFlow {
+            remote: "192.0.2.7:40000".parse().unwrap(),
+            connection: None,
+            certified: None,
+        };
+        for (memory, more) in [
+            (bare.clone(), 0),
+            (served(Some([9; ICID]), [None, None]), 1 + ICID),
+            (served(None, [None, Some(1)]), 1 + OWNER),
+            (served(Some([9; ICID]), [Some(1), Some(2)]), 1 + ICID + 2 * OWNER),
+            (
+                DialogMemory {
+                    flows: [None, Some(flow)],
+                    ..bare.clone()
+                },
+                1 + flow.encoded_bytes(),
+            ),
+        ] {
+            for (call_id, stored) in [(None, None), (Some(7), None), (None, Some(3)), (Some(7), Some(3))] {
+                // Over a step of the padding.
+                for length in 0..40 {
+                    let memory = DialogMemory {
+                        call_id,
+                        stored,
+                        from: Some(vec![b'f'; length]),
+                        ..memory.clone()
+                    };
+                    let text = if stored.is_none() { 2 + length } else { HANDLE };
+                    let expected = FIXED + more + usize::from(call_id.is_some()) + text;
+                    assert_eq!(memory.encode().len(), expected);
+                    let token = memory.seal(&keys(), b"c", b"t", [1; 12], 600).unwrap();
+                    assert_eq!(token.len(), memory.token_bytes());
+                    assert_eq!(memory.texts_bytes(), length);
+                }
+            }
+        }
+    }
+
     //= PRIV-143 type=test
     #[test]
     fn what_is_kept_elsewhere_leaves_a_short_token() {
@@ -503,6 +547,12 @@ mod tests {
         assert_eq!(memory().token_bytes(), max as usize);
         assert!(memory().seal(&keys(), b"c", b"t", [1; 12], max).is_some());
         assert!(memory().seal(&keys(), b"c", b"t", [1; 12], max - 1).is_none());
+    }
+
+    #[test]
+    fn what_is_printed_tells_what_was_asked_and_not_by_whom() {
+        let shown = format!("{:?}", memory());
+        assert_eq!(shown, "DialogMemory { creator: PrivacySet(4), other: None, .. }");
     }
 
     #[test]

@@ -170,6 +170,6 @@ mod tests {
     #[test]
     fn what_is_printed_names_no_address() {
         let shown = format!("{:?}", flow("192.0.2.7:40000", Some("edge.example")));
-        assert!(!shown.contains("192") && !shown.contains("edge"), "{shown}");
+        assert_eq!(shown, "PartyFlow { .. }");
     }
 }

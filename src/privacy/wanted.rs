@@ -351,19 +351,10 @@ impl Said {
             false => DialogDowngrade::Ignore,
         };
         let set = together(self.set, remembered, downgrade);
-        if set.has_levels() || !set.has(PrivacySet::NONE) {
-            return Ok(Wanted {
-                set,
-                said: self.set,
-                unprovidable: self.unprovidable,
-                leave_header,
-                anomalies: self.anomalies,
-            });
-        }
         Ok(Wanted {
             set,
             said: self.set,
-            unprovidable: SmallVec::new(),
+            unprovidable: self.unprovidable,
             leave_header,
             anomalies: self.anomalies,
         })
@@ -491,5 +482,56 @@ mod tests {
         assert_eq!(together(PrivacySet::EMPTY, id, Honour), id);
         assert_eq!(together(user, id, Ignore), id.union(user));
         assert_eq!(together(user, PrivacySet::EMPTY, Ignore), user);
+    }
+
+    /// Nodes of one trust domain read each other's tokens.
+    //= PRIV-135 type=test
+    #[test]
+    fn a_set_travels_as_one_byte_with_a_bit_for_each_value() {
+        let values = [
+            (PrivacySet::NONE, 1, "none"),
+            (PrivacySet::ID, 2, "id"),
+            (PrivacySet::USER, 4, "user"),
+            (PrivacySet::HEADER, 8, "header"),
+            (PrivacySet::SESSION, 16, "session"),
+            (PrivacySet::HISTORY, 32, "history"),
+            (PrivacySet::CRITICAL, 64, "critical"),
+            (PrivacySet::UNKNOWN, 128, "unknown"),
+        ];
+        let mut all = PrivacySet::EMPTY;
+        for (value, byte, word) in values {
+            assert_eq!((value.to_byte(), PrivacySet::from_byte(byte)), (byte, value), "{word}");
+            assert_eq!(value.words(), [word]);
+            assert!(!value.is_empty() && !all.has(value), "{word}");
+            let is_level = !matches!(word, "none" | "critical");
+            assert_eq!(value.has_levels(), is_level, "{word}");
+            all = all.union(value);
+            assert_eq!(all.without(value).union(value), all);
+            assert!(all.has(value) && !all.without(value).has(value), "{word}");
+        }
+        assert_eq!(all.to_byte(), 255);
+        assert!(PrivacySet::EMPTY.is_empty() && all.without(all).is_empty());
+        assert_eq!(all.union(PrivacySet::ID), all);
+        assert_eq!(PrivacySet::ID.without(PrivacySet::USER), PrivacySet::ID);
+    }
+
+    #[test]
+    fn an_anomaly_is_counted_under_its_name() {
+        let anomalies = [
+            (Anomalies::COMMA, "comma"),
+            (Anomalies::REPEATED, "repeated"),
+            (Anomalies::NONE_WITH_OTHERS, "none_with_others"),
+            (Anomalies::CRITICAL_ALONE, "critical_alone"),
+            (Anomalies::UNKNOWN, "unknown_value"),
+            (Anomalies::MALFORMED, "malformed"),
+            (Anomalies::ALIAS, "alias"),
+        ];
+        let mut all = Anomalies::default();
+        for (place, (anomaly, name)) in anomalies.into_iter().enumerate() {
+            assert_eq!((anomaly.bits(), Anomalies::NAMES[place]), (1 << place, name));
+            all.add(anomaly);
+            all.add(anomaly);
+        }
+        assert_eq!(all.bits(), 127);
     }
 }

@@ -1,13 +1,14 @@
 //! What a proved name is worth, and what outweighs it.
 
 use sipveil::engine::Input;
-use sipveil::policy::{CertifiedName, PeerId};
+use sipveil::policy::{CertifiedName, ListenerId, PeerId};
 use sipveil::sip::Transport;
+use sipveil::topology::Border;
 use sipveil::trust::evidence::recognise;
-use sipveil::trust::{ConnectionId, Evidence, Member, Origin, Secure};
+use sipveil::trust::{Bound, ConnectionId, Destination, Evidence, Hop, Member, Origin, OwnAddresses, Secure};
 
 use super::{ALLY, IDENTITY, ally, believed, cleared, message, with};
-use crate::world::{POLICY, World, policy};
+use crate::world::{POLICY, World, keys, policy};
 
 const BANK: &str = "192.0.2.10:5061";
 const FRIEND: &str = "ibcf.home2.example";
@@ -106,6 +107,41 @@ fn direction_holds_for_names_too() {
     let (believed, evidence) = proved(&tls("aliases = { off = \"none\" }", ""), BANK, Some(FRIEND));
     assert!(!believed, "listed for its terms only");
     assert!(matches!(evidence.member, Member::Stranger { .. }));
+}
+
+/// It is one of two peers, and nobody knows which: it sees no more of the inside than either may.
+//= THIG-001 type=test
+//= TRUST-031 type=test
+#[test]
+fn who_contradicts_itself_sees_no_more_than_either_peer_may() {
+    let hides = |thig: bool| {
+        let hiding = "[topology_hiding]\nmode = \"aead\"\nkey_file = \"hiding.keys\"\n[[listener]]";
+        let text = tls(&format!("{MUTUAL}\nthig = {thig}"), "secured_by = \"physical\"\n");
+        let policy = policy(&text.replacen("[[listener]]", hiding, 1));
+        let own = OwnAddresses::new(&policy, &Bound::as_written(&policy));
+        let hop = Hop::judge(
+            &policy,
+            Destination {
+                listener: ListenerId(1),
+                transport: Transport::Tls,
+                remote: ALLY.parse().unwrap(),
+                connection: None,
+                certified: Some(CertifiedName::of(FRIEND)),
+            },
+        );
+        assert_eq!(hop.evidence().reason(), "contradicting-evidence");
+        let border = Border {
+            policy: &policy,
+            keys: &keys(),
+            hop,
+            own: &own.all()[1],
+            other_own: None,
+            fresh: [0; 12],
+        };
+        border.hides()
+    };
+    assert!(hides(true));
+    assert!(!hides(false));
 }
 
 /// A certificate says one peer, a protected address another.
