@@ -67,7 +67,7 @@ fn an_answer_goes_by_another_connection_to_the_same_machine_alone() {
         let cleared = answer(&of_member, Hop::judge(&of_member, destination(remote, 1)));
         assert_eq!(cleared.status(), 487);
         let other_port = elsewhere(&|to| to.remote.set_port(4000), remote);
-        let again = cleared.by_another_connection(other_port).unwrap();
+        let again = cleared.by_another_connection(&of_member, other_port).unwrap();
         assert_eq!(again.bytes(), cleared.bytes());
         assert_eq!(again.destination(), other_port.destination());
         for hop in [
@@ -76,7 +76,10 @@ fn an_answer_goes_by_another_connection_to_the_same_machine_alone() {
             elsewhere(&|to| to.listener = ListenerId(0), remote),
             elsewhere(&|to| to.listener = ListenerId(2), remote),
         ] {
-            assert!(cleared.by_another_connection(hop).is_none(), "{remote} {hop:?}");
+            assert!(
+                cleared.by_another_connection(&of_member, hop).is_none(),
+                "{remote} {hop:?}"
+            );
         }
     }
 }
@@ -99,7 +102,10 @@ fn an_answer_goes_to_nobody_who_is_somebody_else_by_now() {
         (&member, &distrusted, MEMBER),
         (&stranger, &of_ues, STRANGER),
     ] {
-        assert!(cleared.by_another_connection(hop(policy, remote)).is_none(), "{remote}");
+        assert!(
+            cleared.by_another_connection(policy, hop(policy, remote)).is_none(),
+            "{remote}"
+        );
     }
 }
 
