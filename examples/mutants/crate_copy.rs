@@ -1,40 +1,76 @@
 //! A copy of the crate that holds the faults, and its test programs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::list::Mutant;
+use crate::list::{self, Mutant};
 use crate::weave;
 
 pub struct Copy {
     root: PathBuf,
     build: PathBuf,
+    /// Of all that tests are made of.
+    pub digest: u64,
 }
 
 /// The two test programs.
+#[derive(Default)]
 pub struct Binaries {
     pub unit: PathBuf,
     pub main: PathBuf,
 }
 
+/// What cargo calls them.
+pub const UNIT: &str = "--lib";
+pub const MAIN: &str = "--test=main";
+
+/// What must be left out for the copy to compile.
+#[derive(Default)]
+pub struct Refused {
+    /// These do not compile.
+    pub wrong: BTreeSet<usize>,
+    /// These stand in functions that something asks at compile time.
+    pub constant: BTreeSet<usize>,
+}
+
+/// Words that would end the build at what a fault may well do.
+const LINTS: &str = "[lints.rust]\narithmetic_overflow = \"allow\"\nunconditional_panic = \"allow\"";
+
 impl Copy {
-    /// Everything that is under version control, as it stands.
-    pub fn make(folder: &Path) -> Copy {
-        std::fs::create_dir_all(folder).expect("the folder can be made");
-        let folder = folder.canonicalize().expect("the folder is there");
-        let copy = Copy {
+    /// Everything that is under version control, as it stands; but what faults are woven into waits for them.
+    pub fn make(folder: &Path, mutants: &[Mutant]) -> Copy {
+        let mut copy = Copy {
             root: folder.join("crate"),
             build: folder.join("build"),
+            digest: 0,
         };
         let listed = Command::new("git").arg("ls-files").output().expect("git starts");
+        let mut digest = DefaultHasher::new();
         for file in String::from_utf8(listed.stdout).expect("names are text").lines() {
-            copy.put(file, &std::fs::read(file).expect("a file of the crate"));
+            let mut bytes = std::fs::read(file).expect("a file of the crate");
+            if ["src/", "tests/", "fixtures/", "Cargo."]
+                .iter()
+                .any(|part| file.starts_with(part))
+            {
+                (file, &bytes).hash(&mut digest);
+            }
+            match file {
+                "src/lib.rs" => bytes.extend_from_slice(weave::MODULE.as_bytes()),
+                "Cargo.toml" => {
+                    let text = String::from_utf8(bytes).expect("a manifest is text");
+                    bytes = text.replacen("[lints.rust]", LINTS, 1).into_bytes();
+                }
+                _ => {}
+            }
+            if !mutants.iter().any(|mutant| mutant.file == file) {
+                copy.put(file, &bytes);
+            }
         }
-        let lib = std::fs::read_to_string("src/lib.rs").expect("a file of the crate");
-        copy.put("src/lib.rs", format!("{lib}{}", weave::MODULE).as_bytes());
+        copy.digest = digest.finish();
         // Where proptest would keep what failed under one fault, and fail by it under all others.
         copy.put("proptest-regressions", b"");
         copy
@@ -44,8 +80,8 @@ impl Copy {
         &self.root
     }
 
-    /// Weaves all but those left out, and builds. Those that do not compile otherwise.
-    pub fn build(&self, mutants: &[Mutant], left_out: &BTreeSet<usize>) -> Result<Binaries, BTreeSet<usize>> {
+    /// Weaves all but those left out, and builds.
+    pub fn build(&self, mutants: &[Mutant], left_out: &BTreeSet<usize>) -> Result<Binaries, Refused> {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (number, mutant) in mutants.iter().enumerate() {
             let file = by_file.entry(&mutant.file).or_default();
@@ -53,31 +89,46 @@ impl Copy {
                 file.push((number, mutant));
             }
         }
+        let functions = list::functions(mutants);
         let mut woven = BTreeMap::new();
         for (file, mutants) in by_file {
             let source = std::fs::read_to_string(file).expect("a file of the crate");
-            let text = weave::weave(&source, &mutants);
+            let text = weave::weave(&source, &mutants, &functions);
             self.put(file, text.as_bytes());
             woven.insert(file.to_string(), text);
         }
-        self.cargo().map_err(|errors| {
-            let at = |(file, line): &(String, usize)| weave::at_line(woven.get(file)?, *line);
-            let refused: BTreeSet<usize> = errors.iter().filter_map(at).collect();
+        self.cargo(&[UNIT, MAIN]).map_err(|errors| {
+            let mut refused = Refused::default();
+            for error in &errors {
+                let at = woven.get(&error.file).and_then(|text| weave::at_line(text, error.line));
+                match at {
+                    Some(number) => _ = refused.wrong.insert(number),
+                    None => refused.constant.extend((0..mutants.len()).filter(|number| {
+                        error.names.iter().any(|name| mutants[*number].is_in(name)) && !left_out.contains(number)
+                    })),
+                }
+            }
             assert!(
-                !refused.is_empty(),
+                !refused.wrong.is_empty() || !refused.constant.is_empty(),
                 "the copy does not compile, and no mutant is to blame: {errors:?}"
             );
             refused
         })
     }
 
-    /// One fault in place of what stands there. `None`: it does not compile.
-    pub fn build_one(&self, mutant: &Mutant) -> Option<Binaries> {
+    /// Does something while one fault stands in place of what is right.
+    pub fn with<T>(&self, mutant: &Mutant, work: impl FnOnce() -> T) -> T {
+        let woven = std::fs::read(self.root.join(&mutant.file)).expect("a file of the copy");
         let source = std::fs::read_to_string(&mutant.file).expect("a file of the crate");
         self.put(&mutant.file, mutant.applied(&source).as_bytes());
-        let binaries = self.cargo().ok();
-        self.put(&mutant.file, source.as_bytes());
-        binaries
+        let done = work();
+        self.put(&mutant.file, &woven);
+        done
+    }
+
+    /// Builds one of the programs anew, in its place, if it compiles.
+    pub fn compiles(&self, program: &str) -> bool {
+        self.cargo(&[program]).is_ok()
     }
 
     /// Writes what differs, so that the rest is not built again.
@@ -90,13 +141,12 @@ impl Copy {
         std::fs::write(&path, bytes).expect("the copy can be written");
     }
 
-    /// The places of the errors otherwise: file and line.
-    fn cargo(&self) -> Result<Binaries, Vec<(String, usize)>> {
+    fn cargo(&self, programs: &[&str]) -> Result<Binaries, Vec<Error>> {
         let output = Command::new("cargo")
-            .args(["test", "--no-run", "--lib", "--test", "main", "--message-format=json"])
+            .args(["test", "--no-run", "--message-format=json"])
+            .args(programs)
             .arg("--target-dir")
             .arg(&self.build)
-            .env("RUSTFLAGS", "--cap-lints=warn")
             .current_dir(&self.root)
             .output()
             .expect("cargo starts");
@@ -104,29 +154,57 @@ impl Copy {
         let messages = messages
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let (mut unit, mut main, mut errors) = (None, None, Vec::new());
+        let (mut binaries, mut errors) = (Binaries::default(), Vec::new());
         for message in messages {
             if let Some(program) = message["executable"].as_str() {
                 match message["target"]["name"].as_str() {
-                    Some("main") => main = Some(PathBuf::from(program)),
-                    _ if message["target"]["kind"][0] == "lib" => unit = Some(PathBuf::from(program)),
+                    Some("main") => binaries.main = program.into(),
+                    _ if message["target"]["kind"][0] == "lib" => binaries.unit = program.into(),
                     _ => {}
                 }
             }
             if message["message"]["level"] == "error" {
-                let spans = message["message"]["spans"].as_array().cloned().unwrap_or_default();
-                errors.extend(spans.iter().filter(|span| span["is_primary"] == true).filter_map(place));
+                errors.extend(Error::of(&message["message"]));
             }
         }
-        match (output.status.success(), unit, main) {
-            (true, Some(unit), Some(main)) => Ok(Binaries { unit, main }),
-            _ if errors.is_empty() => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-            _ => Err(errors),
+        match output.status.success() {
+            true => Ok(binaries),
+            false if errors.is_empty() => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+            false => Err(errors),
         }
     }
 }
 
-fn place(span: &Value) -> Option<(String, usize)> {
-    let line = usize::try_from(span["line_start"].as_u64()?).ok()?;
-    Some((span["file_name"].as_str()?.to_string(), line))
+const CALLED_AT_COMPILE_TIME: &str = "E0015";
+
+/// One place of what the compiler says.
+#[derive(Debug)]
+struct Error {
+    file: String,
+    line: usize,
+    /// The function that it says is called where only a `const` one can be.
+    names: Vec<String>,
+}
+
+impl Error {
+    fn of(message: &Value) -> Vec<Error> {
+        let text = message["message"].as_str().unwrap_or_default();
+        let names: Vec<String> = match message["code"]["code"].as_str() {
+            Some(CALLED_AT_COMPILE_TIME) => text.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let spans = message["spans"].as_array().cloned().unwrap_or_default();
+        let place = |span: &Value| {
+            Some(Error {
+                file: span["file_name"].as_str()?.to_owned(),
+                line: usize::try_from(span["line_start"].as_u64()?).ok()?,
+                names: names.clone(),
+            })
+        };
+        spans
+            .iter()
+            .filter(|span| span["is_primary"] == true)
+            .filter_map(place)
+            .collect()
+    }
 }

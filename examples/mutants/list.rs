@@ -12,26 +12,33 @@ pub struct Mutant {
     pub name: String,
     pub file: String,
     pub function: Option<Function>,
+    /// What is replaced.
+    span: Span,
+    genre: String,
     /// One hunk.
-    pub diff: String,
+    diff: String,
 }
 
 #[derive(Deserialize)]
 pub struct Function {
-    pub return_type: String,
+    /// With its type before it.
+    pub function_name: String,
+    return_type: String,
     pub span: Span,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq)]
 pub struct Span {
     pub start: Place,
     pub end: Place,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq)]
 pub struct Place {
     /// From 1.
     pub line: usize,
+    /// From 1, in letters.
+    column: usize,
 }
 
 pub fn of_the_crate() -> Vec<Mutant> {
@@ -49,13 +56,43 @@ pub fn of_the_crate() -> Vec<Mutant> {
 }
 
 impl Mutant {
-    /// Whether the function can hold the fault beside what it does without it.
+    /// Whether a function can hold the fault beside what it does without it. A constant is made when the crate is built.
     pub fn can_be_woven(&self) -> bool {
-        let Some(function) = &self.function else { return false };
-        let source = std::fs::read_to_string(&self.file).expect("a file of the crate");
-        let line = source.lines().nth(function.span.start.line - 1).unwrap_or_default();
-        let is_const = line.split('(').next().unwrap_or_default().contains("const fn");
-        !is_const && !function.return_type.contains("impl ")
+        match &self.function {
+            Some(function) => !function.return_type.contains("impl ") || self.some_iterator().is_some(),
+            None => false,
+        }
+    }
+
+    /// The items of what its function gives, if that is an iterator of no named type.
+    pub fn some_iterator(&self) -> Option<&str> {
+        let of = self
+            .function
+            .as_ref()?
+            .return_type
+            .strip_prefix("-> impl Iterator<Item =")?;
+        of.strip_suffix('>')
+    }
+
+    /// Whether it stands in a function of this name, as the compiler writes it.
+    pub fn is_in(&self, path: &str) -> bool {
+        let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_owned();
+        let function = self.function.as_ref();
+        function.is_some_and(|function| last(&function.function_name) == last(path))
+    }
+
+    /// What it is called as long as nobody touches the code: file, what is replaced by what, and for an operator or an arm
+    /// the line it stands in, from there on.
+    pub fn known_as(&self) -> Vec<String> {
+        let what = self.name.splitn(4, ':').nth(3).unwrap_or_default();
+        let mut known_as = vec![self.file.clone(), what.trim().to_owned()];
+        if self.genre != "FnValue" {
+            let source = std::fs::read_to_string(&self.file).expect("a file of the crate");
+            let line = source.lines().nth(self.span.start.line - 1).unwrap_or_default();
+            let rest: String = line.chars().skip(self.span.start.column - 1).collect();
+            known_as.push(rest.trim_end().to_owned());
+        }
+        known_as
     }
 
     /// The file with this fault in it.
@@ -72,6 +109,14 @@ impl Mutant {
         let hunk = Hunk::of(&self.diff);
         hunk.new.len() as isize - hunk.old_lines as isize
     }
+}
+
+/// The function that each stands in, by the number of the first fault of it.
+pub fn functions(mutants: &[Mutant]) -> Vec<usize> {
+    let place = |mutant: &Mutant| mutant.function.as_ref().map(|function| function.span.start.line);
+    let is_same = |one: &Mutant, other: &Mutant| one.file == other.file && place(one) == place(other);
+    let first = |one| mutants.iter().position(|other| is_same(one, other));
+    mutants.iter().map(|one| first(one).unwrap_or_default()).collect()
 }
 
 struct Hunk<'a> {

@@ -2,13 +2,20 @@
 //!
 //! ```text
 //! cargo install cargo-mutants --version 27.1.0
-//! cargo run --release --example mutants -- [FOLDER [PART OF A NAME]]
+//! cargo run --example mutants -- [FOLDER [PART OF A NAME]]
 //! ```
 //!
 //! `cargo mutants` lists the faults. To build once for each of them would take days, so all of them are woven into one copy of
 //! the crate below FOLDER (`target/mutants`), and an environment variable chooses the one that is in force. What does not
-//! compile is no fault and does not count; what cannot be woven (a function that is `const`, or gives an `impl Trait`) is
-//! built by itself. Exits 1 when a fault survived.
+//! compile is no fault and does not count; what cannot be woven, because it is done when the crate is built, is built by itself,
+//! unless it has a reason.
+//!
+//! Each test runs alone once and tells which functions it calls. A fault is tried with those that call its function until one
+//! fails: first those that noticed faults near by, last the slow ones. What came out stands in FOLDER: a run that is broken off
+//! goes on where it was, and after a change the test that noticed a fault is tried first.
+//!
+//! Survivors that are known stand in `docs/mutants.md` with a reason each; they are spared the slow tests. Exits 1 when
+//! another one survived, or one of those did not.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,76 +28,233 @@
 )]
 
 mod crate_copy;
+mod ledger;
 mod list;
+mod reasons;
+mod tests;
 mod trial;
 mod weave;
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate_copy::Copy;
+use crate_copy::{Binaries, Copy, MAIN, UNIT};
+use ledger::Ledger;
 use list::Mutant;
-use trial::{Outcome, Suite};
+use tests::{Pace, Test};
+use trial::Outcome;
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let folder = PathBuf::from(words.next().unwrap_or_else(|| "target/mutants".into()));
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    // Tests run elsewhere.
+    let folder = folder.canonicalize().expect("the folder is there");
     let wanted = words.next().unwrap_or_default();
     let begin = Instant::now();
-    let mutants: Vec<Mutant> = list::of_the_crate()
-        .into_iter()
-        .filter(|mutant| mutant.name.contains(&wanted))
-        .collect();
-    println!("{} mutants", mutants.len());
-
-    let copy = Copy::make(&folder);
-    let apart: BTreeSet<usize> = (0..mutants.len()).filter(|&n| !mutants[n].can_be_woven()).collect();
-    let mut unviable = BTreeSet::new();
-    let suite = loop {
-        let left_out = &unviable | &apart;
-        match copy.build(&mutants, &left_out) {
-            Ok(binaries) => break Suite::of(binaries, copy.root()),
-            Err(refused) => {
-                println!("{} do not compile", refused.len());
-                unviable.extend(refused);
-            }
-        }
+    let mutants = list::of_the_crate();
+    let copy = Copy::make(&folder, &mutants);
+    println!("{} mutants, of the sources {:x}", mutants.len(), copy.digest);
+    let ledger = Ledger::open(&folder, copy.digest);
+    let mut trials = Trials {
+        reasons: reasons::read(),
+        functions: list::functions(&mutants),
+        apart: BTreeSet::new(),
+        mutants,
+        copy,
+        ledger,
     };
-    let woven: Vec<usize> = (0..mutants.len())
-        .filter(|n| !unviable.contains(n) && !apart.contains(n))
+
+    let binaries = trials.weave();
+    let numbers: Vec<usize> = (0..trials.mutants.len())
+        .filter(|number| trials.mutants[*number].name.contains(&wanted))
         .collect();
-    let mut outcomes = suite.try_all(&woven, |n| &mutants[n].name);
-    suite.passes();
-    for &number in &apart {
-        match copy.build_one(&mutants[number]) {
-            Some(binaries) => outcomes.push((number, Suite::of(binaries, copy.root()).try_one(None))),
-            None => {
-                unviable.insert(number);
-            }
-        }
+    let (apart, woven): (Vec<usize>, Vec<usize>) = numbers.iter().partition(|number| trials.apart.contains(number));
+    let recorded = |pace| tests::tests(&binaries, pace, &folder, trials.copy.digest, trials.copy.root());
+
+    let quick = recorded(Pace::Quick);
+    side_by_side(&woven, |_, number| trials.tried(*number, &quick));
+    let left: Vec<usize> = woven.iter().copied().filter(|number| trials.is_left(*number)).collect();
+    println!("{} of {} are left to the slow tests", left.len(), woven.len());
+    if !left.is_empty() {
+        let slow = recorded(Pace::Slow);
+        side_by_side(&left, |_, number| trials.tried_again(*number, &slow));
     }
-    outcomes.sort_by_key(|(number, _)| *number);
-    report(&mutants, &outcomes, unviable.len(), begin)
+    trial::pass(&quick, trials.copy.root());
+    apart
+        .iter()
+        .for_each(|number| trials.tried_alone(*number, &binaries, &quick));
+    trials.report(&numbers, begin)
 }
 
-fn report(mutants: &[Mutant], outcomes: &[(usize, Outcome)], unviable: usize, begin: Instant) -> ExitCode {
-    let survivors: Vec<&str> = outcomes
-        .iter()
-        .filter(|(_, outcome)| *outcome == Outcome::Survived)
-        .map(|(number, _)| mutants[*number].name.as_str())
-        .collect();
-    let noticed = outcomes.len() - survivors.len();
-    for name in &survivors {
-        println!("survived: {name}");
+/// Everything about the faults.
+struct Trials {
+    mutants: Vec<Mutant>,
+    /// The function each is in.
+    functions: Vec<usize>,
+    /// What cannot be woven.
+    apart: BTreeSet<usize>,
+    reasons: BTreeSet<Vec<String>>,
+    copy: Copy,
+    ledger: Ledger,
+}
+
+impl Trials {
+    /// All that can be woven, built.
+    fn weave(&mut self) -> Binaries {
+        loop {
+            let apart = |number: &usize| {
+                let mutant = &self.mutants[*number];
+                !mutant.can_be_woven() || self.ledger.is_constant(&mutant.name)
+            };
+            self.apart = (0..self.mutants.len()).filter(apart).collect();
+            let wrong = |number: &usize| self.settled(*number) == Some(Outcome::DoesNotCompile);
+            let left_out = (0..self.mutants.len()).filter(wrong).collect::<BTreeSet<_>>();
+            let refused = match self.copy.build(&self.mutants, &(&left_out | &self.apart)) {
+                Ok(binaries) => return binaries,
+                Err(refused) => refused,
+            };
+            for number in refused.wrong {
+                self.ledger.settle(&self.mutants[number].name, Outcome::DoesNotCompile);
+            }
+            for number in refused.constant {
+                self.ledger.set_constant(&self.mutants[number].name);
+            }
+        }
     }
-    println!(
-        "{} mutants tried, {noticed} noticed, {} survived, {unviable} do not compile: {:.1} %, {:.0} s",
-        outcomes.len(),
-        survivors.len(),
-        100.0 * noticed as f64 / outcomes.len().max(1) as f64,
-        begin.elapsed().as_secs_f64()
-    );
-    ExitCode::from(u8::from(!survivors.is_empty()))
+
+    fn settled(&self, number: usize) -> Option<Outcome> {
+        self.ledger.settled(&self.mutants[number].name)
+    }
+
+    fn has_reason(&self, number: usize) -> bool {
+        self.reasons.contains(&self.mutants[number].known_as())
+    }
+
+    fn is_left(&self, number: usize) -> bool {
+        self.settled(number) == Some(Outcome::Left) && !self.has_reason(number)
+    }
+
+    /// With the tests that call its function, and first those that noticed others near by.
+    fn tried(&self, number: usize, tests: &[Test]) {
+        if self.settled(number).is_some() {
+            return;
+        }
+        let mutant = &self.mutants[number];
+        let mut callers = self.callers(number, tests);
+        callers.sort_by_cached_key(|test| Reverse(self.ledger.promise(&mutant.name, &test.name)));
+        let outcome = trial::tried(Some(number), &callers, self.copy.root());
+        self.ledger.settle(&mutant.name, outcome);
+    }
+
+    /// With what is slow.
+    fn tried_again(&self, number: usize, tests: &[Test]) {
+        let outcome = trial::tried(Some(number), &self.callers(number, tests), self.copy.root());
+        let outcome = if outcome == Outcome::Left {
+            Outcome::Survived
+        } else {
+            outcome
+        };
+        self.ledger.settle(&self.mutants[number].name, outcome);
+    }
+
+    fn callers<'t>(&self, number: usize, tests: &'t [Test]) -> Vec<&'t Test> {
+        tests
+            .iter()
+            .filter(|test| test.functions.contains(&self.functions[number]))
+            .collect()
+    }
+
+    /// Built for this fault alone, the smaller program first. What has a reason is not built.
+    fn tried_alone(&self, number: usize, binaries: &Binaries, tests: &[Test]) {
+        if self.settled(number).is_some() {
+            return;
+        }
+        let mutant = &self.mutants[number];
+        if self.has_reason(number) {
+            return self.ledger.settle(&mutant.name, Outcome::Survived);
+        }
+        let outcome = self.copy.with(mutant, || {
+            for (name, program) in [(UNIT, &binaries.unit), (MAIN, &binaries.main)] {
+                if !self.copy.compiles(name) {
+                    return Outcome::DoesNotCompile;
+                }
+                let tests: Vec<&Test> = tests.iter().filter(|test| test.program == *program).collect();
+                if let noticed @ Outcome::Noticed(_) = trial::tried(None, &tests, self.copy.root()) {
+                    return noticed;
+                }
+            }
+            Outcome::Survived
+        });
+        self.ledger.settle(&mutant.name, outcome);
+    }
+
+    fn report(&self, numbers: &[usize], begin: Instant) -> ExitCode {
+        let (mut noticed, mut known, mut new, mut wrong) = (0, 0, 0, 0);
+        let mut reasons = self.reasons.clone();
+        for number in numbers {
+            let known_as = self.mutants[*number].known_as();
+            match self.settled(*number) {
+                Some(Outcome::Noticed(_)) => noticed += 1,
+                Some(Outcome::DoesNotCompile) => wrong += 1,
+                Some(Outcome::Left | Outcome::Survived) if self.reasons.contains(&known_as) => {
+                    reasons.remove(&known_as);
+                    known += 1;
+                }
+                _ => {
+                    new += 1;
+                    println!(
+                        "survived, without a reason: {}\n{}",
+                        self.mutants[*number].name,
+                        reasons::written(&known_as)
+                    );
+                }
+            }
+        }
+        // Only of what was tried now.
+        let tried = |known_as: &&Vec<String>| {
+            numbers
+                .iter()
+                .any(|number| self.mutants[*number].known_as() == **known_as)
+        };
+        let needless: Vec<_> = reasons.iter().filter(tried).collect();
+        for known_as in &needless {
+            println!("has a reason, and was noticed: {}", reasons::written(known_as));
+        }
+        let sum = noticed + known + new;
+        println!(
+            "{sum} mutants tried, {noticed} noticed: {:.1} %; {known} survived with a reason and {new} without; \
+             {wrong} do not compile; {:.0} s",
+            100.0 * noticed as f64 / f64::from(sum.max(1)),
+            begin.elapsed().as_secs_f64()
+        );
+        ExitCode::from(u8::from(new > 0 || !needless.is_empty()))
+    }
+}
+
+/// As many at a time as there are processors; in their order.
+fn side_by_side<T: Sync, R: Send>(all: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let at_a_time = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(at) else { break };
+                    let result = work(at, one);
+                    done.lock().unwrap().push((at, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
