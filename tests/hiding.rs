@@ -397,6 +397,103 @@ fn a_registration_teaches_both_networks_ways_that_show_nobody() {
     assert_eq!(values(&arrived, "Route"), ["<sip:10.1.0.9;lr>"]);
 }
 
+/// What the neighbour sees of an answer of the inside with these rows.
+#[track_caller]
+fn answered(method: &str, rows: &str) -> Sent {
+    let mut world = World::with(&policy(1, Neighbour::Member, true, AEAD), keys(1, &[1]), [1; 32]);
+    let asked = request(2, method, 1, false, "").replace("REGISTER sip:al@home1.example", "REGISTER sip:home1.example");
+    let came = brings(&mut world, &asked);
+    let inside = came.iter().find(|sent| sent.to.to_string() == CORE);
+    let inside = inside.unwrap_or_else(|| panic!("{came:#?}"));
+    let sent = world.packet("core", CORE, &respond(inside, "200 OK", "t", rows));
+    let left = sent.iter().find(|sent| sent.to.to_string() == NEIGHBOUR);
+    left.unwrap_or_else(|| panic!("{sent:#?}")).clone()
+}
+
+/// Our own value stands once, on top of a Service-Route that leads through the inside, and nowhere else.
+//= THIG-009 type=test
+#[test]
+fn a_way_home_leads_by_us_and_by_the_side_it_came_from() {
+    const OURS: &str = "<sip:192.0.2.1:5060;lr>";
+    let inside = "Service-Route: <sip:orig@10.1.0.9;lr>\r\n";
+    let ways = |method: &str, rows: &str| values(&answered(method, rows), "Service-Route");
+    let taught = ways("REGISTER", inside);
+    assert_eq!((taught.len(), &taught[0][..]), (2, OURS));
+    let again = ways(
+        "REGISTER",
+        &format!("Service-Route: {OURS}, <sip:orig@10.1.0.9;lr>\r\n"),
+    );
+    assert_eq!((again.len(), &again[0][..]), (2, OURS), "{again:?}");
+    // It is no way home in the answer to anything else: hidden, and that is all.
+    let other = ways("MESSAGE", inside);
+    assert_eq!(other.len(), 1);
+    // Behind the one of a registration stands our other side, too.
+    assert!(taught[1].len() > other[0].len(), "{taught:?} {other:?}");
+    assert_eq!(ways("MESSAGE", ""), Vec::<String>::new());
+    assert_eq!(ways("REGISTER", ""), Vec::<String>::new());
+    let abroad = "<sip:orig@scscf.visited.example;lr>";
+    assert_eq!(ways("REGISTER", &format!("Service-Route: {abroad}\r\n")), [abroad]);
+}
+
+/// A stranger goes by the way that it was given, and by no other: what it writes itself leads nowhere.
+//= THIG-009 type=test
+#[test]
+fn a_stranger_goes_inside_by_what_this_network_gave_it_alone() {
+    let mut world = border(1, AEAD);
+    let given = values(&leaves(&mut world, &invite()), "Record-Route")[1].clone();
+    let mut sent = |number: u32, routes: &str| {
+        let text = request(2, "MESSAGE", number, false, &format!("Route: {routes}\r\n"));
+        let came = brings(&mut world, &text.replace("Call-ID: call", "Call-ID: other"));
+        came.iter()
+            .map(|sent| (sent.to.to_string(), sent.start().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let followed = sent(2, &given);
+    assert_eq!(followed[0].0, CORE, "{followed:?}");
+    for (number, routes) in [
+        (3, "<sip:203.0.113.9;lr>".to_owned()),
+        (4, format!("<sip:203.0.113.9;lr>, {given}")),
+        (5, format!("<sip:203.0.113.9;lr>, {given}, <sip:203.0.113.9;lr>")),
+    ] {
+        let refused = sent(number, &routes);
+        assert!(refused.iter().all(|(to, _)| to == NEIGHBOUR), "{routes} {refused:?}");
+        assert!(refused[0].1.starts_with("SIP/2.0 4"), "{refused:?}");
+    }
+}
+
+/// The top Via is its sender's, whatever it looks like; any other is opened, wherever it stands.
+//= THIG-007 type=test
+#[test]
+fn the_top_via_alone_is_not_opened() {
+    let token = values(&leaves(&mut border(1, AEAD), &invite()), "Via")[1].clone();
+    let came = |vias: &str, number: u32| {
+        let mut world = border(1, AEAD);
+        let text = request(2, "MESSAGE", number, false, "");
+        let top = text.lines().find(|line| line.starts_with("Via: ")).unwrap().to_owned();
+        let text = text.replace(&top, &vias.replace("TOP", top.trim_start_matches("Via: ")));
+        let sent = brings(&mut world, &text);
+        let inside = sent.iter().find(|sent| sent.to.to_string() == CORE);
+        let inside = inside.unwrap_or_else(|| panic!("{sent:#?}"));
+        values(inside, "Via")[1..].join(", ")
+    };
+    for (number, vias) in [
+        format!("Via: TOP, {token}"),
+        format!("Via: TOP\r\nVia: {token}"),
+        format!("Via: TOP\r\nVia: {token}, {token}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let shown = came(vias, number as u32 + 1);
+        assert!(
+            shown.contains("pcscf1.home1.example") && !shown.contains("tokenized-by"),
+            "{shown}"
+        );
+    }
+    let shown = came(&format!("Via: {token}\r\nVia: TOP"), 9);
+    assert!(shown.contains("tokenized-by") && !shown.contains("pcscf1"), "{shown}");
+}
+
 //= THIG-012 type=test
 #[test]
 fn the_name_of_the_operator_goes_where_the_policy_says() {

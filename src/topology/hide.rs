@@ -205,3 +205,32 @@ fn is_sip(uri: &Uri<'_>) -> bool {
         crate::sip::uri::Scheme::Sip | crate::sip::uri::Scheme::Sips
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= PRIV-082 type=test
+    #[test]
+    fn a_contact_that_is_an_address_of_a_machine_names_nobody() {
+        let names = |contact: &str| names_someone(&NameAddr::parse(contact.as_bytes()).unwrap());
+        for nobody in [
+            "<sip:192.0.2.7>",
+            "<sip:gw.home1.example>",
+            "<sips:gw.home1.example:5061>",
+            "<sip:[2001:db8::7]>",
+        ] {
+            assert!(!names(nobody), "{nobody}");
+        }
+        for somebody in [
+            "<sip:alice@192.0.2.7>",
+            "\"Alice\" <sip:192.0.2.7>",
+            "<sip:192.0.2.7>;+sip.instance=\"<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>\"",
+            "<tel:+15551230001>",
+            "<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>",
+            "<http://alice.example/>",
+        ] {
+            assert!(names(somebody), "{somebody}");
+        }
+    }
+}

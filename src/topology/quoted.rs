@@ -89,3 +89,37 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::SECRET_BYTES;
+    use crate::sip::parse::{Carrier, ParseLimits, parse};
+    use crate::topology::call_id::hide;
+
+    const LIMITS: ParseLimits = ParseLimits {
+        start_line_bytes_max: 1000,
+        header_bytes_max: 1000,
+        header_block_bytes_max: 10_000,
+        header_rows_max: 100,
+        body_bytes_max: 0,
+    };
+
+    //= PRIV-088 type=test
+    #[test]
+    fn what_only_ends_like_a_token_is_none() {
+        let keys = Keys::new(&[(1, [1; SECRET_BYTES])], "T-home1", 7).unwrap();
+        let token = String::from_utf8(hide(&keys, 1, b"original@192.0.2.1").unwrap()).unwrap();
+        let restored = |value: &str| {
+            let text = format!("INVITE sip:x SIP/2.0\r\nReplaces: {value}\r\n\r\n");
+            let mut draft = Draft::from(parse(text.into_bytes().into(), Carrier::Datagram, &LIMITS).unwrap());
+            restore(&mut draft, &keys);
+            String::from_utf8(draft.first(Name::Replaces).unwrap().to_vec()).unwrap()
+        };
+        assert_eq!(restored(&format!("{token};to-tag=1")), "original@192.0.2.1;to-tag=1");
+        for before in ["x", "-", "."] {
+            let value = format!("{before}{token};to-tag=1");
+            assert_eq!(restored(&value), value);
+        }
+    }
+}

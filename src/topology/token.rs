@@ -308,6 +308,40 @@ mod tests {
         }
     }
 
+    /// Its labels stand under the very domain that its parameter names.
+    //= THIG-008 type=test
+    #[test]
+    fn a_token_under_another_domain_than_it_says_is_none_of_ours() {
+        for cipher in CIPHERS {
+            with(cipher, |tokens| {
+                let made = tokens.make(Kind::Via, [3; 12], b"SIP/2.0/UDP 10.20.0.9;branch=z9hG4bK1");
+                let via = String::from_utf8(made.unwrap()).unwrap();
+                let moved = via.replace(".home1.example;branch", ".home9.example;branch");
+                assert_ne!(moved, via);
+                assert_eq!(tokens.open(Kind::Via, moved.as_bytes()), Some(Err(Unopenable)));
+            });
+        }
+    }
+
+    /// A tab is white space; what else cannot be seen is no part of a header.
+    //= THIG-003 type=test
+    #[test]
+    fn without_integrity_a_tab_may_stand_in_a_value_and_no_other_control() {
+        with(Cipher::Aes128Cbc, |tokens| {
+            let hidden = |between: &str| {
+                let value = format!("SIP/2.0/UDP{between}10.20.0.9;branch=z9hG4bK1");
+                tokens.make(Kind::Via, [3; 12], value.as_bytes()).is_some()
+            };
+            assert!(hidden(" ") && hidden("\t") && hidden(" \t"));
+            assert!(!hidden(" \u{b}") && !hidden("\u{1}"));
+            let quoted = |letter: &str| {
+                let value = format!("\"a{letter}b\" <sip:10.20.0.9;lr>");
+                tokens.make(Kind::Route, [3; 12], value.as_bytes()).is_some()
+            };
+            assert!(quoted("\t") && !quoted("\u{1}") && !quoted("\u{7f}"));
+        });
+    }
+
     /// TLS on every hop is still asked for by a value that hides who asked.
     //= THIG-006 type=test
     #[test]
