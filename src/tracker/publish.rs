@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
+use super::rate::Rate;
 use super::reply::Reply;
 use super::table::{Slot, State, SwarmIndex};
 use super::{Member, Moment, Path, Tracker, draw};
@@ -216,17 +217,22 @@ impl Tracker {
         if current.map_or(0, |slot| self.table.joined_count(slot)) + joins > self.settings.swarms_per_peer_max {
             return Err(Fault::Rate);
         }
+        // All that can be refused is, before what is there is touched.
+        let there = current.or_else(|| self.table.find(member.identity, member.device));
+        let mut changes = there.map_or_else(Rate::default, |slot| self.table.peer(slot).changes);
+        if !changes.takes(now.seconds(), self.settings.changes_per_minute) {
+            return Err(Fault::Rate);
+        }
+        if let Some(drawn) = &request.peer_id {
+            self.check_owner(now, there, drawn)?;
+        }
         let slot = match current {
             Some(slot) => slot,
             None => self.enter(now, member)?,
         };
-        let per_minute = self.settings.changes_per_minute;
-        if !self.table.peer_mut(slot).changes.takes(now.seconds(), per_minute) {
-            return Err(Fault::Rate);
-        }
-        let generation = self.table.peer(slot).generation;
+        self.table.peer_mut(slot).changes = changes;
         if let Some(drawn) = &request.peer_id {
-            self.take_drawn(now, slot, generation, drawn)?;
+            self.take_drawn(now, slot, drawn);
         }
         let wanted = connect.peer_count.map_or(0, usize::from).min(publish.peers_max);
         let results = connect.swarms.iter().zip(steps).map(|(action, step)| match step {
@@ -244,20 +250,13 @@ impl Tracker {
     /// A place for who comes anew: what the same device announced before is replaced.
     //= P2P-025
     fn enter(&mut self, now: Moment, member: Member<'_>) -> Result<Slot, Fault> {
-        let before = self.table.find(member.identity, member.device);
-        let changes = before.map(|slot| self.table.peer(slot).changes);
-        if let Some(slot) = before {
-            self.remove(now, slot);
+        if let Some(before) = self.table.find(member.identity, member.device) {
+            self.remove(now, before);
         }
         let entered = self
             .table
             .enter(member.identity, member.device, member.reach, now.day());
-        let slot = entered.map_err(|_| Fault::Busy)?;
-        if let Some(changes) = changes {
-            // Who comes anew each time is not asked less.
-            self.table.peer_mut(slot).changes = changes;
-        }
-        Ok(slot)
+        entered.map_err(|_| Fault::Busy)
     }
 
     /// What is to be done of one action, or why it is not. An error is one of the whole request.
@@ -409,22 +408,26 @@ impl Tracker {
         Ok((slot, results))
     }
 
-    /// A name that a peer drew is its own from then on.
-    //= P2P-029
+    /// Whether a name that a peer drew may be its own: it is nobody else's.
     //= P2P-039
-    fn take_drawn(&mut self, now: Moment, slot: Slot, generation: u8, drawn: &str) -> Result<(), Fault> {
+    fn check_owner(&self, now: Moment, there: Option<Slot>, drawn: &str) -> Result<(), Fault> {
         let hash = self.table.hash(drawn.as_bytes());
-        match self.drawn.live(&hash, now.at) {
-            Some((owner, of)) if *owner != slot && self.owns(*owner, *of) => Err(Fault::TidConflict),
-            _ => {
-                self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
-                Ok(())
-            }
+        let is_others = |(owner, generation): &(Slot, u8)| {
+            let stands = self.table.at(Place::of_slot(*owner), *generation).is_some();
+            stands && Some(*owner) != there
+        };
+        match self.drawn.live(&hash, now.at).is_some_and(is_others) {
+            true => Err(Fault::TidConflict),
+            false => Ok(()),
         }
     }
 
-    fn owns(&self, slot: Slot, generation: u8) -> bool {
-        self.table.at(Place::of_slot(slot), generation).is_some()
+    /// From then on it is.
+    //= P2P-029
+    fn take_drawn(&mut self, now: Moment, slot: Slot, drawn: &str) {
+        let hash = self.table.hash(drawn.as_bytes());
+        let generation = self.table.peer(slot).generation;
+        self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
     }
 
     /// Another tag after each success.

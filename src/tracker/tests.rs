@@ -797,6 +797,8 @@ fn who_asks_too_often_or_for_too_much_is_told_so() {
     let announce = |world: &mut World| world.connect(ALICE, None, vec![join(content.swarm, Mode::Leech, &none)]);
     let statuses: Vec<u16> = (0..7).map(|_| announce(&mut world).status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 403]);
+    // What was there before stays, and what was refused leaves nothing.
+    assert_eq!(world.tracker.len(), (1, 1));
     world.pass(60);
     announce(&mut world);
     let lists: Vec<u16> = (0..7).map(|_| world.find(ALICE, content.swarm, 1).status).collect();
@@ -838,6 +840,7 @@ fn what_a_peer_calls_itself_is_its_own_and_names_nobody() {
         assert_eq!(announce(BOB, name), (400, Some(Fault::TidIsPermanent)), "{name}");
     }
     assert_eq!(announce(BOB, "aaaaaaaaaaaaaaaaaaaaaa"), (400, Some(Fault::BadBody)));
+    assert_eq!(world.tracker.len(), (1, 1));
 }
 
 //= P2P-054 type=test
