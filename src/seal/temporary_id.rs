@@ -17,6 +17,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::Prk;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use zeroize::Zeroizing;
 
 pub use form::{Form, Hosts};
 pub use secret::Secret;
@@ -119,7 +120,7 @@ pub struct TemporaryIds {
     /// Newest first; never empty.
     days: VecDeque<Day>,
     kept_days: u32,
-    pseudonyms: [u8; 32],
+    pseudonyms: Zeroizing<[u8; 32]>,
 }
 
 /// The keys of one day.
@@ -319,7 +320,7 @@ impl TemporaryIds {
         use aes_siv::KeyInit;
         let mut plain = identity.to_vec();
         pad(&mut plain)?;
-        let mut cipher = aes_siv::siv::Aes128Siv::new(&self.pseudonyms.into());
+        let mut cipher = aes_siv::siv::Aes128Siv::new(&(*self.pseudonyms).into());
         let sealed = cipher.encrypt([tracker], &plain).ok()?;
         Some(format!("p1.{}", BASE64URL_NOPAD.encode(&sealed)))
     }
@@ -332,7 +333,7 @@ impl TemporaryIds {
             .filter(|text| text.len() <= 512)
             .ok_or(NotOurs)?;
         let sealed = BASE64URL_NOPAD.decode(text).map_err(|_| NotOurs)?;
-        let mut cipher = aes_siv::siv::Aes128Siv::new(&self.pseudonyms.into());
+        let mut cipher = aes_siv::siv::Aes128Siv::new(&(*self.pseudonyms).into());
         let mut plain = cipher.decrypt([tracker], &sealed).map_err(|_| NotOurs)?;
         let end = plain.iter().rposition(|byte| *byte == 0x80).ok_or(NotOurs)?;
         plain.truncate(end);

@@ -26,7 +26,7 @@ pub fn names_somebody_within(uri: &[u8]) -> bool {
 //= P2P-058
 //= P2P-060
 pub fn hides_a_name(token: &[u8]) -> bool {
-    decoded(token).any(|hidden| names(&hidden, DEPTH_MAX - 1))
+    decoded(token).any(|hidden| names_within(&hidden, DEPTH_MAX - 1))
 }
 
 fn names(text: &[u8], depth: usize) -> bool {
@@ -53,6 +53,16 @@ fn names(text: &[u8], depth: usize) -> bool {
     let mut hidden = pieces.flat_map(decoded);
     hidden.any(|hidden| names(&hidden, depth - 1))
         || percent_decoded(text).is_some_and(|plain| names(&plain, depth - 1))
+}
+
+/// The same of what was decoded. What is text counts as a whole; of other bytes, the runs in them that read as text: a name with
+/// a byte of something else before it is a name.
+fn names_within(bytes: &[u8], depth: usize) -> bool {
+    if is_text(bytes) {
+        return names(bytes, depth);
+    }
+    let runs = bytes.split(|byte| !(0x20..0x7f).contains(byte));
+    runs.filter(|run| run.len() >= HIDDEN_MIN).any(|run| names(run, depth))
 }
 
 /// Digits in a row, whatever stands between them for the eye.
@@ -85,10 +95,9 @@ fn decoded(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     ]
     .into_iter()
     .flatten()
-    .filter(|plain| plain.len() >= 4 && is_text(plain))
+    .filter(|plain| plain.len() >= 4)
 }
 
-/// Sealed bytes are not, but once in many lives of the universe.
 fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
 }
@@ -193,5 +202,13 @@ mod tests {
         ));
         assert!(hides_a_name(b"NDkwMTU0MjAzMjM3NTE4NDkw"));
         assert!(!hides_a_name(b"kZ3v0m1lqX9sT7yQ4cR2bA"));
+        // A byte that is no text does not cover it.
+        for hidden in [
+            &b"\xffsip:alice@home1.example"[..],
+            b"alice@home1.example\x00",
+            b"\xc3\xa9 +15551230001 \xc3",
+        ] {
+            assert!(hides_a_name(BASE64URL_NOPAD.encode(hidden).as_bytes()), "{hidden:?}");
+        }
     }
 }

@@ -54,9 +54,9 @@ impl Secret {
     }
 
     /// The key of pseudonyms.
-    pub(super) fn pseudonyms(&self) -> Result<[u8; 32], KeyError> {
+    pub(super) fn pseudonyms(&self) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         let prk = Salt::new(HKDF_SHA256, b"sipveil p2p").extract(&self.lasting[..]);
-        Ok(*derive(&prk, b"sipveil p2p pseudonyms 1")?)
+        derive(&prk, b"sipveil p2p pseudonyms 1")
     }
 }
 
