@@ -26,6 +26,7 @@ mod intake;
 pub mod judge;
 mod locating;
 pub mod output;
+mod p2p;
 mod party_flows;
 pub mod pending;
 pub mod rate;
@@ -63,6 +64,7 @@ use self::hidden::Unopened;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId, ShownBy};
+use self::p2p::P2p;
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
@@ -120,6 +122,7 @@ pub struct Engine {
     bindings: Bindings,
     security: Option<Box<Security>>,
     subscriptions: Subscriptions,
+    p2p: Option<Box<P2p>>,
     hosts: Hosts,
     sources: Sources,
     feedback: Feedback,
@@ -161,7 +164,7 @@ const TIMERS: TimerSettings = TimerSettings::NETWORK;
 
 impl Engine {
     //= SEC-012
-    pub fn new(setup: Setup, _now: Now) -> Engine {
+    pub fn new(setup: Setup, now: Now) -> Engine {
         let Setup {
             policy,
             bound,
@@ -170,6 +173,7 @@ impl Engine {
         } = setup;
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
+        let p2p = P2p::of(&policy, keys.of_pseudonyms(), now, &mut random);
         let mut bindings = Bindings::new(policy.limits.registrations_max);
         if policy.pcscf.dialog_release.value {
             bindings.tell_owners();
@@ -195,6 +199,7 @@ impl Engine {
             bindings,
             security: Security::of(&policy, &keyed),
             subscriptions: Subscriptions::new(policy.limits.registrations_max),
+            p2p,
             sources: Sources::new(&policy.limits),
             feedback: Feedback::default(),
             pressure: Pressure::default(),
@@ -237,6 +242,9 @@ impl Engine {
         if !self.calls.is_idle() {
             self.release_what_is_due(now);
         }
+        if self.p2p.is_some() {
+            self.tell_lists(now);
+        }
     }
 
     /// The next thing to do, until `None`.
@@ -251,6 +259,7 @@ impl Engine {
             self.next_set_end(),
             self.subscriptions.next(),
             self.calls.next(),
+            self.p2p.as_ref().and_then(|p2p| p2p.next()),
         ];
         all.into_iter().flatten().min()
     }
@@ -329,6 +338,10 @@ impl Engine {
         self.reverse = Reverse::of(&policy, &self.keyed);
         self.sources.limit(&policy.limits);
         self.adopt_ports(now, &policy);
+        match &mut self.p2p {
+            Some(p2p) if p2p.is_of(&policy) => p2p.know(&policy.p2p.contents),
+            p2p => *p2p = P2p::of(&policy, self.keys.of_pseudonyms(), now, &mut self.random),
+        }
         match policy.pcscf.dialog_release.value {
             true => self.bindings.tell_owners(),
             false => self.calls = Calls::new(policy.limits.calls_max),
@@ -687,12 +700,16 @@ impl Engine {
     //= PCSCF-007
     fn learned(&mut self, now: Now, flow: &Flow, learned: Learned) {
         let before = self.bindings.owner(flow.into());
+        let peer = self.peer_of(now, flow);
         if let Room::Displaced(record) = self.bindings.learn(flow, learned, now.unix) {
             tracing::warn!("limits.registrations_max is reached: the registration that ends soonest had to go");
             self.forget(record);
         }
         if !self.subscriptions.is_empty() {
             self.note_told(now, flow);
+        }
+        if let Some(peer) = peer.filter(|_| self.bindings.ue(flow, now.unix).is_none()) {
+            self.forget_peer(now, &peer);
         }
         //= PCSCF-011
         let is_there = |owner: &u64| self.bindings.ue(flow, now.unix).is_some_and(|ue| ue.owner() == *owner);

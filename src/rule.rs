@@ -27,6 +27,12 @@ impl Rule {
         LI_001 = "LI-001", "RFC 5079 section 3";
         LI_004 = "LI-004", "local law, as the policy states it";
         LI_006 = "LI-006", "003 6.1.2.1, TS 23.228 section 5.11.2.0";
+        P2P_006 = "P2P-006", "RFC 3323 section 4.2, 003 8.1.2.1";
+        P2P_014 = "P2P-014", "RFC 3903 section 6, 000 step 5";
+        P2P_037 = "P2P-037", "RFC 5627 section 6.1";
+        P2P_046 = "P2P-046", "RFC 6665 section 4.2.1, 000 step 6";
+        P2P_056 = "P2P-056", "002 4.1";
+        P2P_084 = "P2P-084", "RFC 4568 section 6, 001";
         PAI_001 = "PAI-001", "RFC 3325 section 5";
         PAI_002 = "PAI-002", "RFC 3325 section 5, RFC 3324 section 4.4";
         PAI_003 = "PAI-003", "RFC 3325 section 9.2";

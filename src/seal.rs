@@ -69,6 +69,8 @@ pub struct Keys {
     instance: u64,
     /// What hides the inside of the network, where this node is to do so.
     hiding: Option<Arc<HidingKeys>>,
+    /// What pseudonyms of peers are made with.
+    pseudonyms: Option<Arc<Zeroizing<[u8; SECRET_BYTES]>>>,
 }
 
 struct Generation {
@@ -169,6 +171,7 @@ impl Keys {
             prefixes: PURPOSES.map(prefix),
             instance,
             hiding: None,
+            pseudonyms: None,
         })
     }
 
@@ -179,7 +182,21 @@ impl Keys {
             prefixes: self.prefixes.clone(),
             instance: self.instance,
             hiding: hiding.map(Arc::new),
+            pseudonyms: self.pseudonyms.clone(),
         }
+    }
+
+    /// The same keys with this secret for pseudonyms of peers, or with none.
+    pub fn with_pseudonyms(self, secret: Option<Zeroizing<[u8; SECRET_BYTES]>>) -> Keys {
+        Keys {
+            pseudonyms: secret.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// What pseudonyms of peers are made with, where a file says so.
+    pub fn of_pseudonyms(&self) -> Option<[u8; SECRET_BYTES]> {
+        self.pseudonyms.as_deref().map(|secret| **secret)
     }
 
     /// What hides the inside of the network. `None`: this node neither hides nor opens.

@@ -49,6 +49,7 @@ fn answer_to(policy: &Policy, hop: Hop, request: &Draft) -> Outgoing {
         to_tag: None,
         received_to: None,
         rows: Default::default(),
+        body: &[],
     };
     let keys = keys();
     Gate { policy, keys: &keys }.answer(request, hop, &answer)
@@ -167,6 +168,7 @@ fn a_token_that_became_too_long_leaves_out_what_can_be_missed() {
         record_route: Some(vec![b'r'; 300]),
         stored: None,
         served: Default::default(),
+        called: None,
     };
     let mut dialog = Dialog {
         memory: Box::new(memory.clone()),

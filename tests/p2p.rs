@@ -1,6 +1,10 @@
-//! The P2P system, as far as it stands: what peers are told of each other.
+//! The P2P system: what peers are told of each other, and what becomes of what they ask.
 
+mod announce;
+mod lists;
 mod planted;
+mod scene;
+mod sessions;
 
 /// As many as one likes: `cargo run --release --example planted_names -- 1000000`.
 //= P2P-056 type=test

@@ -1,6 +1,10 @@
 //! `sipveil run`: the proxy, its start text, and the signals that steer it.
 
-#![allow(clippy::disallowed_methods, reason = "shell: reads the environment")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: reads the environment and the clock"
+)]
 
 use std::{
     cell::RefCell,
@@ -10,7 +14,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
@@ -23,7 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use crate::{
-    config::{self, key_file},
+    config::{self, contents, key_file},
     driver::{self, Running},
     engine::{Bound, counts::Counts},
     policy::{Policy, Route},
@@ -40,10 +44,13 @@ const FAILED: u8 = Exit::CouldNotStart as u8;
 /// The command: reads the policy and the keys, and runs.
 pub fn main(path: &Path) -> ExitCode {
     log_to_standard_error();
-    let policy = match read(path) {
+    let mut policy = match read(path) {
         Ok(policy) => policy,
         Err(exit) => return exit.into(),
     };
+    if let Err(error) = contents::load(&mut policy.p2p, now_unix()) {
+        return refuse(&error);
+    }
     let keys = match key_file::keys(&policy) {
         Ok(keys) => Arc::new(keys),
         Err(error) => return refuse(&error),
@@ -62,7 +69,11 @@ pub struct Again {
 /// The policy and the keys it names, both or neither. `held`: the keys that were read last.
 //= SEC-002
 fn read_again(path: &Path, held: &RefCell<Arc<Keys>>) -> Option<Again> {
-    let policy = read(path).ok()?;
+    let mut policy = read(path).ok()?;
+    if let Err(error) = contents::load(&mut policy.p2p, now_unix()) {
+        let _ = writeln!(io::stderr(), "error: {error}");
+        return None;
+    }
     let keys = key_file::again(&policy, &held.borrow());
     match keys.map(Arc::new) {
         Ok(keys) => {
@@ -77,6 +88,12 @@ fn read_again(path: &Path, held: &RefCell<Arc<Keys>>) -> Option<Again> {
             None
         }
     }
+}
+
+/// Seconds since 1970.
+fn now_unix() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// The policy, or its mistakes on standard error.

@@ -3,9 +3,9 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, PCscf, Part, Peer,
+    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, P2p, PCscf, Part, Peer,
     Policy, Privacy, Profile, Protected, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word,
-    on_behalf::OnBehalf, spec_t::TokenMeaning, store::Store,
+    on_behalf::OnBehalf, p2p::TrackerIs, spec_t::TokenMeaning, store::Store,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -30,6 +30,7 @@ pub fn effective(policy: &Policy) -> String {
         lawful_interception,
         pcscf,
         topology_hiding,
+        p2p,
         dns,
         store,
         limits,
@@ -52,6 +53,7 @@ pub fn effective(policy: &Policy) -> String {
     page.lawful_interception(lawful_interception);
     page.pcscf(pcscf);
     page.topology_hiding(topology_hiding);
+    page.p2p(p2p);
     page.dns(dns);
     page.store(store);
     page.limits(limits, limits_stated);
@@ -260,6 +262,59 @@ impl Page<'_> {
             self.value("hidden_prefixes", &(quoted(&prefix.value.to_string()), prefix.by));
         }
         self.value("orig_ioi", &word(orig_ioi));
+    }
+
+    fn p2p(&mut self, p2p: &P2p) {
+        let P2p {
+            tracker,
+            domain,
+            key_file,
+            manifests,
+            sources,
+            network_peers,
+            partner_domains,
+            on_leak,
+            addresses,
+            media,
+            relays,
+            clear_keys,
+            view,
+            epoch,
+            grace,
+            // Not of this file.
+            contents: _,
+        } = p2p;
+        self.title("[p2p]");
+        let tracker_is = match &tracker.value {
+            TrackerIs::Off => "off",
+            TrackerIs::Embedded => "embedded",
+            TrackerIs::At(next_hop) => next_hop,
+        };
+        self.value("tracker", &(quoted(tracker_is), tracker.by));
+        self.value("domain", &(quoted(&domain.value), domain.by));
+        self.value("key_file", &optional_text(key_file));
+        for (key, list) in [
+            ("manifests", manifests),
+            ("network_peers", network_peers),
+            ("partner_domains", partner_domains),
+        ] {
+            for entry in list {
+                self.value(key, &(quoted(&entry.value), entry.by));
+            }
+        }
+        for source in sources {
+            self.value("sources", &(quoted(&source.name.value), source.name.by));
+        }
+        self.value("on_leak", &word(on_leak));
+        self.value("addresses", &word(addresses));
+        self.value("media", &word(media));
+        for relay in relays {
+            self.value("relays", &(quoted(&relay.value.to_string()), relay.by));
+        }
+        self.value("clear_keys", &plain(clear_keys));
+        self.value("view", &word(view));
+        self.value("epoch", &duration(epoch));
+        self.value("grace", &duration(grace));
     }
 
     fn proxy(&mut self, proxy: &Proxy) {

@@ -51,7 +51,8 @@ pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
     let mut instance = [0; 8];
     getrandom::fill(&mut instance).map_err(KeyFileError::NoRandomness)?;
     let keys = Keys::new(&secrets, &policy.domain.id.value, u64::from_ne_bytes(instance))?;
-    Ok(keys.with_hiding(hiding(policy, self::secrets)?))
+    let keys = keys.with_hiding(hiding(policy, self::secrets)?);
+    Ok(keys.with_pseudonyms(pseudonyms(policy)?))
 }
 
 /// The keys the files hold now, for the run of the process that holds these. Without a file, they are of this run alone, and
@@ -64,7 +65,16 @@ pub fn again(policy: &Policy, held: &Keys) -> Result<Keys, KeyFileError> {
     };
     let secrets = existing_secrets(Path::new(path))?;
     let keys = Keys::new(&secrets, &policy.domain.id.value, held.instance())?;
-    Ok(keys.with_hiding(hiding))
+    Ok(keys.with_hiding(hiding).with_pseudonyms(pseudonyms(policy)?))
+}
+
+/// What pseudonyms of peers are made with, if the policy names a file for it: its first line.
+fn pseudonyms(policy: &Policy) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, KeyFileError> {
+    let Some(path) = &policy.p2p.key_file.value else {
+        return Ok(None);
+    };
+    let secrets = secrets(Path::new(path))?;
+    Ok(secrets.first().map(|(_, secret)| Zeroizing::new(*secret)))
 }
 
 /// What hides the inside of the network, if the policy names a file for it. Also where nothing is hidden any more: what was

@@ -7,15 +7,12 @@ use toml::de::DeValue;
 use super::table::Table;
 
 /// Tables of which this version serves nothing, and the keys each will have.
-const TABLES: &[(&str, &[&str])] = &[("admin", &["http", "hep", "otlp"]), ("p2p", &["domain"])];
+const TABLES: &[(&str, &[&str])] = &[("admin", &["http", "hep", "otlp"])];
 
 /// The tables above.
 pub(super) fn tables(top: &Table<'_>) {
     for (name, keys) in TABLES {
         let table = top.table(name);
-        if *name == "p2p" {
-            unless(&table, "tracker", "off");
-        }
         for key in *keys {
             if let Some((at, _)) = table.raw(key) {
                 not_provided(&table, &format!("{name}.{key}"), at, "take it out");

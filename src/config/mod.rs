@@ -9,6 +9,7 @@
     reason = "the policy file is read here"
 )]
 
+pub mod contents;
 pub mod diagnostic;
 mod dns;
 pub mod effective;
@@ -19,6 +20,7 @@ mod lawful;
 mod listener;
 mod node;
 mod on_behalf;
+mod p2p;
 mod pcscf;
 mod peer;
 mod protected;
@@ -105,6 +107,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let evidence = node::evidence(top.table("evidence"), &domain, &listeners);
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
+    let p2p = p2p::p2p(top.table("p2p"), &proxy, &privacy);
     let pcscf = pcscf::pcscf(top.table("pcscf"), profile.value, &domain, &privacy);
     let dns = dns::dns(top.table("dns"));
     let store = store::store(top.table("store"), &proxy);
@@ -126,6 +129,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         lawful_interception,
         pcscf,
         topology_hiding: hiding,
+        p2p,
         dns,
         store,
         limits,

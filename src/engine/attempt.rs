@@ -8,6 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::decide::{Author, Plan};
 use super::event::{self, Drop, Event, Judged, What};
 use super::output::{Output, SendId};
+use super::p2p::OUR_LISTS;
 use super::pending::{Waiting, WaitingAck};
 use super::record::{self, Leg};
 use super::reg_event::OURS;
@@ -254,6 +255,7 @@ impl Engine {
                 to,
                 called,
                 vias: None,
+                peers: None,
             }));
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);
@@ -664,6 +666,9 @@ impl Engine {
         let Some((server_id, line)) = of.filter(|_| failed) else {
             return;
         };
+        if server_id.slot == OUR_LISTS {
+            return self.notified(server_id.generation, 408);
+        }
         if server_id.slot == OURS {
             return self.asked_in_vain(now, server_id.generation);
         }

@@ -8,6 +8,7 @@ use super::branches::Challenge;
 use super::dialogs::Wish;
 use super::event::{self, Drop, Event, What};
 use super::output::{Output, SendId};
+use super::p2p::OUR_LISTS;
 use super::record::{self, Leg};
 use super::reg_event::OURS;
 use super::reject::Reject;
@@ -84,6 +85,7 @@ impl Engine {
         match actions.contains(Action::PassResponse) {
             false => self.drop(what, Drop::Retransmission),
             true if status == 100 => self.drop(what, Drop::HopByHop),
+            true if server_id.slot == OUR_LISTS => self.notified(server_id.generation, status),
             true if server_id.slot == OURS => self.subscribed(now, server_id.generation, origin, &message),
             true => self.pass_response(now, id, server_id, origin, message, essentials, answering),
         }
@@ -146,7 +148,15 @@ impl Engine {
             self.avoided.remove(&peer);
         }
         let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
-        let draft = Draft::from(message);
+        let mut draft = Draft::from(message);
+        let guarded = match self.p2p.is_some() {
+            true => self.guard_back(now, id, origin, &mut draft, essentials),
+            false => Ok(()),
+        };
+        if let Err(reject) = guarded {
+            self.drop(what, Drop::Held);
+            return self.refuse_instead(now, id, line, reject);
+        }
         let draft = match class {
             ResponseClass::Failure => self.hold(now, client, id, origin, draft, essentials),
             ResponseClass::Provisional | ResponseClass::Success => Some(draft),
@@ -178,6 +188,34 @@ impl Engine {
             self.server_response(now, id, class, outgoing);
         }
         self.cancel_branches(now, &others);
+    }
+
+    /// What a tracker or a peer answers, as it may go back.
+    fn guard_back(
+        &mut self,
+        now: Now,
+        id: Id,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<(), Reject> {
+        self.guard_response(now, id, draft)?;
+        self.guard_answer(id, origin, draft, essentials)
+    }
+
+    /// A branch answered what must not go back: it counts as refused here.
+    fn refuse_instead(&mut self, now: Now, id: Id, line: usize, reject: Reject) {
+        let Some(server) = self.transactions.server(id) else {
+            return;
+        };
+        let Some(row) = server.work.as_mut().and_then(|work| work.branches.line(line)) else {
+            return;
+        };
+        row.client = None;
+        row.failure = Failure::Refused(reject);
+        row.stay_on_connection();
+        let mut notes = self.notes();
+        self.try_next(now, id, line, &mut notes);
     }
 
     /// The branches of a request beside this one.
@@ -214,6 +252,7 @@ impl Engine {
         let (asks, has_dialog, opens) = (server.asks, server.dialog.is_some(), server.opens);
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
+        let kept_peers = of_request.as_ref().is_some_and(|kept| kept.peers.is_some());
         //= PRIV-130
         let may_enter = opens && responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
         if may_enter && let Some(to_tag) = essentials.to_tag() {
@@ -248,7 +287,12 @@ impl Engine {
             unprovidable: Default::default(),
             leave_header: true,
             anomalies: Default::default(),
+            called: None,
         });
+        let wanted = match kept_peers {
+            true => Wanted::between_peers(Vec::new()),
+            false => wanted,
+        };
         self.counts.anomalies(wanted.anomalies);
         if let Some(kept) = kept {
             for (name, value) in [(Name::From, &kept.from), (Name::To, &kept.to)] {
@@ -550,6 +594,7 @@ impl Engine {
             to_tag: None,
             received_to,
             rows: Default::default(),
+            body: &[],
         };
         let gate = Gate {
             policy: &policy,
@@ -645,13 +690,14 @@ impl Engine {
         let look = reject
             .look_from(hop.is_trusted(), policy.proxy.absent_code.value)
             .spread(tag);
-        let tag = format!("{tag:016x}");
+        let tag = look.to_tag.unwrap_or_else(|| format!("{tag:016x}"));
         let answer = Answer {
             status: look.status,
             reason: &look.reason,
             to_tag: Some(tag.as_bytes()),
             received_to,
             rows: look.rows,
+            body: &look.body,
         };
         Gate {
             policy,

@@ -49,6 +49,7 @@ impl Engine {
                 to_tag: Some(tag.as_bytes()),
                 received_to: None,
                 rows: Default::default(),
+                body: &[],
             };
             let message = Gate {
                 policy: &policy,

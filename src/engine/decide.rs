@@ -7,7 +7,7 @@ use super::counts::TokenOf;
 use super::dialogs::{self, OfDialog};
 use super::reject::Reject;
 use super::remembered::NOT_KNOWN;
-use super::transactions::{Kept, Work};
+use super::transactions::{Kept, OfPeers, Work};
 use super::{Engine, Now};
 use crate::locate::Target;
 use crate::pcscf::charging::Icid;
@@ -111,7 +111,7 @@ impl Engine {
                         return Err(Box::new((draft, kept.to, unfit.into())));
                     }
                 };
-                let has_kept = kept.to.is_some() || kept.vias.is_some();
+                let has_kept = kept.to.is_some() || kept.vias.is_some() || kept.peers.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served)
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
@@ -190,6 +190,14 @@ impl Engine {
         let mut by_network = None;
         if origin.standing() == Standing::Served && author == Author::Peer {
             self.assert(now, &policy, origin, draft)?;
+        }
+        if self.p2p.is_some() && author == Author::Peer {
+            if let Some(answer) = self.for_tracker(now, origin, draft, essentials) {
+                return Err(answer);
+            }
+            self.guard_notify(now, origin, draft, other_owner(opened.dialog.as_ref()))?;
+        }
+        if origin.standing() == Standing::Served && author == Author::Peer {
             by_network = match draft.method() {
                 Some(Method::Register) => {
                     self.take_registering_ue(&policy, origin, draft, essentials)?;
@@ -198,6 +206,10 @@ impl Engine {
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
+        let between = match self.p2p.is_some() && author == Author::Peer {
+            true => self.between_peers(now, origin, draft, essentials, &opened)?,
+            false => None,
+        };
         //= PCSCF-030
         if let Some(shortest) = policy.pcscf.min_se.value {
             session::take(draft, shortest).map_err(Reject::ShortSession)?;
@@ -208,10 +220,14 @@ impl Engine {
             Author::Ourselves if !policy.privacy.dialog_sticky.value => NOT_KNOWN,
             Author::Ourselves | Author::Peer => sender,
         };
-        let wanted = match is_emergency(draft.request_uri()) {
+        let mut wanted = match is_emergency(draft.request_uri()) {
             true => Wanted::nothing(),
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
         };
+        //= P2P-008
+        if let Some(between) = &between {
+            wanted = Wanted::between_peers(between.called.clone());
+        }
         if origin.standing() == Standing::Served {
             // Behind the reading: it is no word of the UE, which could take back what it asked for before.
             on_behalf::write(&policy, origin.peer(), draft);
@@ -235,7 +251,8 @@ impl Engine {
             by_network,
             given_out: revealed.gave_out(|| first_route(draft)),
         };
-        let targets = match opened.flow {
+        let flow = opened.flow.or(between.as_ref().and_then(|between| between.flow));
+        let targets = match flow {
             Some(flow) => Targets {
                 list: vec![Target::of_flow(&flow)],
                 by: ChosenBy::Message,
@@ -245,7 +262,14 @@ impl Engine {
             None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
         let icid = opened.dialog.as_ref().and_then(|(memory, _)| memory.served.icid);
-        let dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
+        let begins = opened.dialog.is_none();
+        let mut dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
+        if let Some(between) = between {
+            kept.peers = Some(Box::new(OfPeers { offer: between.offer }));
+            if let Some((memory, _)) = dialog.as_mut().filter(|_| begins) {
+                memory.called = Some(between.called);
+            }
+        }
         forward::count_hop(draft);
         let breadth = breadth::allowed(draft);
         breadth::share(draft, breadth);
@@ -696,9 +720,16 @@ impl Engine {
             record_route: None,
             stored: None,
             served: Default::default(),
+            called: None,
         });
         Some((memory, Party::Creator))
     }
+}
+
+/// Whom a request within a dialog is for, where that is a UE.
+fn other_owner(dialog: Option<&(Box<DialogMemory>, Party)>) -> Option<u64> {
+    let (memory, party) = dialog?;
+    memory.served.owners[party.other().place()]
 }
 
 /// The Route value that leads on.

@@ -209,6 +209,7 @@ impl Judge<'_> {
             unprovidable: Default::default(),
             leave_header: true,
             anomalies: Default::default(),
+            called: None,
         });
         (judgement.said, judgement.set) = (wanted.said, wanted.set);
         let Some(own) = self.own_towards(hop.destination()) else {

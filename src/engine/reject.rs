@@ -87,6 +87,14 @@ pub enum Reject {
     Told,
     #[error("a NOTIFY for us is of no subscription of ours, or its document is no reginfo")]
     NotTold(u16),
+    #[error("answered for the tracker, or for a peer")]
+    Replied(Box<Replied>),
+    #[error("a temporary ID leads nowhere for who asks")]
+    NoPeer,
+    #[error("what a peer would be sent, or what it names, cannot be made private")]
+    Unguarded,
+    #[error("the media of a session between peers are not protected as they must be")]
+    Media,
     #[error("{}", .0.why)]
     Agreement(Box<Refused>),
     #[error("no INVITE waits for this CANCEL")]
@@ -150,6 +158,10 @@ pub enum Kind {
     ShortSession,
     Told,
     NotTold,
+    Replied,
+    NoPeer,
+    Unguarded,
+    Media,
     Agreement,
     NothingToCancel,
     Cancelled,
@@ -167,7 +179,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 48] = [
+    pub const ALL: [Kind; 52] = [
         Kind::Unparsable,
         Kind::Faulty,
         Kind::BareCookie,
@@ -202,6 +214,10 @@ impl Kind {
         Kind::ShortSession,
         Kind::Told,
         Kind::NotTold,
+        Kind::Replied,
+        Kind::NoPeer,
+        Kind::Unguarded,
+        Kind::Media,
         Kind::Agreement,
         Kind::NothingToCancel,
         Kind::Cancelled,
@@ -254,6 +270,10 @@ impl Kind {
             Kind::ShortSession => "short_session",
             Kind::Told => "told",
             Kind::NotTold => "not_told",
+            Kind::Replied => "replied",
+            Kind::NoPeer => "no_peer",
+            Kind::Unguarded => "unguarded",
+            Kind::Media => "media",
             Kind::Agreement => "security_agreement",
             Kind::NothingToCancel => "nothing_to_cancel",
             Kind::Cancelled => "cancelled",
@@ -309,6 +329,10 @@ impl From<&Reject> for Kind {
             Reject::ShortSession(_) => Kind::ShortSession,
             Reject::Told => Kind::Told,
             Reject::NotTold(_) => Kind::NotTold,
+            Reject::Replied(_) => Kind::Replied,
+            Reject::NoPeer => Kind::NoPeer,
+            Reject::Unguarded => Kind::Unguarded,
+            Reject::Media => Kind::Media,
             Reject::Agreement(_) => Kind::Agreement,
             Reject::NothingToCancel => Kind::NothingToCancel,
             Reject::Cancelled => Kind::Cancelled,
@@ -333,7 +357,29 @@ pub struct Look {
     pub status: u16,
     pub reason: String,
     pub rows: SmallVec<[(Name, String); 2]>,
+    pub body: Vec<u8>,
+    /// Our tag, where it is not any one.
+    pub to_tag: Option<String>,
     pub rule: Rule,
+}
+
+/// An answer that says more than that it is one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Replied {
+    pub status: u16,
+    pub rows: SmallVec<[(Name, String); 2]>,
+    pub body: Vec<u8>,
+    pub to_tag: Option<String>,
+    pub rule: Rule,
+}
+
+impl std::fmt::Debug for Replied {
+    /// Shows the status: what is said belongs to who asked.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replied")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reject {
@@ -391,6 +437,13 @@ impl Reject {
             Reject::NotTold(415) => (415, "Unsupported Media Type", Rule::PCSCF_013),
             Reject::NotTold(481) => (481, "Subscription does not exist", Rule::PCSCF_013),
             Reject::NotTold(_) => (400, "Bad Document", Rule::PCSCF_013),
+            Reject::Replied(replied) => return replied.look(),
+            //= P2P-037
+            Reject::NoPeer => (404, "Not Found", Rule::P2P_037),
+            //= P2P-006
+            Reject::Unguarded => (500, "Server Internal Error", Rule::P2P_006),
+            //= P2P-084
+            Reject::Media => (488, "Not Acceptable Here", Rule::P2P_084),
             Reject::Agreement(refused) => return agreement(refused),
             Reject::NothingToCancel => (481, "Call/Transaction Does Not Exist", Rule::PROXY_027),
             Reject::Cancelled => (487, "Request Terminated", Rule::PROXY_027),
@@ -405,6 +458,8 @@ impl Reject {
             status,
             reason: reason.to_owned(),
             rows: SmallVec::new(),
+            body: Vec::new(),
+            to_tag: None,
             rule,
         };
         if matches!(
@@ -442,7 +497,11 @@ impl Reject {
 
     /// Whether it is no refusal, but what was asked for.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Reject::NoTarget(NoTarget::Ourselves) | Reject::Told)
+        match self {
+            Reject::Replied(replied) => replied.status < 300,
+            Reject::NoTarget(NoTarget::Ourselves) | Reject::Told => true,
+            _ => false,
+        }
     }
 
     /// Whether it is left unsaid.
@@ -520,7 +579,38 @@ fn plain(status: u16, reason: impl Into<String>, rule: Rule) -> Look {
         status,
         reason: reason.into(),
         rows: SmallVec::new(),
+        body: Vec::new(),
+        to_tag: None,
         rule,
+    }
+}
+
+impl Replied {
+    fn look(&self) -> Look {
+        Look {
+            rows: self.rows.clone(),
+            body: self.body.clone(),
+            to_tag: self.to_tag.clone(),
+            ..plain(self.status, reason_of(self.status), self.rule)
+        }
+    }
+}
+
+/// The usual words of a status that a tracker answers with.
+fn reason_of(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        412 => "Conditional Request Failed",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        423 => "Interval Too Brief",
+        481 => "Subscription does not exist",
+        489 => "Bad Event",
+        503 => "Service Unavailable",
+        _ => "Server Internal Error",
     }
 }
 

@@ -133,6 +133,7 @@ mod tests {
             record_route: None,
             stored: None,
             served: Default::default(),
+            called: None,
         }
     }
 

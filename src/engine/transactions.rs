@@ -11,6 +11,7 @@ use crate::pcscf::Asked;
 use crate::pcscf::charging::Icid;
 use crate::pcscf::security::Protection;
 use crate::policy::Policy;
+use crate::privacy::guard::sdp::Described;
 use crate::privacy::{DialogMemory, Outgoing, Party, PrivacySet, Wanted};
 use crate::proxy::overload::Asks;
 use crate::proxy::targets::ChosenBy;
@@ -124,6 +125,14 @@ pub struct Kept {
     pub called: Option<Called>,
     /// The Via rows as they came, where what they hid was opened: its answers show them, whatever the inside makes of them.
     pub vias: Option<Vec<Vec<u8>>>,
+    /// It is one between peers.
+    pub peers: Option<Box<OfPeers>>,
+}
+
+/// What an answer of a peer is held against.
+#[derive(Clone)]
+pub struct OfPeers {
+    pub offer: Option<Box<Described>>,
 }
 
 /// Whom a request to a served UE was sent to.

@@ -11,6 +11,7 @@ pub mod lawful;
 pub mod limits;
 pub mod listener;
 pub mod on_behalf;
+pub mod p2p;
 pub mod pcscf;
 pub mod peer;
 pub mod privacy;
@@ -30,6 +31,7 @@ pub use evidence::{Evidence, Undetermined};
 pub use lawful::{Audit, LawfulInterception};
 pub use limits::Limits;
 pub use listener::{Bind, Listener, ListenerId, PeersAre};
+pub use p2p::P2p;
 pub use pcscf::PCscf;
 pub use peer::{Direction, Overload, Peer, PeerId};
 pub use privacy::Privacy;
@@ -63,6 +65,7 @@ pub struct Policy {
     pub lawful_interception: LawfulInterception,
     pub pcscf: PCscf,
     pub topology_hiding: TopologyHiding,
+    pub p2p: P2p,
     pub dns: Dns,
     pub store: Stated<store::Store>,
     pub limits: Limits,

@@ -4,6 +4,7 @@ use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
+    p2p::{Addresses, Media, OnLeak, View},
     pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction},
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::{OptionsAnswer, Role},
@@ -185,6 +186,24 @@ words!(HidingMode {
     Aead = "aead",
     Aes128Cbc = "aes-128-cbc",
 });
+words!(OnLeak {
+    Redact = "redact",
+    Remove = "remove",
+    Refuse = "refuse",
+});
+words!(Addresses {
+    None = "none",
+    Relay = "relay",
+    Real = "real",
+});
+words!(Media {
+    Direct = "direct",
+    Relay = "relay",
+});
+words!(View {
+    Shared = "shared",
+    Pairwise = "pairwise",
+});
 words!(OrigIoi {
     Keep = "keep",
     Remove = "remove",
@@ -223,5 +242,9 @@ mod tests {
         comes_back::<UnprotectedAction>();
         comes_back::<HidingMode>();
         comes_back::<OrigIoi>();
+        comes_back::<OnLeak>();
+        comes_back::<Addresses>();
+        comes_back::<Media>();
+        comes_back::<View>();
     }
 }

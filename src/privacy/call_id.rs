@@ -36,7 +36,7 @@ pub(super) fn tells(draft: &Draft) -> bool {
     let Some(at) = memchr::memrchr(b'@', call_id) else {
         return false;
     };
-    let host = &call_id[at + 1..];
+    let host = without_port(&call_id[at + 1..]);
     let bare = host
         .strip_prefix(b"[")
         .and_then(|host| host.strip_suffix(b"]"))
@@ -63,6 +63,19 @@ pub(super) fn tells(draft: &Draft) -> bool {
             };
             within(host, uri.host())
         })
+}
+
+/// A host, with the port that some write behind it taken off.
+fn without_port(host: &[u8]) -> &[u8] {
+    match host.iter().rposition(|byte| *byte == b':') {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) && is_whole(&host[..at]) => &host[..at],
+        _ => host,
+    }
+}
+
+/// Whether a port may stand behind it: an address of IPv6 has its colons within brackets then.
+fn is_whole(host: &[u8]) -> bool {
+    host.ends_with(b"]") || !host.contains(&b':')
 }
 
 /// Whether a host is a domain or a name below it.

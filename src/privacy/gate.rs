@@ -409,7 +409,9 @@ impl Gate<'_> {
             .rows
             .iter()
             .for_each(|(name, value)| row(&mut out, *name, value.as_bytes()));
-        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        row(&mut out, Name::ContentLength, answer.body.len().to_string().as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(answer.body);
         let bytes = Bytes::from(out);
         match hop {
             Hop::Trusted(hop) => Outgoing::Trusted(Cleared { hop, bytes }),
@@ -471,7 +473,7 @@ impl Gate<'_> {
                 true => Contacts::Naming,
                 false => Contacts::None,
             },
-            call_id: by_user && call_id == CallId::New && self.maps(draft),
+            call_id: by_user && call_id == CallId::New && self.maps(draft, wanted),
         };
         if !by_user {
             return plan;
@@ -483,8 +485,10 @@ impl Gate<'_> {
     }
 
     /// Whether a new Call-ID is hidden here: one too long for that is left, and counts as not hidden.
-    fn maps(&self, draft: &Draft) -> bool {
-        self.policy.privacy.call_id.value == CallIds::Map
+    //= P2P-076
+    fn maps(&self, draft: &Draft, wanted: &Wanted) -> bool {
+        let by_policy = self.policy.privacy.call_id.value == CallIds::Map;
+        (by_policy || wanted.called.is_some())
             && draft
                 .first(Name::CallId)
                 .is_some_and(|call_id| call_id.len() <= HIDDEN_BYTES_MAX)
@@ -644,6 +648,8 @@ pub struct Answer<'a> {
     /// The To of the request as received, when the draft shows another.
     pub received_to: Option<&'a [u8]>,
     pub rows: SmallVec<[(Name, String); 2]>,
+    /// Its type is one of the rows.
+    pub body: &'a [u8],
 }
 
 struct Plan {

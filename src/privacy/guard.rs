@@ -1,6 +1,7 @@
 //! What peers are told of each other passes here: every body of the tracker protocol on its way to a peer is written anew from
 //! what may be said, and each name in it is looked at. Whoever the tracker is; what cannot be read does not pass.
 
+pub mod headers;
 pub mod names;
 pub mod sdp;
 

@@ -36,6 +36,8 @@ pub struct DialogMemory {
     pub stored: Option<u64>,
     /// What is known of it because a UE of ours takes part.
     pub served: Served,
+    /// It is between peers that do not know each other: what its creator is called by the other one.
+    pub called: Option<Vec<u8>>,
 }
 
 /// What the token of a dialog holds that a served UE takes part in. Others are not longer for it.
@@ -52,24 +54,21 @@ impl Served {
         *self == Served::default()
     }
 
-    /// A byte tells what follows.
+    /// Without the byte that tells what follows.
     fn encoded_bytes(&self) -> usize {
         let owners = self.owners.iter().flatten().count() * OWNER;
-        let icid = self.icid.map_or(0, |_| ICID);
-        if self.is_empty() { 0 } else { 1 + icid + owners }
+        self.icid.map_or(0, |_| ICID) + owners
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        if self.is_empty() {
-            return;
-        }
+    fn encode(&self, is_called: bool, out: &mut Vec<u8>) {
         let [creator, other] = self.owners.map(|owner| u8::from(owner.is_some()));
-        out.push(u8::from(self.icid.is_some()) << 2 | other << 1 | creator);
+        out.push(u8::from(is_called) << 3 | u8::from(self.icid.is_some()) << 2 | other << 1 | creator);
         out.extend(self.icid.into_iter().flatten());
         out.extend(self.owners.into_iter().flatten().flat_map(u64::to_be_bytes));
     }
 
-    fn decode(plain: &mut &[u8]) -> Option<Served> {
+    /// And whether its creator is called something.
+    fn decode(plain: &mut &[u8]) -> Option<(Served, bool)> {
         let (flags, rest) = plain.split_first()?;
         *plain = rest;
         let mut served = Served::default();
@@ -83,7 +82,7 @@ impl Served {
                 (*owner, *plain) = (Some(u64::from_be_bytes(*digest)), rest);
             }
         }
-        Some(served)
+        Some((served, flags & 8 != 0))
     }
 }
 
@@ -161,12 +160,14 @@ impl DialogMemory {
 
     /// Characters its token takes.
     pub fn token_bytes(&self) -> usize {
-        let texts = self.texts().into_iter().flatten().map(|text| 2 + text.len());
+        let texts = self.texts().into_iter().chain([self.called.as_ref()]);
+        let texts = texts.flatten().map(|text| 2 + text.len());
         let handle = self.stored.map_or(0, |_| HANDLE);
         crate::seal::token_bytes(
             FIXED
                 + usize::from(self.call_id.is_some())
                 + handle
+                + usize::from(self.has_served())
                 + self.served.encoded_bytes()
                 + self.flows_bytes()
                 + texts.sum::<usize>(),
@@ -205,6 +206,10 @@ impl DialogMemory {
         Ok((DialogMemory::decode(&plain).ok_or(NotOurs)?, party))
     }
 
+    fn has_served(&self) -> bool {
+        !self.served.is_empty() || self.called.is_some()
+    }
+
     fn has_flows(&self) -> bool {
         self.flows.iter().any(Option::is_some)
     }
@@ -229,10 +234,9 @@ impl DialogMemory {
             (None, Some(_)) => VERSION_STORED,
             (Some(_), Some(_)) => VERSION_STORED_CALL_ID,
         };
-        let version = if self.served.is_empty() {
-            version
-        } else {
-            version + WITH_SERVED
+        let version = match self.has_served() {
+            false => version,
+            true => version + WITH_SERVED,
         };
         out.push(version << 4 | flags);
         out.push(self.creator.to_byte());
@@ -248,13 +252,15 @@ impl DialogMemory {
         debug_assert_eq!(out.len(), FIXED);
         out.extend(self.call_id);
         out.extend(self.stored.map(u64::to_be_bytes).into_iter().flatten());
-        self.served.encode(&mut out);
+        if self.has_served() {
+            self.served.encode(self.called.is_some(), &mut out);
+        }
         if self.has_flows() {
             let whose = |party: Party| u8::from(self.flows[party.place()].is_some()) << party.place();
             out.push(whose(Party::Creator) | whose(Party::Other));
             self.flows.iter().flatten().for_each(|flow| flow.encode(&mut out));
         }
-        for text in [from, record_route].into_iter().flatten() {
+        for text in [from, record_route, self.called.as_ref()].into_iter().flatten() {
             out.extend_from_slice(&(text.len() as u16).to_be_bytes());
             out.extend_from_slice(text);
         }
@@ -282,9 +288,9 @@ impl DialogMemory {
             let (handle, behind) = rest.split_first_chunk::<HANDLE>()?;
             (stored, rest) = (Some(u64::from_be_bytes(*handle)), behind);
         }
-        let served = match has_served {
+        let (served, is_called) = match has_served {
             true => Served::decode(&mut rest)?,
-            false => Served::default(),
+            false => Default::default(),
         };
         let side = |at: usize| {
             Some(Side {
@@ -297,8 +303,8 @@ impl DialogMemory {
             0 => [None, None],
             _ => flows(&mut rest)?,
         };
-        let mut text = |flag: u8| -> Option<Option<Vec<u8>>> {
-            if flags & flag == 0 {
+        let mut text = |is_there: bool| -> Option<Option<Vec<u8>>> {
+            if !is_there {
                 return Some(None);
             }
             let (length, behind) = rest.split_at_checked(2)?;
@@ -315,10 +321,11 @@ impl DialogMemory {
             flows,
             call_id,
             home: u64::from_be_bytes(fixed[21..29].try_into().ok()?),
-            from: text(HAS_FROM)?,
-            record_route: text(HAS_RECORD_ROUTE)?,
+            from: text(flags & HAS_FROM != 0)?,
+            record_route: text(flags & HAS_RECORD_ROUTE != 0)?,
             stored,
             served,
+            called: text(is_called)?,
         })
     }
 }
@@ -371,6 +378,7 @@ mod tests {
             record_route: Some(b"<sip:p2;lr>, <sip:p1;lr>".to_vec()),
             stored: None,
             served: Served::default(),
+            called: None,
         }
     }
 

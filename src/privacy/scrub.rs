@@ -4,6 +4,7 @@ use super::admit::remove_identities;
 use super::anonymous;
 use super::decision::{Action, Identity, Left, Notes};
 use super::effects::{DELETED, DELETIONS, bound_to_domain};
+use super::guard::headers;
 use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
 use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
@@ -53,7 +54,7 @@ impl Scrubbed {
             notes.functions(wanted.set.to_byte());
             deletions(&mut draft, wanted.set, notes);
             if is_request {
-                request_fields(&mut draft, wanted.set, terms, notes);
+                request_fields(&mut draft, wanted, terms, notes);
             } else if wanted.set.has(PrivacySet::USER) {
                 warnings(&mut draft, notes);
             }
@@ -63,6 +64,9 @@ impl Scrubbed {
                 left_alone(&draft, notes);
             }
             privacy_header(&mut draft, wanted, terms, notes);
+        }
+        if wanted.called.is_some() {
+            headers::keep_known(&mut draft);
         }
         Scrubbed(draft)
     }
@@ -183,10 +187,11 @@ fn deletions(draft: &mut Draft, set: PrivacySet, notes: &mut Notes) {
     }
 }
 
-fn request_fields(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes: &mut Notes) {
+fn request_fields(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &mut Notes) {
+    let set = wanted.set;
     let by_id = set.has(PrivacySet::ID) && terms.policy.privacy.id_anonymises_from.value;
     if (set.has(PrivacySet::USER) || by_id) && terms.rewrites_from {
-        from(draft, terms, notes);
+        from(draft, wanted.called.as_deref(), terms, notes);
     }
     if set.has(PrivacySet::USER) && draft.method() == Some(Method::Refer) {
         referred_by(draft, notes);
@@ -206,17 +211,23 @@ fn request_fields(draft: &mut Draft, set: PrivacySet, terms: Terms<'_>, notes: &
 //= PRIV-080
 //= PRIV-028
 //= PRIV-100
-fn from(draft: &mut Draft, terms: Terms<'_>, notes: &mut Notes) {
+//= P2P-072
+fn from(draft: &mut Draft, called: Option<&[u8]>, terms: Terms<'_>, notes: &mut Notes) {
+    let called = called.filter(|called| !called.is_empty());
     let host = &terms.policy.privacy.anonymous_host;
     let Some((row, value)) = draft.first_at(Name::From) else {
         return;
     };
     let Ok(name_addr) = NameAddr::parse(value) else { return };
-    if anonymous::is_anonymous(name_addr.uri_bytes(), &host.value) {
+    if called.is_none() && anonymous::is_anonymous(name_addr.uri_bytes(), &host.value) {
         return;
     }
     let tag = name_addr.tag().map(<[u8]>::to_vec);
-    let [display, name, end] = anonymous::from(&host.value);
+    let mut parts = anonymous::from(&host.value);
+    if let Some(called) = called {
+        parts = [b"\"Anonymous\" <", called, b">"];
+    }
+    let [display, name, end] = parts;
     match &tag {
         Some(tag) => draft.set(row, &[display, name, end, b";tag=", tag]),
         None => draft.set(row, &[display, name, end]),

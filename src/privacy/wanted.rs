@@ -89,6 +89,8 @@ pub struct Wanted {
     pub leave_header: bool,
     /// What is odd about the header, for counters.
     pub anomalies: Anomalies,
+    /// The originator is one peer and calls another: what it is called there; empty for nobody.
+    pub called: Option<Vec<u8>>,
 }
 
 /// Oddities of a Privacy header, as a set.
@@ -170,6 +172,30 @@ impl Wanted {
             unprovidable: SmallVec::new(),
             leave_header: true,
             anomalies: Anomalies::default(),
+            called: None,
+        }
+    }
+
+    /// One peer says it to another: whatever was said, neither is to learn who the other is, or it is not said at all.
+    //= P2P-006
+    //= P2P-072
+    //= P2P-074
+    pub fn between_peers(called: Vec<u8>) -> Wanted {
+        let all = [
+            PrivacySet::ID,
+            PrivacySet::USER,
+            PrivacySet::HEADER,
+            PrivacySet::HISTORY,
+            PrivacySet::CRITICAL,
+        ];
+        let set = all.into_iter().fold(PrivacySet::EMPTY, PrivacySet::union);
+        Wanted {
+            set,
+            said: set,
+            unprovidable: SmallVec::new(),
+            leave_header: false,
+            anomalies: Anomalies::default(),
+            called: Some(called),
         }
     }
 
@@ -357,6 +383,7 @@ impl Said {
             unprovidable: self.unprovidable,
             leave_header,
             anomalies: self.anomalies,
+            called: None,
         })
     }
 }

@@ -19,6 +19,8 @@ pub struct Draft {
     start: Option<Span>,
     /// The Request-URI within `made`, when the start line was made here.
     uri: Span,
+    /// The body, when it was made here.
+    body: Option<Bytes>,
 }
 
 /// Room for the text a forwarded message usually gains: Via, Record-Route, a counted hop.
@@ -46,6 +48,7 @@ impl Clone for Draft {
             made,
             start: self.start,
             uri: self.uri,
+            body: self.body.clone(),
         }
     }
 }
@@ -57,6 +60,7 @@ impl From<Message> for Draft {
             made: Vec::new(),
             start: None,
             uri: Span::default(),
+            body: None,
         }
     }
 }
@@ -85,7 +89,14 @@ impl Draft {
     }
 
     pub fn body(&self) -> &[u8] {
-        self.message.body()
+        self.body.as_deref().unwrap_or(self.message.body())
+    }
+
+    /// Replaces the body; its length is told as it is then.
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        self.remove(Name::ContentLength);
+        self.append(Name::ContentLength, &[body.len().to_string().as_bytes()]);
+        self.body = Some(Bytes::from(body));
     }
 
     pub fn request_uri(&self) -> &[u8] {
@@ -160,6 +171,15 @@ impl Draft {
         self.message.index.lines.retain(|line| line.name != name);
         self.message.index.names &= !name.bit();
         before - self.message.index.lines.len()
+    }
+
+    /// Takes out every row but those whose name, as written and as known, passes.
+    pub fn retain(&mut self, passes: impl Fn(&[u8], Name) -> bool) {
+        let kept: Vec<bool> = self.all_rows().map(|(text, name, _)| passes(text, name)).collect();
+        let mut kept = kept.into_iter();
+        self.message.index.lines.retain(|_| kept.next().unwrap_or(true));
+        let names = self.message.index.lines.iter().map(|line| line.name.bit());
+        self.message.index.names = names.fold(0, |set, bit| set | bit);
     }
 
     /// Takes out every row whose name is in the set (see [`Draft::names`]). Gives the set of names that were there.
@@ -310,6 +330,17 @@ impl Draft {
         self.start = Some(Span::new(start, self.made.len()));
     }
 
+    /// Replaces what a response says of its status in words. A request has none: nothing happens.
+    pub fn set_reason(&mut self, reason: &str) {
+        let StartLine::Response { status, .. } = self.message.index.start else {
+            return;
+        };
+        let start = self.begin();
+        self.made
+            .extend_from_slice(format!("SIP/2.0 {status:03} {reason}\r\n").as_bytes());
+        self.start = Some(Span::new(start, self.made.len()));
+    }
+
     /// The message as it would leave now.
     pub fn to_bytes(&self) -> Bytes {
         let received = &self.message.bytes[..];
@@ -349,7 +380,12 @@ impl Draft {
                 };
             }
         }
-        if run.end == self.message.index.blank {
+        if let Some(body) = &self.body {
+            out.extend_from_slice(run.of(received));
+            let blank = self.message.index.blank..self.message.index.body;
+            out.extend_from_slice(&received[blank.start as usize..blank.end as usize]);
+            out.extend_from_slice(body);
+        } else if run.end == self.message.index.blank {
             run.end = received.len() as u32;
             out.extend_from_slice(run.of(received));
         } else {

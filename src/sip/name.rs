@@ -91,6 +91,9 @@ pub enum Name {
     Allow,
     SessionExpires,
     MinSe,
+    SipEtag,
+    SipIfMatch,
+    MinExpires,
 }
 
 /// Every known spelling, lower case.
@@ -139,10 +142,13 @@ const NAMES: &[(&str, Name)] = &[
     ("call-info", Name::CallInfo),
     ("diversion", Name::Diversion),
     ("user-agent", Name::UserAgent),
+    ("sip-etag", Name::SipEtag),
     ("session-id", Name::SessionId),
     ("referred-by", Name::ReferredBy),
     ("max-breadth", Name::MaxBreadth),
     ("session-expires", Name::SessionExpires),
+    ("min-expires", Name::MinExpires),
+    ("sip-if-match", Name::SipIfMatch),
     ("in-reply-to", Name::InReplyTo),
     ("geolocation", Name::Geolocation),
     ("retry-after", Name::RetryAfter),
@@ -281,6 +287,9 @@ const ALL: &[Name] = &[
     Name::Allow,
     Name::SessionExpires,
     Name::MinSe,
+    Name::SipEtag,
+    Name::SipIfMatch,
+    Name::MinExpires,
 ];
 
 /// Slots of [`PLACES`]; a power of two, and enough that most names have one of their own.
@@ -483,6 +492,9 @@ impl Name {
             Name::Allow => "Allow",
             Name::SessionExpires => "Session-Expires",
             Name::MinSe => "Min-SE",
+            Name::SipEtag => "SIP-ETag",
+            Name::SipIfMatch => "SIP-If-Match",
+            Name::MinExpires => "Min-Expires",
         }
     }
 }
@@ -537,7 +549,7 @@ mod tests {
     #[test]
     fn a_set_gives_its_names_back() {
         assert_eq!(Name::of_set(u128::MAX).count(), ALL.len());
-        assert_eq!(ALL.len(), Name::MinSe as usize);
+        assert_eq!(ALL.len(), Name::MinExpires as usize);
         assert_eq!(
             Name::of_set(Name::To.bit() | Name::Via.bit()).collect::<Vec<_>>(),
             [Name::Via, Name::To]

@@ -139,6 +139,11 @@ impl Tracker {
         self.table.close(swarm);
     }
 
+    /// The keys of what peers are called.
+    pub fn ids(&self) -> &TemporaryIds {
+        &self.ids
+    }
+
     /// Peers with live announcements, and announcements.
     pub fn len(&self) -> (usize, usize) {
         (self.table.live(), self.table.announcements())

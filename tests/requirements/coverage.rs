@@ -21,9 +21,6 @@ pub const SCOPE: &[(&str, u16, u16)] = &[
     ("TRUST", 1, 14),
 ];
 
-/// Series whose parts stand, with their tests, and are used by no running program yet.
-const APART: &[&str] = &["P2P"];
-
 /// The places that cite one rule, each once.
 #[derive(Default)]
 pub struct Cited<'c> {
@@ -37,16 +34,14 @@ pub struct Cited<'c> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     Done,
-    Apart,
     CodeOnly,
     TestOnly,
     NotDone,
     Exception,
 }
 
-const STATES: [State; 6] = [
+const STATES: [State; 5] = [
     State::Done,
-    State::Apart,
     State::CodeOnly,
     State::TestOnly,
     State::NotDone,
@@ -57,7 +52,6 @@ impl State {
     pub fn words(self) -> &'static str {
         match self {
             State::Done => "done",
-            State::Apart => "apart",
             State::CodeOnly => "code only",
             State::TestOnly => "test only",
             State::NotDone => "not done",
@@ -75,7 +69,6 @@ impl Cited<'_> {
             !self.tests.is_empty(),
         ) {
             (true, ..) => State::Exception,
-            (_, true, true) if APART.contains(&id.series()) => State::Apart,
             (_, true, true) => State::Done,
             (_, false, true) if id.series() == "TRAP" => State::Done,
             _ if !self.decided.is_empty() => State::Done,
@@ -138,7 +131,7 @@ fn head(page: &mut String, regenerate: &str) {
          is done and shown. Made by `tests/requirements.rs`, which fails when this page is stale. Made anew by\n\n\
          ```sh\n{regenerate}\n```\n\n\
          *done*: code and a test cite the rule (for a trap: a test; for a contradiction: so for each rule it was decided into). A citation is the word of who wrote it, not a\n\
-         proof that every clause of the rule is met. *apart*: so too, in parts that no running program uses yet. *exception*: knowingly\n\
+         proof that every clause of the rule is met. *exception*: knowingly\n\
          otherwise, with the reason.\n\n"
     );
 }
@@ -236,7 +229,7 @@ mod planted {
 
     #[test]
     fn every_state_has_its_row_and_the_open_ones_stand_on_top() {
-        let headings = "#### MSG-001 One\n#### MSG-002 Two\n#### MSG-003 Three\n#### MSG-004 Four\n#### SEC-001 Out\n#### P2P-001 Apart\n| TRAP-01 | Trap | t |";
+        let headings = "#### MSG-001 One\n#### MSG-002 Two\n#### MSG-003 Three\n#### MSG-004 Four\n#### SEC-001 Out\n| TRAP-01 | Trap | t |";
         let catalogue = Catalogue::read(&[File {
             path: "c.md".into(),
             text: headings.into(),
@@ -254,20 +247,17 @@ mod planted {
             cite("MSG-001", Kind::Test, "tests/b.rs: c"),
             cite("MSG-002", Kind::Code, "src/a.rs"),
             cite("MSG-003", Kind::Exception { reason: "why".into() }, "src/a.rs"),
-            cite("P2P-001", Kind::Code, "src/a.rs"),
-            cite("P2P-001", Kind::Test, "tests/b.rs: c"),
             cite("TRAP-01", Kind::Test, "c.md"),
         ];
         let page = page(&catalogue, &citations, "make");
         for part in [
             "## Not done yet in this release\n\n2 of 4 rules.\n\n| id | rule | state |\n| --- | --- | --- |\n\
              | MSG-002 | Two | code only |\n| MSG-004 | Four | not done |\n\n## Totals",
-            "| MSG | 4 | 1 | 0 | 1 | 0 | 1 | 1 |\n",
-            "| all | 7 | 2 | 1 | 1 | 0 | 2 | 1 |\n",
+            "| MSG | 4 | 1 | 1 | 0 | 1 | 1 |\n",
+            "| all | 6 | 2 | 1 | 0 | 2 | 1 |\n",
             "| MSG-001 | One | done | src/a.rs | tests/b.rs: c |\n",
             "| MSG-003 | Three | exception: why |  |  |\n",
             "| SEC-001 | Out | not done |  |  |\n",
-            "| P2P-001 | Apart | apart | src/a.rs | tests/b.rs: c |\n",
             "| TRAP-01 | Trap | done |  | c.md |\n",
         ] {
             assert!(page.contains(part), "{part}\nis not in\n{page}");

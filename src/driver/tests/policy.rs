@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     policy::{
-        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, PCscf, PeersAre, Policy, Privacy, Profile,
-        Proxy, SpecT, Stated, StatedBy, Tls, TopologyHiding, Undetermined, Word,
+        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, P2p, PCscf, PeersAre, Policy, Privacy,
+        Profile, Proxy, SpecT, Stated, StatedBy, Tls, TopologyHiding, Undetermined, Word,
         lawful::LawfulInterception,
         on_behalf::Agreements,
         privacy::{CallIds, DialogDowngrade, DialogStore, RemotePartyId, Unprovidable},
@@ -48,6 +48,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
         pcscf: PCscf::default(),
         limits: Limits::default(),
         topology_hiding: TopologyHiding::default(),
+        p2p: P2p::default(),
         dns: Dns::default(),
         store: Stated {
             value: Store::Memory,

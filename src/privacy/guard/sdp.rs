@@ -120,6 +120,11 @@ impl Described {
         Ok(Described { sdp: out, streams })
     }
 
+    /// Whether keys stand in it.
+    pub fn has_keys(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream, Stream::Sdes(_)))
+    }
+
     /// Whether this answers an offer: one of its lines for each stream, with a key of its own.
     //= P2P-087
     //= P2P-089

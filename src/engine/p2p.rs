@@ -1,0 +1,401 @@
+//! What peers of the IMS P2P system ask of this node: the embedded tracker's door, sessions by temporary ID, the guard on what
+//! other trackers say. What may be said is decided in [`crate::tracker`] and [`crate::privacy::guard`]; here it becomes SIP.
+
+mod guarded;
+mod lists;
+mod sessions;
+
+use std::net::IpAddr;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::Rng;
+use smallvec::SmallVec;
+
+use self::lists::Lists;
+pub(super) use self::lists::OURS as OUR_LISTS;
+use super::reject::{Reject, Replied};
+use super::{Engine, Now};
+use crate::pcscf::path;
+use crate::policy::p2p::{self, Content, TrackerIs};
+use crate::policy::{P2p as Table, Policy};
+use crate::ppsp::response::Role;
+use crate::ppsp::{Fault, SwarmId};
+use crate::rule::Rule;
+use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds};
+use crate::sip::headers::list;
+use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::{Draft, Essentials, Method, Name};
+use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker, View};
+use crate::trust::{Origin, Standing};
+
+/// The event package of peers and trackers, and the type of its bodies.
+pub(super) const PACKAGE: &[u8] = b"p2p-content";
+pub(super) const MEDIA_TYPE: &str = "application/ppsp-tracker+json";
+/// Peers of a list that a datagram carries back, in an answer and in a NOTIFY.
+//= P2P-051
+const PEERS_BY_DATAGRAM: usize = 8;
+const PEERS_BY_NOTIFY: usize = 4;
+const PEERS_BY_STREAM: usize = 29;
+/// Of how many days before today temporary IDs open.
+const DAYS_KEPT: u32 = 2;
+
+/// This node's part.
+pub struct P2p {
+    part: Part,
+    hosts: Hosts,
+    /// The host of swarms.
+    domain: String,
+    lists: Lists,
+    contents: Vec<SwarmId>,
+}
+
+enum Part {
+    Tracker(Box<Tracker>),
+    /// Another node tracks; this one looks at what it says.
+    Guard(Box<TemporaryIds>),
+}
+
+impl P2p {
+    /// `None`: the policy wants none of it.
+    pub fn of(policy: &Policy, lasting: Option<[u8; 32]>, now: Now, random: &mut ChaCha12Rng) -> Option<Box<P2p>> {
+        let table = &policy.p2p;
+        if !table.is_on() {
+            return None;
+        }
+        let partners: Vec<String> = table
+            .partner_domains
+            .iter()
+            .map(|domain| format!("tid.{}", domain.value))
+            .collect();
+        let hosts = Hosts::new(&table.id_host(), &partners);
+        let today = (now.unix.saturating_sub(BEGINNING) / 86_400) as u32;
+        //= P2P-042
+        // Another run has other keys: what an earlier one called a peer leads nowhere.
+        let moving = drawn(random);
+        let secret = Secret::new(today, moving, lasting.unwrap_or_else(|| drawn(random)));
+        let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today, DAYS_KEPT).ok()?;
+        let part = match table.tracker.value {
+            TrackerIs::Embedded => {
+                let keys = (random.next_u64(), random.next_u64());
+                Part::Tracker(Box::new(Tracker::new(settings(policy), ids, keys)))
+            }
+            TrackerIs::At(_) | TrackerIs::Off => Part::Guard(Box::new(ids)),
+        };
+        let mut p2p = P2p {
+            part,
+            hosts,
+            domain: table.domain.value.to_ascii_lowercase(),
+            lists: Lists::new(policy.limits.registrations_max as usize),
+            contents: Vec::new(),
+        };
+        p2p.know(&table.contents);
+        Some(Box::new(p2p))
+    }
+
+    /// Whether another policy has the same tracker, which then goes on; what else it says of one counts from the next start.
+    pub fn is_of(&self, policy: &Policy) -> bool {
+        let table = &policy.p2p;
+        let tracks = matches!(self.part, Part::Tracker(_));
+        table.is_on() && tracks == (table.tracker.value == TrackerIs::Embedded) && self.hosts.own() == table.id_host()
+    }
+
+    /// Makes these contents known, and those that went unknown.
+    //= P2P-021
+    //= P2P-127
+    pub fn know(&mut self, contents: &[Content]) {
+        let Part::Tracker(tracker) = &mut self.part else { return };
+        let (staying, gone): (Vec<SwarmId>, Vec<SwarmId>) = self
+            .contents
+            .iter()
+            .partition(|known| contents.iter().any(|content| content.swarm == **known));
+        gone.into_iter().for_each(|swarm| tracker.close(swarm));
+        self.contents = staying;
+        for content in contents {
+            if !self.contents.contains(&content.swarm) && tracker.register(content.swarm, content.layout) {
+                self.contents.push(content.swarm);
+            }
+        }
+    }
+
+    fn tracker(&mut self) -> Option<&mut Tracker> {
+        match &mut self.part {
+            Part::Tracker(tracker) => Some(tracker),
+            Part::Guard(_) => None,
+        }
+    }
+
+    /// When something is due.
+    pub fn next(&self) -> Option<std::time::Duration> {
+        let tracker = match &self.part {
+            Part::Tracker(tracker) => tracker.next_deadline(),
+            Part::Guard(_) => None,
+        };
+        [tracker, self.lists.next()].into_iter().flatten().min()
+    }
+}
+
+/// Who asks a tracker, as asserted.
+//= P2P-003
+//= P2P-004
+struct Asker {
+    identity: Vec<u8>,
+    device: Vec<u8>,
+    reach: Vec<u8>,
+    path: Path,
+    network: u32,
+}
+
+impl Asker {
+    fn member(&self) -> Member<'_> {
+        Member {
+            identity: &self.identity,
+            device: &self.device,
+            reach: &self.reach,
+            path: self.path,
+            network: self.network,
+        }
+    }
+}
+
+impl Engine {
+    /// What a request for the tracker of this node is answered; `None`: it is for somebody else.
+    //= P2P-005
+    pub(super) fn for_tracker(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &Draft,
+        essentials: &Essentials,
+    ) -> Option<Reject> {
+        self.p2p.as_mut()?.tracker()?;
+        let method = draft.method().filter(|_| is_of_package(draft, PACKAGE))?;
+        match method {
+            Method::Publish => {
+                let Some(asker) = self.asker(now, origin, draft) else {
+                    return Some(refusal(Fault::Auth));
+                };
+                Some(self.publish(now, &asker, draft))
+            }
+            Method::Subscribe => {
+                let Some(asker) = self.asker(now, origin, draft) else {
+                    return Some(refusal(Fault::Auth));
+                };
+                Some(self.subscribe_to_list(now, origin, asker, draft, essentials))
+            }
+            _ => None,
+        }
+    }
+
+    //= P2P-014
+    fn publish(&mut self, now: Now, asker: &Asker, draft: &Draft) -> Reject {
+        if let Some(reject) = foreign_body(draft) {
+            return reject;
+        }
+        let Engine { p2p, random, .. } = self;
+        let Some(tracker) = p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
+            return refusal(Fault::Internal);
+        };
+        let publish = Publish {
+            member: asker.member(),
+            if_match: draft.first(Name::SipIfMatch).map(<[u8]>::trim_ascii),
+            expires: expires(draft),
+            body: Some(draft.body()).filter(|body| !body.is_empty()),
+            accepts: accepts(draft),
+            peers_max: match asker.path {
+                Path::Stream => PEERS_BY_STREAM,
+                Path::Datagram => PEERS_BY_DATAGRAM,
+            },
+        };
+        replied(tracker.publish(moment(now), &publish, random), Rule::P2P_014)
+    }
+
+    /// Who asks: a registered UE by its registration, else whom a node of T asserts.
+    fn asker(&mut self, now: Now, origin: &Origin, draft: &Draft) -> Option<Asker> {
+        let identity = asserted(draft)?;
+        let path = match origin.flow().transport.is_reliable() {
+            true => Path::Stream,
+            false => Path::Datagram,
+        };
+        let network = network(origin.flow().remote.ip());
+        let (device, reach) = match origin.standing() {
+            Standing::Served => {
+                let arrived = self.home(origin.flow());
+                let device = self.bindings.ue(&arrived, now.unix)?.contacts().next()?.to_vec();
+                let mut nonce = [0; 12];
+                self.random.fill_bytes(&mut nonce);
+                (device, path::seal(&self.keys, &arrived, nonce)?)
+            }
+            Standing::Trusted => (Vec::new(), Vec::new()),
+            Standing::Untrusted => return None,
+        };
+        Some(Asker {
+            identity,
+            device,
+            reach,
+            path,
+            network,
+        })
+    }
+
+    /// A registration is over: what its UE announced is, too.
+    //= P2P-024
+    pub(super) fn forget_peer(&mut self, now: Now, gone: &GonePeer) {
+        let Some(tracker) = self.p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
+            return;
+        };
+        for identity in &gone.identities {
+            tracker.deregistered(moment(now), identity, &gone.device);
+        }
+    }
+
+    /// Who a UE of this flow is to the tracker, as long as that is known.
+    pub(super) fn peer_of(&self, now: Now, flow: &crate::trust::Flow) -> Option<GonePeer> {
+        self.p2p.as_ref()?;
+        let ue = self.bindings.ue(flow, now.unix)?;
+        Some(GonePeer {
+            identities: ue.identities().all.iter().map(<[u8]>::to_vec).collect(),
+            device: ue.contacts().next()?.to_vec(),
+        })
+    }
+}
+
+/// A UE that was registered, as the tracker knows it.
+pub(super) struct GonePeer {
+    identities: Vec<Vec<u8>>,
+    device: Vec<u8>,
+}
+
+pub(super) fn moment(now: Now) -> Moment {
+    Moment {
+        at: now.at,
+        unix: now.unix,
+    }
+}
+
+fn drawn(random: &mut ChaCha12Rng) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    random.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn settings(policy: &Policy) -> Settings {
+    let table = &policy.p2p;
+    let network_peers = table.network_peers.iter().map(|peer| NetworkPeer {
+        id: peer.value.clone(),
+        role: Role::Cache,
+    });
+    Settings {
+        epoch_seconds: table.epoch.value.as_secs(),
+        grace_seconds: table.grace.value.as_secs(),
+        view: match table.view.value {
+            p2p::View::Shared => View::Shared,
+            p2p::View::Pairwise => View::Pairwise,
+        },
+        network_peers: network_peers.collect(),
+        ..Settings::default()
+    }
+}
+
+/// Tells apart whence users come in.
+fn network(ip: IpAddr) -> u32 {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => u32::from(ip) >> 8,
+        IpAddr::V6(ip) => (u128::from(ip) >> 80) as u32,
+    }
+}
+
+/// The first identity that was asserted: a node of T said so, or this node did.
+fn asserted(draft: &Draft) -> Option<Vec<u8>> {
+    let row = draft.first(Name::PAssertedIdentity)?;
+    let value = list::values(row).next()?.of(row);
+    let uri = NameAddr::parse(value).ok()?;
+    Some(uri.uri_bytes().to_vec())
+}
+
+/// Whether a message is of an event package.
+pub(super) fn is_of_package(draft: &Draft, package: &[u8]) -> bool {
+    let event = draft.first(Name::Event).map(first_word);
+    event.is_some_and(|event| event.eq_ignore_ascii_case(package))
+}
+
+/// What stands before parameters.
+fn first_word(value: &[u8]) -> &[u8] {
+    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    value[..end].trim_ascii()
+}
+
+fn expires(draft: &Draft) -> Option<u32> {
+    let text = std::str::from_utf8(draft.first(Name::Expires)?.trim_ascii()).ok()?;
+    text.parse().ok()
+}
+
+fn accepts(draft: &Draft) -> bool {
+    let mut accepted = draft.rows(Name::Accept).flat_map(|row| row.split(|byte| *byte == b','));
+    accepted.any(|value| {
+        let value = first_word(value);
+        value == b"*/*" || value.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
+    })
+}
+
+/// A body of another type than the tracker reads is refused.
+//= P2P-061
+fn foreign_body(draft: &Draft) -> Option<Reject> {
+    if draft.body().is_empty() || is_media_type(draft) {
+        return None;
+    }
+    let mut rows = SmallVec::new();
+    rows.push((Name::Accept, MEDIA_TYPE.to_owned()));
+    Some(Reject::Replied(Box::new(Replied {
+        status: 415,
+        rows,
+        body: Vec::new(),
+        to_tag: None,
+        rule: Rule::P2P_014,
+    })))
+}
+
+fn is_media_type(draft: &Draft) -> bool {
+    let kind = draft.first(Name::ContentType).map(first_word);
+    let is_encoded = draft
+        .all_rows()
+        .any(|(name, _, _)| name.eq_ignore_ascii_case(b"Content-Encoding") || name.eq_ignore_ascii_case(b"e"));
+    !is_encoded && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
+}
+
+/// An answer of the tracker as SIP has it.
+//= P2P-014
+//= P2P-020
+fn replied(reply: Reply, rule: Rule) -> Reject {
+    let mut rows: SmallVec<[(Name, String); 2]> = SmallVec::new();
+    rows.extend(reply.etag.map(|etag| (Name::SipEtag, etag)));
+    rows.extend(reply.expires.map(|seconds| (Name::Expires, seconds.to_string())));
+    rows.extend(reply.min_expires.map(|seconds| (Name::MinExpires, seconds.to_string())));
+    rows.extend(reply.retry_after.map(|seconds| (Name::RetryAfter, seconds.to_string())));
+    let body = reply.body.unwrap_or_default();
+    if !body.is_empty() {
+        rows.push((Name::ContentType, MEDIA_TYPE.to_owned()));
+    }
+    Reject::Replied(Box::new(Replied {
+        status: reply.status,
+        rows,
+        body,
+        to_tag: None,
+        rule,
+    }))
+}
+
+/// A refusal without a word of the tracker.
+fn refusal(fault: Fault) -> Reject {
+    Reject::Replied(Box::new(Replied {
+        status: crate::tracker::reply::status_of(fault),
+        rows: SmallVec::new(),
+        body: Vec::new(),
+        to_tag: None,
+        rule: Rule::P2P_014,
+    }))
+}
+
+/// The table's addresses for the guard.
+fn relays(table: &Table) -> Vec<IpAddr> {
+    table.relays.iter().map(|relay| relay.value).collect()
+}
