@@ -113,9 +113,7 @@ impl Trials {
                 !mutant.can_be_woven() || self.ledger.is_constant(&mutant.name)
             };
             self.apart = (0..self.mutants.len()).filter(apart).collect();
-            let wrong = |number: &usize| self.settled(*number) == Some(Outcome::DoesNotCompile);
-            let left_out = (0..self.mutants.len()).filter(wrong).collect::<BTreeSet<_>>();
-            let refused = match self.copy.build(&self.mutants, &(&left_out | &self.apart)) {
+            let refused = match self.copy.build(&self.mutants, &self.left_out()) {
                 Ok(binaries) => return binaries,
                 Err(refused) => refused,
             };
@@ -126,6 +124,13 @@ impl Trials {
                 self.ledger.set_constant(&self.mutants[number].name);
             }
         }
+    }
+
+    /// What is not woven.
+    fn left_out(&self) -> BTreeSet<usize> {
+        let wrong = |number: &usize| self.settled(*number) == Some(Outcome::DoesNotCompile);
+        let wrong: BTreeSet<usize> = (0..self.mutants.len()).filter(wrong).collect();
+        &wrong | &self.apart
     }
 
     fn settled(&self, number: usize) -> Option<Outcome> {
@@ -147,7 +152,7 @@ impl Trials {
         }
         let mutant = &self.mutants[number];
         let mut callers = self.callers(number, tests);
-        callers.sort_by_cached_key(|test| Reverse(self.ledger.promise(&mutant.name, &test.name)));
+        self.likeliest_first(mutant, &mut callers);
         let outcome = trial::tried(Some(number), &callers, self.copy.root());
         self.ledger.settle(&mutant.name, outcome);
     }
@@ -161,6 +166,10 @@ impl Trials {
             outcome
         };
         self.ledger.settle(&self.mutants[number].name, outcome);
+    }
+
+    fn likeliest_first(&self, mutant: &Mutant, tests: &mut [&Test]) {
+        tests.sort_by_cached_key(|test| Reverse(self.ledger.promise(&mutant.name, &test.name)));
     }
 
     fn callers<'t>(&self, number: usize, tests: &'t [Test]) -> Vec<&'t Test> {
@@ -179,12 +188,13 @@ impl Trials {
         if self.has_reason(number) {
             return self.ledger.settle(&mutant.name, Outcome::Survived);
         }
-        let outcome = self.copy.with(mutant, || {
+        let outcome = self.copy.with(number, &self.mutants, &self.left_out(), || {
             for (name, program) in [(UNIT, &binaries.unit), (MAIN, &binaries.main)] {
                 if !self.copy.compiles(name) {
                     return Outcome::DoesNotCompile;
                 }
-                let tests: Vec<&Test> = tests.iter().filter(|test| test.program == *program).collect();
+                let mut tests: Vec<&Test> = tests.iter().filter(|test| test.program == *program).collect();
+                self.likeliest_first(mutant, &mut tests);
                 if let noticed @ Outcome::Noticed(_) = trial::tried(None, &tests, self.copy.root()) {
                     return noticed;
                 }
