@@ -74,6 +74,11 @@ impl Mutant {
         of.strip_suffix('>')
     }
 
+    /// The folder of `src` that it is in.
+    pub fn folder(&self) -> &str {
+        self.file.split('/').nth(1).unwrap_or_default()
+    }
+
     /// Whether it stands in the function of this path, as the compiler writes it: with no more of its module than it needs.
     pub fn is_in(&self, path: &str) -> bool {
         let module = self

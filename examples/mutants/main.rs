@@ -36,7 +36,7 @@ mod trial;
 mod weave;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -205,19 +205,20 @@ impl Trials {
     }
 
     fn report(&self, numbers: &[usize], begin: Instant) -> ExitCode {
-        let (mut noticed, mut known, mut new, mut wrong) = (0, 0, 0, 0);
+        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
         let mut reasons = self.reasons.clone();
         for number in numbers {
             let known_as = self.mutants[*number].known_as();
+            let sum = sums.entry(self.mutants[*number].folder()).or_default();
             match self.settled(*number) {
-                Some(Outcome::Noticed(_)) => noticed += 1,
-                Some(Outcome::DoesNotCompile) => wrong += 1,
+                Some(Outcome::Noticed(_)) => sum.noticed += 1,
+                Some(Outcome::DoesNotCompile) => sum.wrong += 1,
                 Some(Outcome::Left | Outcome::Survived) if self.reasons.contains(&known_as) => {
                     reasons.remove(&known_as);
-                    known += 1;
+                    sum.known += 1;
                 }
                 _ => {
-                    new += 1;
+                    sum.new += 1;
                     println!(
                         "survived, without a reason: {}\n{}",
                         self.mutants[*number].name,
@@ -236,14 +237,43 @@ impl Trials {
         for known_as in &needless {
             println!("has a reason, and was noticed: {}", reasons::written(known_as));
         }
-        let sum = noticed + known + new;
-        println!(
-            "{sum} mutants tried, {noticed} noticed: {:.1} %; {known} survived with a reason and {new} without; \
-             {wrong} do not compile; {:.0} s",
-            100.0 * noticed as f64 / f64::from(sum.max(1)),
-            begin.elapsed().as_secs_f64()
-        );
-        ExitCode::from(u8::from(new > 0 || !needless.is_empty()))
+        let mut all = Sum::default();
+        for (folder, sum) in &sums {
+            println!("{folder}: {sum}");
+            all.noticed += sum.noticed;
+            all.known += sum.known;
+            all.new += sum.new;
+            all.wrong += sum.wrong;
+        }
+        println!("all: {all}; {:.0} s", begin.elapsed().as_secs_f64());
+        ExitCode::from(u8::from(all.new > 0 || !needless.is_empty()))
+    }
+}
+
+/// What came out.
+#[derive(Default)]
+struct Sum {
+    noticed: u32,
+    known: u32,
+    new: u32,
+    wrong: u32,
+}
+
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Sum {
+            noticed,
+            known,
+            new,
+            wrong,
+        } = self;
+        let tried = noticed + known + new;
+        let share = 100.0 * f64::from(*noticed) / f64::from(tried.max(1));
+        write!(
+            f,
+            "{tried} mutants tried, {noticed} noticed: {share:.1} %; {known} survived with a reason and {new} without; \
+             {wrong} do not compile"
+        )
     }
 }
 
