@@ -82,18 +82,11 @@ impl Copy {
 
     /// Weaves all but those left out, and builds.
     pub fn build(&self, mutants: &[Mutant], left_out: &BTreeSet<usize>) -> Result<Binaries, Refused> {
-        let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
-        for (number, mutant) in mutants.iter().enumerate() {
-            let file = by_file.entry(&mutant.file).or_default();
-            if !left_out.contains(&number) {
-                file.push((number, mutant));
-            }
-        }
+        let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
         let functions = list::functions(mutants);
         let mut woven = BTreeMap::new();
-        for (file, mutants) in by_file {
-            let source = std::fs::read_to_string(file).expect("a file of the crate");
-            let text = weave::weave(&source, &mutants, &functions);
+        for file in files {
+            let text = weave::weave(&source(file), &of_file(file, mutants, left_out), &functions);
             self.put(file, text.as_bytes());
             woven.insert(file.to_string(), text);
         }
@@ -116,11 +109,20 @@ impl Copy {
         })
     }
 
-    /// Does something while one fault stands in place of what is right.
-    pub fn with<T>(&self, mutant: &Mutant, work: impl FnOnce() -> T) -> T {
+    /// Does something while one fault stands in place of what is right. The others stay woven where no line moves by it: so little
+    /// is built anew.
+    pub fn with<T>(&self, at: usize, mutants: &[Mutant], left_out: &BTreeSet<usize>, work: impl FnOnce() -> T) -> T {
+        let mutant = &mutants[at];
         let woven = std::fs::read(self.root.join(&mutant.file)).expect("a file of the copy");
-        let source = std::fs::read_to_string(&mutant.file).expect("a file of the crate");
-        self.put(&mutant.file, mutant.applied(&source).as_bytes());
+        let applied = mutant.applied(&source(&mutant.file));
+        let text = match mutant.growth() {
+            0 => {
+                let others = of_file(&mutant.file, mutants, left_out);
+                weave::weave(&applied, &others, &list::functions(mutants))
+            }
+            _ => applied,
+        };
+        self.put(&mutant.file, text.as_bytes());
         let done = work();
         self.put(&mutant.file, &woven);
         done
@@ -173,6 +175,18 @@ impl Copy {
             false => Err(errors),
         }
     }
+}
+
+fn source(file: &str) -> String {
+    std::fs::read_to_string(file).expect("a file of the crate")
+}
+
+/// What is woven into a file.
+fn of_file<'m>(file: &str, mutants: &'m [Mutant], left_out: &BTreeSet<usize>) -> Vec<(usize, &'m Mutant)> {
+    let numbered = mutants.iter().enumerate();
+    numbered
+        .filter(|(number, mutant)| mutant.file == file && !left_out.contains(number))
+        .collect()
 }
 
 const CALLED_AT_COMPILE_TIME: &str = "E0015";

@@ -74,11 +74,23 @@ impl Mutant {
         of.strip_suffix('>')
     }
 
-    /// Whether it stands in a function of this name, as the compiler writes it.
+    /// The folder of `src` that it is in.
+    pub fn folder(&self) -> &str {
+        self.file.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// Whether it stands in the function of this path, as the compiler writes it: with no more of its module than it needs.
     pub fn is_in(&self, path: &str) -> bool {
-        let last = |path: &str| path.rsplit("::").next().unwrap_or_default().to_owned();
+        let module = self
+            .file
+            .trim_start_matches("src/")
+            .trim_end_matches(".rs")
+            .trim_end_matches("/mod");
         let function = self.function.as_ref();
-        function.is_some_and(|function| last(&function.function_name) == last(path))
+        function.is_some_and(|function| {
+            let whole = format!("{module}/{}", function.function_name).replace('/', "::");
+            whole == path || whole.ends_with(&format!("::{path}"))
+        })
     }
 
     /// What it is called as long as nobody touches the code: file, what is replaced by what, and for an operator or an arm

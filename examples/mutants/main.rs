@@ -36,7 +36,7 @@ mod trial;
 mod weave;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -113,9 +113,7 @@ impl Trials {
                 !mutant.can_be_woven() || self.ledger.is_constant(&mutant.name)
             };
             self.apart = (0..self.mutants.len()).filter(apart).collect();
-            let wrong = |number: &usize| self.settled(*number) == Some(Outcome::DoesNotCompile);
-            let left_out = (0..self.mutants.len()).filter(wrong).collect::<BTreeSet<_>>();
-            let refused = match self.copy.build(&self.mutants, &(&left_out | &self.apart)) {
+            let refused = match self.copy.build(&self.mutants, &self.left_out()) {
                 Ok(binaries) => return binaries,
                 Err(refused) => refused,
             };
@@ -126,6 +124,13 @@ impl Trials {
                 self.ledger.set_constant(&self.mutants[number].name);
             }
         }
+    }
+
+    /// What is not woven.
+    fn left_out(&self) -> BTreeSet<usize> {
+        let wrong = |number: &usize| self.settled(*number) == Some(Outcome::DoesNotCompile);
+        let wrong: BTreeSet<usize> = (0..self.mutants.len()).filter(wrong).collect();
+        &wrong | &self.apart
     }
 
     fn settled(&self, number: usize) -> Option<Outcome> {
@@ -147,7 +152,7 @@ impl Trials {
         }
         let mutant = &self.mutants[number];
         let mut callers = self.callers(number, tests);
-        callers.sort_by_cached_key(|test| Reverse(self.ledger.promise(&mutant.name, &test.name)));
+        self.likeliest_first(mutant, &mut callers);
         let outcome = trial::tried(Some(number), &callers, self.copy.root());
         self.ledger.settle(&mutant.name, outcome);
     }
@@ -161,6 +166,10 @@ impl Trials {
             outcome
         };
         self.ledger.settle(&self.mutants[number].name, outcome);
+    }
+
+    fn likeliest_first(&self, mutant: &Mutant, tests: &mut [&Test]) {
+        tests.sort_by_cached_key(|test| Reverse(self.ledger.promise(&mutant.name, &test.name)));
     }
 
     fn callers<'t>(&self, number: usize, tests: &'t [Test]) -> Vec<&'t Test> {
@@ -179,12 +188,13 @@ impl Trials {
         if self.has_reason(number) {
             return self.ledger.settle(&mutant.name, Outcome::Survived);
         }
-        let outcome = self.copy.with(mutant, || {
+        let outcome = self.copy.with(number, &self.mutants, &self.left_out(), || {
             for (name, program) in [(UNIT, &binaries.unit), (MAIN, &binaries.main)] {
                 if !self.copy.compiles(name) {
                     return Outcome::DoesNotCompile;
                 }
-                let tests: Vec<&Test> = tests.iter().filter(|test| test.program == *program).collect();
+                let mut tests: Vec<&Test> = tests.iter().filter(|test| test.program == *program).collect();
+                self.likeliest_first(mutant, &mut tests);
                 if let noticed @ Outcome::Noticed(_) = trial::tried(None, &tests, self.copy.root()) {
                     return noticed;
                 }
@@ -195,19 +205,20 @@ impl Trials {
     }
 
     fn report(&self, numbers: &[usize], begin: Instant) -> ExitCode {
-        let (mut noticed, mut known, mut new, mut wrong) = (0, 0, 0, 0);
+        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
         let mut reasons = self.reasons.clone();
         for number in numbers {
             let known_as = self.mutants[*number].known_as();
+            let sum = sums.entry(self.mutants[*number].folder()).or_default();
             match self.settled(*number) {
-                Some(Outcome::Noticed(_)) => noticed += 1,
-                Some(Outcome::DoesNotCompile) => wrong += 1,
+                Some(Outcome::Noticed(_)) => sum.noticed += 1,
+                Some(Outcome::DoesNotCompile) => sum.wrong += 1,
                 Some(Outcome::Left | Outcome::Survived) if self.reasons.contains(&known_as) => {
                     reasons.remove(&known_as);
-                    known += 1;
+                    sum.known += 1;
                 }
                 _ => {
-                    new += 1;
+                    sum.new += 1;
                     println!(
                         "survived, without a reason: {}\n{}",
                         self.mutants[*number].name,
@@ -226,14 +237,43 @@ impl Trials {
         for known_as in &needless {
             println!("has a reason, and was noticed: {}", reasons::written(known_as));
         }
-        let sum = noticed + known + new;
-        println!(
-            "{sum} mutants tried, {noticed} noticed: {:.1} %; {known} survived with a reason and {new} without; \
-             {wrong} do not compile; {:.0} s",
-            100.0 * noticed as f64 / f64::from(sum.max(1)),
-            begin.elapsed().as_secs_f64()
-        );
-        ExitCode::from(u8::from(new > 0 || !needless.is_empty()))
+        let mut all = Sum::default();
+        for (folder, sum) in &sums {
+            println!("{folder}: {sum}");
+            all.noticed += sum.noticed;
+            all.known += sum.known;
+            all.new += sum.new;
+            all.wrong += sum.wrong;
+        }
+        println!("all: {all}; {:.0} s", begin.elapsed().as_secs_f64());
+        ExitCode::from(u8::from(all.new > 0 || !needless.is_empty()))
+    }
+}
+
+/// What came out.
+#[derive(Default)]
+struct Sum {
+    noticed: u32,
+    known: u32,
+    new: u32,
+    wrong: u32,
+}
+
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Sum {
+            noticed,
+            known,
+            new,
+            wrong,
+        } = self;
+        let tried = noticed + known + new;
+        let share = 100.0 * f64::from(*noticed) / f64::from(tried.max(1));
+        write!(
+            f,
+            "{tried} mutants tried, {noticed} noticed: {share:.1} %; {known} survived with a reason and {new} without; \
+             {wrong} do not compile"
+        )
     }
 }
 

@@ -41,6 +41,16 @@ pub enum Addresses<'a> {
     All,
 }
 
+impl Addresses<'_> {
+    fn passes(self, address: &PeerAddress) -> bool {
+        match self {
+            Addresses::None => false,
+            Addresses::Relays(relays) => address.kind == Kind::Proxy && relays.contains(&address.ip),
+            Addresses::All => true,
+        }
+    }
+}
+
 /// What becomes of a list that names somebody.
 //= P2P-059
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +138,7 @@ impl Terms<'_> {
     /// Whether an entry stays.
     //= P2P-058
     fn peer(&self, peer: &mut Peer, asker: &[u8], nonces: &mut Nonces, leaks: &mut Leaks) -> bool {
-        peer.addresses.retain(|address| self.passes(address));
+        peer.addresses.retain(|address| self.addresses.passes(address));
         match peer.role {
             Role::Cache | Role::Cdn => {
                 let is_known = self.network_peers.contains(&peer.id);
@@ -139,7 +149,8 @@ impl Terms<'_> {
             Role::Peer => {}
         }
         // One of ours that does not open, or is too old, names nobody and leads nowhere: it is no leak, and no entry either.
-        if self.hosts.read(peer.id.as_bytes()).is_some() && !names::names_somebody_within(peer.id.as_bytes()) {
+        let token = self.hosts.read(peer.id.as_bytes()).map(|read| read.token);
+        if token.is_some_and(|token| !names::names_somebody(token)) {
             leaks.removed += 1;
             return false;
         }
@@ -167,27 +178,15 @@ impl Terms<'_> {
         let Some(read) = self.hosts.read(id.as_bytes()) else {
             return false;
         };
-        if names::hides_a_name(read.token) {
-            return false;
-        }
-        let (Some(ids), true) = (self.ids, read.host == self.hosts.own()) else {
-            return true;
-        };
         let counts = |epoch: u32| epoch <= self.epoch && self.epoch - epoch <= self.epochs_kept;
-        match read.form {
-            Form::Drawn => true,
-            Form::Sealed => ids.open(id.as_bytes()).is_ok_and(|opened| counts(opened.epoch)),
-            Form::Whole => ids
+        let ids = self.ids.filter(|_| read.host == self.hosts.own());
+        match (read.form, ids) {
+            (Form::Sealed, Some(ids)) => ids.open(id.as_bytes()).is_ok_and(|opened| counts(opened.epoch)),
+            (Form::Whole, Some(ids)) => ids
                 .open_identity(id.as_bytes(), asker)
                 .is_ok_and(|(_, epoch)| counts(epoch)),
-        }
-    }
-
-    fn passes(&self, address: &PeerAddress) -> bool {
-        match self.addresses {
-            Addresses::None => false,
-            Addresses::Relays(relays) => address.kind == Kind::Proxy && relays.contains(&address.ip),
-            Addresses::All => true,
+            // What does not open here may be anything that somebody wrote.
+            _ => !names::names_somebody(read.token),
         }
     }
 }
@@ -211,11 +210,7 @@ pub fn request_for_outside(body: &[u8], pseudonym: &str, addresses: Addresses<'_
         return None;
     }
     if let What::Connect(connect) = &mut request.what {
-        connect.addresses.retain(|address| match addresses {
-            Addresses::None => false,
-            Addresses::Relays(relays) => address.kind == Kind::Proxy && relays.contains(&address.ip),
-            Addresses::All => true,
-        });
+        connect.addresses.retain(|address| addresses.passes(address));
     }
     Some(request.to_bytes())
 }

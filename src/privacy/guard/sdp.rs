@@ -6,11 +6,12 @@
 use std::net::IpAddr;
 
 use data_encoding::BASE64;
+use zeroize::Zeroizing;
 
 use super::names::names_somebody;
 
 /// Bytes, lines and streams of a description at most.
-const BYTES_MAX: usize = 64 * 1024;
+const BYTES_MAX: usize = 65_536;
 const LINES_MAX: usize = 1024;
 const STREAMS_MAX: usize = 32;
 /// Keys of one description at most.
@@ -64,10 +65,13 @@ pub struct Described {
 enum Stream {
     /// Not used.
     Off,
-    /// Tag and suite of each line, and their keys.
-    Sdes(Vec<(u32, Suite, Vec<u8>)>),
+    Sdes(Vec<Protection>),
     Dtls,
 }
+
+/// Tag and suite of a line, and a key of it.
+type Protection = (u32, Suite, Key);
+type Key = Zeroizing<Vec<u8>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Suite {
@@ -154,7 +158,7 @@ impl Described {
 /// What was found in one section, and is said nowhere.
 #[derive(Default)]
 struct Found {
-    crypto: Vec<(u32, Suite, Vec<u8>)>,
+    crypto: Vec<Protection>,
     has_fingerprint: bool,
     addresses: usize,
 }
@@ -184,11 +188,13 @@ fn section(lines: &[(u8, &str)], terms: &Terms<'_>, out: &mut Vec<u8>) -> Result
     let mut found = Found::default();
     for (kind, value) in lines {
         match kind {
-            b'v' | b'b' => line(out, *kind, value),
+            b'v' => line(out, b'v', "0"),
+            b'b' if is_bandwidth(value) => line(out, b'b', value),
             b'o' => line(out, b'o', &origin(value, terms).ok_or(Unacceptable::Unreadable)?),
             b's' => line(out, b's', "-"),
             b't' => line(out, b't', "0 0"),
-            b'm' if !names_somebody(value.as_bytes()) => line(out, b'm', value),
+            // Word by word: formats are numbers, one after the other.
+            b'm' if !value.split(' ').any(|word| names_somebody(word.as_bytes())) => line(out, b'm', value),
             b'm' => return Err(Unacceptable::Unreadable),
             b'c' if connection(value).is_some_and(|ip| terms.shows(ip)) => {
                 found.addresses += 1;
@@ -225,9 +231,23 @@ fn origin(value: &str, terms: &Terms<'_>) -> Option<String> {
 }
 
 fn connection(value: &str) -> Option<IpAddr> {
-    let mut words = value.split(' ');
-    let (net, _, address) = (words.next()?, words.next()?, words.next()?);
-    address.parse().ok().filter(|_| net == "IN" && words.next().is_none())
+    let words: Vec<&str> = value.split(' ').collect();
+    let ["IN", "IP4" | "IP6", address] = words[..] else {
+        return None;
+    };
+    address.parse().ok()
+}
+
+/// A kind and a number.
+fn is_bandwidth(value: &str) -> bool {
+    value
+        .split_once(':')
+        .is_some_and(|(kind, rate)| matches!(kind, "CT" | "AS" | "TIAS" | "RS" | "RR") && is_number(rate))
+}
+
+/// Of 32 bits: shorter than what names a subscriber or a device.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok()
 }
 
 impl Terms<'_> {
@@ -235,13 +255,6 @@ impl Terms<'_> {
         match self.media {
             Media::Direct => true,
             Media::Relay(relays) => relays.contains(&ip),
-        }
-    }
-
-    fn shows_candidate(&self, (ip, is_relay): (IpAddr, bool)) -> bool {
-        match self.media {
-            Media::Direct => true,
-            Media::Relay(_) => is_relay && self.shows(ip),
         }
     }
 }
@@ -282,32 +295,23 @@ fn attribute(value: &str, terms: &Terms<'_>, found: &mut Found, out: &mut Vec<u8
             found.has_fingerprint = true;
             line(out, b'a', value);
         }
-        "candidate" if candidate(rest).is_some_and(|shown| terms.shows_candidate(shown)) => {
-            found.addresses += 1;
-            // Behind a relay stands the peer: what is related is not said.
-            let shown = match terms.media {
-                Media::Direct => value,
-                Media::Relay(_) => value.split(" raddr ").next().unwrap_or(value),
-            };
-            line(out, b'a', shown);
+        "candidate" => {
+            if let Some(said) = candidate(rest, terms) {
+                found.addresses += 1;
+                line(out, b'a', &format!("candidate:{said}"));
+            }
         }
         "rtcp" => {
-            let address = rest.split(' ').nth(3).map(str::parse::<IpAddr>);
-            let is_shown = match address {
-                None => rest.bytes().all(|byte| byte.is_ascii_digit()),
-                Some(ip) => ip.is_ok_and(|ip| terms.shows(ip)),
-            };
-            if is_shown {
+            let (port, at) = rest.split_once(' ').map_or((rest, None), |(port, at)| (port, Some(at)));
+            let is_shown = |at| connection(at).is_some_and(|ip| terms.shows(ip));
+            if is_number(port) && at.is_none_or(is_shown) {
                 line(out, b'a', value);
             }
         }
         // Of a source its number is needed, and that it has a name: the same for all.
         "ssrc" => {
-            if let Some((number, _)) = rest.split_once(" cname:") {
-                let is_number = !number.is_empty() && number.len() <= 10 && number.bytes().all(|b| b.is_ascii_digit());
-                if is_number {
-                    line(out, b'a', &format!("ssrc:{number} cname:peer"));
-                }
+            if let Some((number, _)) = rest.split_once(" cname:").filter(|(number, _)| is_number(number)) {
+                line(out, b'a', &format!("ssrc:{number} cname:peer"));
             }
         }
         _ if DIRECTIONS.contains(&value) => line(out, b'a', value),
@@ -320,23 +324,22 @@ fn attribute(value: &str, terms: &Terms<'_>, found: &mut Found, out: &mut Vec<u8
 /// Tag, suite and keys of a line that is taken. `None`: it is not.
 //= P2P-085
 //= P2P-086
-fn crypto(value: &str) -> Option<(u32, Suite, Vec<Vec<u8>>)> {
+fn crypto(value: &str) -> Option<(u32, Suite, Vec<Key>)> {
     let mut words = value.split(' ').filter(|word| !word.is_empty());
     let tag = words.next()?.parse().ok()?;
     let suite = Suite::of_name(words.next()?)?;
     let keys = words.next()?.split(';').map(|key| {
-        let key = key.strip_prefix("inline:")?;
-        let key = BASE64.decode(key.split('|').next()?.as_bytes()).ok()?;
-        (key.len() == suite.bytes()).then_some(key)
+        let mut parts = key.strip_prefix("inline:")?.split('|');
+        let key = Zeroizing::new(BASE64.decode(parts.next()?.as_bytes()).ok()?);
+        // How long it is good, and how packets say that they use it.
+        let of_numbers = |part: &str| part.split(['^', ':']).all(is_number);
+        (key.len() == suite.bytes() && parts.all(of_numbers)).then_some(key)
     });
     let keys = keys.collect::<Option<Vec<_>>>()?;
     // Parameters of the session: none of them may take protection away, and what is not known might.
     let is_harmless = |word: &str| {
-        let of_number = |name: &str| {
-            let digits = word.strip_prefix(name)?.strip_prefix('=')?;
-            (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
-        };
-        of_number("KDR").is_some() || of_number("WSH").is_some()
+        word.split_once('=')
+            .is_some_and(|(name, number)| matches!(name, "KDR" | "WSH") && is_number(number))
     };
     words.all(is_harmless).then_some((tag, suite, keys))
 }
@@ -350,14 +353,33 @@ fn is_fingerprint(value: &str) -> bool {
     matches!(hash, "sha-256" | "sha-384" | "sha-512") && bytes.len() <= 191 && bytes.split(':').all(is_byte)
 }
 
-/// Address of a candidate, and whether it is a relay's.
-fn candidate(value: &str) -> Option<(IpAddr, bool)> {
+/// What may be said of a candidate: those of its words that are known (RFC 8839). `None`: nothing.
+//= P2P-080
+//= P2P-081
+fn candidate(value: &str, terms: &Terms<'_>) -> Option<String> {
     let words: Vec<&str> = value.split(' ').collect();
-    let kind = words.iter().position(|word| *word == "typ")?;
-    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_graphic());
-    let known = words.len() <= 20 && words.iter().all(is_word) && !words.contains(&"generation-name");
-    let ip = words.get(4)?.parse().ok().filter(|_| known)?;
-    Some((ip, *words.get(kind + 1)? == "relay"))
+    let (known, more) = words.split_at_checked(8)?;
+    let [foundation, component, transport, priority, address, port, "typ", kind] = known else {
+        return None;
+    };
+    let is_known = [component, priority, port].into_iter().all(|number| is_number(number))
+        && matches!(transport.to_ascii_uppercase().as_str(), "UDP" | "TCP")
+        && matches!(*kind, "host" | "srflx" | "prflx" | "relay")
+        && (is_number(foundation) || !names_somebody(foundation.as_bytes()));
+    let is_direct = matches!(terms.media, Media::Direct);
+    let is_shown = (is_direct || *kind == "relay") && terms.shows(address.parse().ok()?);
+    let mut said = known.to_vec();
+    for pair in more.chunks_exact(2) {
+        let is_said = match pair {
+            // Behind a relay stands the peer: what is related is not said.
+            ["raddr", ip] => is_direct && ip.parse::<IpAddr>().is_ok(),
+            ["rport", port] => is_direct && is_number(port),
+            ["tcptype", "active" | "passive" | "so"] => true,
+            _ => false,
+        };
+        said.extend(pair.iter().filter(|_| is_said));
+    }
+    (is_known && is_shown).then(|| said.join(" "))
 }
 
 /// What protects a stream.
@@ -396,15 +418,6 @@ fn keys_are_unique(streams: &[Stream]) -> Result<(), Unacceptable> {
     match keys.windows(2).any(|pair| pair[0] == pair[1]) {
         true => Err(Unacceptable::KeyReused),
         false => Ok(()),
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        use zeroize::Zeroize;
-        if let Stream::Sdes(lines) = self {
-            lines.iter_mut().for_each(|(_, _, key)| key.zeroize());
-        }
     }
 }
 

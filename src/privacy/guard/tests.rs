@@ -1,9 +1,11 @@
 use data_encoding::BASE64URL_NOPAD;
 
 use super::*;
-use crate::ppsp::SwarmId;
 use crate::ppsp::response::{Have, State};
+use crate::ppsp::{SwarmId, request};
 use crate::seal::temporary_id::{Binding, Encoding, Place, Secret, Viewer};
+
+mod leaks;
 
 const HOST: &str = "tid.p2p.home1.example";
 const PARTNER: &str = "tid.p2p.partner.example";
@@ -74,22 +76,27 @@ fn list(peers: Vec<Peer>) -> Vec<u8> {
         state: Some(State::Verified),
         ..SwarmResult::done(SwarmId::of_root([4; 32]))
     };
+    written("a8f3c1d2", swarm)
+}
+
+fn written(transaction: &str, swarm: SwarmResult) -> Vec<u8> {
     let response = Response {
-        transaction: "a8f3c1d2".into(),
+        transaction: transaction.into(),
         outcome: Outcome::Successful(vec![swarm]),
     };
     response.to_bytes()
 }
 
+/// The one swarm of a list.
+fn swarm_in(body: &[u8]) -> SwarmResult {
+    match Response::read(body).unwrap().outcome {
+        Outcome::Successful(mut swarms) => swarms.remove(0),
+        Outcome::Failed { .. } => panic!("a failure"),
+    }
+}
+
 fn ids_in(body: &[u8]) -> Vec<String> {
-    let Outcome::Successful(swarms) = Response::read(body).unwrap().outcome else {
-        panic!("a failure");
-    };
-    swarms
-        .into_iter()
-        .flat_map(|swarm| swarm.peers)
-        .map(|peer| peer.id)
-        .collect()
+    swarm_in(body).peers.into_iter().map(|peer| peer.id).collect()
 }
 
 //= P2P-058 type=test
@@ -106,7 +113,7 @@ fn an_entry_is_a_temporary_id_or_it_is_none() {
             .seal_identity(b"sip:alice@home1.example", ASKER, EPOCH, [1; 12])
             .unwrap(),
         format!("sip:t2.kZ3v0m1lqX9sT7yQ4cR2bA@{HOST}"),
-        format!("sip:t1.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789@{PARTNER}"),
+        format!("sip:t1.AbCdEfGhIjKlMnOpQrStUvWxYz_123456789@{PARTNER}"),
     ];
     for id in &good {
         let guarded = terms.response(&list(vec![entry(id)]), ASKER, [0; 12]).unwrap();
@@ -120,7 +127,7 @@ fn an_entry_is_a_temporary_id_or_it_is_none() {
         "tel:+15551230001".into(),
         "sip:alice@home1.example;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6".into(),
         // Forged, of another host's key, too old, of a time to come, for somebody else.
-        format!("sip:t1.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789@{HOST}"),
+        format!("sip:t1.AbCdEfGhIjKlMnOpQrStUvWxYz_123456789@{HOST}"),
         minted(&stage.ids, 1, EPOCH).replace(HOST, "tid.p2p.elsewhere.example"),
         minted(&stage.ids, 1, EPOCH - 2),
         minted(&stage.ids, 1, EPOCH + 1),
@@ -131,6 +138,8 @@ fn an_entry_is_a_temporary_id_or_it_is_none() {
         // What a peer drew says its name to who decodes it.
         format!("sip:t2.{}@{HOST}", BASE64URL_NOPAD.encode(b"sip:alice@home1.example")),
         format!("sip:t2.{}@{PARTNER}", BASE64URL_NOPAD.encode(b"262015000000001 alice")),
+        // Or to who reads it.
+        format!("sip:t2.262015000000001AbCdEfGh@{HOST}"),
         String::new(),
     ] {
         let id: String = id;
@@ -232,20 +241,16 @@ fn addresses_pass_as_the_architecture_has_it() {
             ..stage.terms(OnLeak::Redact)
         };
         let guarded = terms.response(&body, ASKER, [0; 12]).unwrap();
-        match Response::read(&guarded.body).unwrap().outcome {
-            Outcome::Successful(swarms) => swarms[0].peers[0].addresses.len(),
-            Outcome::Failed { .. } => 99,
-        }
+        let peer = swarm_in(&guarded.body).peers.remove(0);
+        peer.addresses
+            .into_iter()
+            .map(|address| (address.ip, address.kind))
+            .collect::<Vec<_>>()
     };
     let relays = [relay];
-    assert_eq!(
-        [
-            left(Addresses::None),
-            left(Addresses::Relays(&relays)),
-            left(Addresses::All)
-        ],
-        [0, 1, 4]
-    );
+    assert_eq!(left(Addresses::None), []);
+    assert_eq!(left(Addresses::Relays(&relays)), [(relay, Kind::Proxy)]);
+    assert_eq!(left(Addresses::All).len(), 4);
 }
 
 #[test]
@@ -255,10 +260,11 @@ fn a_node_of_the_network_is_one_that_is_known() {
     let body = list(vec![
         of(CACHE, Role::Cache),
         of("sip:alice@home1.example", Role::Cache),
+        of("sip:alice@home1.example", Role::Cdn),
         of(CACHE, Role::Peer),
     ]);
     let guarded = stage.terms(OnLeak::Remove).response(&body, ASKER, [0; 12]).unwrap();
-    assert_eq!((ids_in(&guarded.body), guarded.leaks.removed), (vec![CACHE.into()], 2));
+    assert_eq!((ids_in(&guarded.body), guarded.leaks.removed), (vec![CACHE.into()], 3));
 }
 
 //= P2P-062 type=test
@@ -267,7 +273,9 @@ fn a_node_of_the_network_is_one_that_is_known() {
 fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
     let body = |peer_id: &str, transaction: &str| {
         let text = r#"{"PPSPTrackerProtocol":{"version":1,"request_type":"CONNECT","transaction_id":"TRANSACTION","peer_id":"PEER",
-            "impu":"sip:alice@home1.example","connect":{"peer_addr":[{"ip_address":"198.51.100.7","port":80}],
+            "impu":"sip:alice@home1.example","connect":{"peer_addr":[{"ip_address":"198.51.100.7","port":80},
+            {"ip_address":"192.0.2.200","port":80},{"ip_address":"192.0.2.200","port":81,"type":"PROXY"},
+            {"ip_address":"198.51.100.8","port":82,"type":"PROXY"}],
             "swarm_action":[{"swarm_id":"SWARM","action":"JOIN","peer_mode":"LEECH","impi":"alice@home1.example"}]}}}"#;
         text.replace("SWARM", &SwarmId::of_root([4; 32]).to_string())
             .replace("PEER", peer_id)
@@ -286,6 +294,18 @@ fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
         "{text}"
     );
     assert_eq!(Request::read(&out).unwrap().peer_id, Some(pseudonym.clone()));
+    let relay = request_for_outside(
+        body("k", "1").as_bytes(),
+        &pseudonym,
+        Addresses::Relays(&[[192, 0, 2, 200].into()]),
+    );
+    let request::What::Connect(connect) = Request::read(&relay.unwrap()).unwrap().what else {
+        panic!("no CONNECT");
+    };
+    assert_eq!(
+        connect.addresses.iter().map(|address| address.port).collect::<Vec<_>>(),
+        [81]
+    );
     for (peer_id, transaction) in [
         ("sip:alice@home1.example", "1"),
         ("262015000000001", "1"),

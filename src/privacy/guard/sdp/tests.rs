@@ -1,5 +1,7 @@
 use super::*;
 
+mod grammar;
+
 const DIRECT: Terms<'static> = Terms {
     media: Media::Direct,
     takes_dtls: false,
