@@ -266,6 +266,7 @@ impl Load {
             network_peers: &[],
             addresses: Addresses::None,
             on_leak: OnLeak::Redact,
+            tracker: b"tracker",
             passes_tickets: true,
             epoch: ((NOW - BEGINNING) / 3600) as u32,
             epochs_kept: 1,

@@ -279,6 +279,7 @@ impl Page<'_> {
             relays,
             clear_keys,
             view,
+            expose,
             epoch,
             grace,
             // Not of this file.
@@ -313,6 +314,7 @@ impl Page<'_> {
         }
         self.value("clear_keys", &plain(clear_keys));
         self.value("view", &word(view));
+        self.value("expose", &word(expose));
         self.value("epoch", &duration(epoch));
         self.value("grace", &duration(grace));
     }

@@ -68,10 +68,13 @@ pub fn again(policy: &Policy, held: &Keys) -> Result<Keys, KeyFileError> {
     Ok(keys.with_hiding(hiding).with_pseudonyms(pseudonyms(policy)?))
 }
 
-/// What pseudonyms of peers are made with, if the policy names a file for it: its first line.
+/// What pseudonyms of peers are made with: the first line of the file that the policy names for it, else fresh ones.
 fn pseudonyms(policy: &Policy) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, KeyFileError> {
-    let Some(path) = &policy.p2p.key_file.value else {
+    if !policy.p2p.is_on() {
         return Ok(None);
+    }
+    let Some(path) = &policy.p2p.key_file.value else {
+        return fresh().map(Some);
     };
     let secrets = secrets(Path::new(path))?;
     Ok(secrets.first().map(|(_, secret)| Zeroizing::new(*secret)))

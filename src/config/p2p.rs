@@ -61,6 +61,7 @@ pub(super) fn p2p(table: Table<'_>, proxy: &Proxy, privacy: &Privacy) -> P2p {
         relays,
         clear_keys: or_default(table.bool("clear_keys"), false),
         view: or_default(table.word("view"), built_in.view.value),
+        expose: or_default(table.word("expose"), built_in.expose.value),
         epoch: or_default(epoch, built_in.epoch.value),
         grace: or_default(table.duration("grace"), built_in.grace.value),
         contents: built_in.contents,

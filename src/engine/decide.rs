@@ -206,6 +206,7 @@ impl Engine {
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
+        let to_tracker = self.p2p.is_some() && author == Author::Peer && self.to_tracker(origin, draft)?;
         let between = match self.p2p.is_some() && author == Author::Peer {
             true => self.between_peers(now, origin, draft, essentials, &opened)?,
             false => None,
@@ -261,15 +262,18 @@ impl Engine {
             },
             None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
-        let icid = opened.dialog.as_ref().and_then(|(memory, _)| memory.served.icid);
         let begins = opened.dialog.is_none();
-        let mut dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
-        if let Some(between) = between {
-            kept.peers = Some(Box::new(OfPeers { offer: between.offer }));
-            if let Some((memory, _)) = dialog.as_mut().filter(|_| begins) {
-                memory.called = Some(between.called);
-            }
+        let mut called = between.as_ref().map(|between| between.called.clone());
+        if to_tracker && let Some(blind) = self.blind(now, origin, draft, &targets, kept)? {
+            called.clone_from(&blind.called);
+            wanted = blind;
         }
+        let icid = opened.dialog.as_ref().and_then(|(memory, _)| memory.served.icid);
+        let mut dialog = self.dialog(now, origin, draft, opened.dialog, wanted.said, &targets);
+        if let Some((memory, _)) = dialog.as_mut().filter(|_| begins) {
+            memory.called = called;
+        }
+        kept.peers = between.map(|between| Box::new(OfPeers { offer: between.offer }));
         forward::count_hop(draft);
         let breadth = breadth::allowed(draft);
         breadth::share(draft, breadth);

@@ -1,6 +1,7 @@
 //! What peers of the IMS P2P system ask of this node: the embedded tracker's door, sessions by temporary ID, the guard on what
 //! other trackers say. What may be said is decided in [`crate::tracker`] and [`crate::privacy::guard`]; here it becomes SIP.
 
+mod elsewhere;
 mod guarded;
 mod lists;
 mod sessions;
@@ -25,11 +26,12 @@ use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker, View};
+use crate::tracker::{Expose, Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker, View};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
 pub(super) const PACKAGE: &[u8] = b"p2p-content";
+const KEY_PACKAGE: &[u8] = b"p2p-key";
 pub(super) const MEDIA_TYPE: &str = "application/ppsp-tracker+json";
 /// Peers of a list that a datagram carries back, in an answer and in a NOTIFY.
 //= P2P-051
@@ -69,10 +71,14 @@ impl P2p {
             .collect();
         let hosts = Hosts::new(&table.id_host(), &partners);
         let today = (now.unix.saturating_sub(BEGINNING) / 86_400) as u32;
-        //= P2P-042
-        // Another run has other keys: what an earlier one called a peer leads nowhere.
-        let moving = drawn(random);
-        let secret = Secret::new(today, moving, lasting.unwrap_or_else(|| drawn(random)));
+        let lasting = lasting.unwrap_or_else(|| drawn(random));
+        let secret = match table.tracker.value {
+            //= P2P-042
+            // Another run has other keys: what an earlier one called a peer leads nowhere.
+            TrackerIs::Embedded => Secret::new(today, drawn(random), lasting),
+            // All workers and nodes with these keys open what one of them hid.
+            TrackerIs::At(_) | TrackerIs::Off => Secret::new(0, lasting, lasting),
+        };
         let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today, DAYS_KEPT).ok()?;
         let part = match table.tracker.value {
             TrackerIs::Embedded => {
@@ -290,6 +296,10 @@ fn settings(policy: &Policy) -> Settings {
         view: match table.view.value {
             p2p::View::Shared => View::Shared,
             p2p::View::Pairwise => View::Pairwise,
+        },
+        expose: match table.expose.value {
+            p2p::Expose::Sealed => Expose::Sealed,
+            p2p::Expose::Ue => Expose::Drawn,
         },
         network_peers: network_peers.collect(),
         ..Settings::default()

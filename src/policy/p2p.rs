@@ -30,6 +30,7 @@ pub struct P2p {
     /// Whether keys of media may cross hops that do not encrypt.
     pub clear_keys: Stated<bool>,
     pub view: Stated<View>,
+    pub expose: Stated<Expose>,
     /// How long a temporary ID is the newest of its peer, and how long after that it still leads to it.
     pub epoch: Stated<Duration>,
     pub grace: Stated<Duration>,
@@ -96,6 +97,15 @@ pub enum View {
     Pairwise,
 }
 
+/// Whether others see the very ID that a peer drew.
+//= P2P-044
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expose {
+    /// One of the tracker's.
+    Sealed,
+    Ue,
+}
+
 impl P2p {
     /// Whether anything of it is done here.
     pub fn is_on(&self) -> bool {
@@ -124,6 +134,7 @@ impl Default for P2p {
             relays: Vec::new(),
             clear_keys: built_in(false),
             view: built_in(View::Shared),
+            expose: built_in(Expose::Sealed),
             epoch: built_in(Duration::from_secs(3600)),
             grace: built_in(Duration::from_secs(600)),
             contents: Arc::new([]),

@@ -4,7 +4,7 @@ use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
-    p2p::{Addresses, Media, OnLeak, View},
+    p2p::{Addresses, Expose, Media, OnLeak, View},
     pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction},
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::{OptionsAnswer, Role},
@@ -204,6 +204,10 @@ words!(View {
     Shared = "shared",
     Pairwise = "pairwise",
 });
+words!(Expose {
+    Sealed = "sealed",
+    Ue = "ue",
+});
 words!(OrigIoi {
     Keep = "keep",
     Remove = "remove",
@@ -246,5 +250,6 @@ mod tests {
         comes_back::<Addresses>();
         comes_back::<Media>();
         comes_back::<View>();
+        comes_back::<Expose>();
     }
 }

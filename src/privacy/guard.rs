@@ -24,6 +24,8 @@ pub struct Terms<'a> {
     pub network_peers: &'a [String],
     pub addresses: Addresses<'a>,
     pub on_leak: OnLeak,
+    /// What pseudonyms of peers towards this tracker are bound to.
+    pub tracker: &'a [u8],
     /// Whether tickets pass: those of a tracker of the trust domain do.
     pub passes_tickets: bool,
     /// What temporary IDs count time in, now, and how many of those before still count.
@@ -153,6 +155,14 @@ impl Terms<'_> {
         if token.is_some_and(|token| !names::names_somebody(token)) {
             leaks.removed += 1;
             return false;
+        }
+        //= P2P-068
+        if let Some(ids) = self.ids
+            && let Ok(identity) = ids.open_pseudonym(peer.id.as_bytes(), self.tracker)
+        {
+            let hidden = ids.seal_identity(&identity, asker, self.epoch, nonces.next());
+            leaks.removed += u32::from(hidden.is_none());
+            return hidden.map(|hidden| peer.id = hidden).is_some();
         }
         let hidden = match (self.on_leak, self.ids) {
             (OnLeak::Redact, Some(ids)) => ids.seal_identity(peer.id.as_bytes(), asker, self.epoch, nonces.next()),

@@ -133,7 +133,7 @@ impl Tracker {
         };
         let pieces = self.table.swarm(swarm).layout.pieces();
         Some(Peer {
-            id: self.shown_as(now, one.peer, swarm, viewer)?,
+            id: self.called(now, one.peer, swarm, viewer)?,
             role: Role::Peer,
             have: Some(match one.held.is_full(pieces) {
                 true => Have::Full,

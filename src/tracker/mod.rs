@@ -7,6 +7,7 @@
 
 mod bounded;
 mod buckets;
+mod calls;
 mod list;
 mod publish;
 mod rate;
@@ -26,7 +27,7 @@ use rand_chacha::rand_core::Rng;
 pub use publish::Publish;
 pub use reply::Reply;
 pub use reports::{CaseId, Found, Order};
-pub use resolve::{Target, Unusable};
+pub use resolve::{NotLed, Target};
 pub use settings::{Expose, NetworkPeer, Settings, View};
 pub use table::Full;
 pub use watch::{Notice, WatchId};
@@ -36,6 +37,7 @@ use crate::ppsp::layout::Layout;
 use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
+use calls::Calls;
 use table::{Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -95,6 +97,9 @@ pub struct Tracker {
     banned: Bounded<u64, ()>,
     /// Names that peers drew, with whose they are. Their own values, so that a clash is seen.
     drawn: Bounded<u64, (Slot, u8)>,
+    /// The same by place, where others are to see them.
+    names: Bounded<Slot, (u8, Box<str>)>,
+    calls: Calls,
     /// Who was led to whom, in which swarm.
     sessions: Bounded<(Slot, Slot, SwarmIndex), ()>,
     /// What peers are accused of.
@@ -116,6 +121,8 @@ impl Tracker {
             failures: Bounded::new(settings.failures_max),
             banned: Bounded::new(settings.failures_max),
             drawn: Bounded::new(settings.drawn_max),
+            names: Bounded::new(settings.drawn_max),
+            calls: Calls::new(settings.sessions_max),
             answered: Bounded::new(settings.answers_max),
             sessions: Bounded::new(settings.sessions_max),
             cases: Bounded::new(settings.failures_max),
@@ -170,6 +177,8 @@ impl Tracker {
             self.remove(now, slot);
         }
         self.answered.forget_ended(now.at);
+        self.names.forget_ended(now.at);
+        self.calls.forget_ended(now.at);
         self.failures.forget_ended(now.at);
         self.banned.forget_ended(now.at);
         self.sessions.forget_ended(now.at);

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::buckets::Buckets;
 use super::rate::Rate;
 use super::reply::Reply;
+use super::settings::Expose;
 use super::table::{Slot, State, SwarmIndex};
 use super::{Member, Moment, Path, Tracker, draw};
 use crate::ppsp::request::{Action, Connect, Mode, StatReport, SwarmAction, What};
@@ -346,7 +347,7 @@ impl Tracker {
     //= P2P-045
     fn assigned(&self, now: Moment, slot: Slot, swarm: SwarmIndex) -> Option<String> {
         match self.settings.view {
-            super::View::Shared => self.shown_as(now, slot, swarm, Viewer::Any),
+            super::View::Shared => self.called(now, slot, swarm, Viewer::Any),
             super::View::Pairwise => None,
         }
     }
@@ -428,6 +429,9 @@ impl Tracker {
         let hash = self.table.hash(drawn.as_bytes());
         let generation = self.table.peer(slot).generation;
         self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
+        if self.settings.expose == Expose::Drawn {
+            self.names.insert(slot, now.at + DRAWN_KEPT, (generation, drawn.into()));
+        }
     }
 
     /// Another tag after each success.

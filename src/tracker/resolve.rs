@@ -1,9 +1,10 @@
 //! From a temporary ID to the one device behind it, for those who may.
 
 use super::reports::SESSION_KEPT;
-use super::settings::View;
+use super::settings::{Expose, View};
+use super::table::{Slot, SwarmIndex};
 use super::{Member, Moment, Tracker};
-use crate::seal::temporary_id::{Place, Viewer};
+use crate::seal::temporary_id::{Form, Place, Viewer};
 
 /// Where a temporary ID leads, for one who asks.
 pub struct Target<'a> {
@@ -13,10 +14,17 @@ pub struct Target<'a> {
     pub caller: String,
 }
 
-/// A temporary ID leads nowhere, for whatever reason: nobody is told which.
+/// Why nobody is led anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a temporary ID leads nowhere for who asks")]
-pub struct Unusable;
+pub enum NotLed {
+    /// For whatever reason: nobody is told which.
+    #[error("a temporary ID leads nowhere for who asks")]
+    Unusable,
+    #[error("who asks, or who is asked for, has too many calls")]
+    TooOften { retry_after: u32 },
+    #[error("who asks has tried too many IDs that lead nowhere")]
+    Barred,
+}
 
 impl Tracker {
     /// The device behind a temporary ID. Who asks must be in the same swarm.
@@ -25,17 +33,50 @@ impl Tracker {
     //= P2P-037
     //= P2P-069
     //= P2P-077
-    pub fn resolve(&mut self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Result<Target<'_>, Unusable> {
-        let opened = self.ids.open(uri).map_err(|_| Unusable)?;
+    pub fn resolve(&mut self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Result<Target<'_>, NotLed> {
+        let known_as = self.table.hash(caller.identity);
+        if self.calls.is_barred(now, known_as) {
+            return Err(NotLed::Barred);
+        }
+        let Some((asker, slot, swarm)) = self.led(now, caller, uri) else {
+            self.calls.missed(now, known_as, &self.settings);
+            return Err(NotLed::Unusable);
+        };
+        self.calls.takes(now, (asker, slot), &self.settings)?;
+        let seen_by = match self.settings.view {
+            View::Shared => Viewer::Any,
+            View::Pairwise => Viewer::Peer(Place::of_slot(slot)),
+        };
+        let caller = self.called(now, asker, swarm, seen_by).ok_or(NotLed::Unusable)?;
+        self.sessions.insert((asker, slot, swarm), now.at + SESSION_KEPT, ());
+        let peer = self.table.peer(slot);
+        Ok(Target {
+            identity: &peer.identity,
+            reach: &peer.reach,
+            caller,
+        })
+    }
+
+    /// Who asks, whom it asks for, and the swarm both are in.
+    fn led(&self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+        let asker = self.table.find(caller.identity, caller.device)?;
+        let read = self.ids.hosts().read(uri)?;
+        match read.form {
+            Form::Drawn if self.settings.expose == Expose::Drawn => self.led_by_drawn(now, asker, read.token),
+            _ => self.led_by_sealed(now, asker, uri),
+        }
+    }
+
+    fn led_by_sealed(&self, now: Moment, asker: Slot, uri: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+        let opened = self.ids.open(uri).ok()?;
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
-        let (slot, peer) = self.table.at(opened.place, opened.generation).ok_or(Unusable)?;
-        let asker = self.table.find(caller.identity, caller.device).ok_or(Unusable)?;
+        let (slot, peer) = self.table.at(opened.place, opened.generation)?;
         let joined = self.table.joined(slot);
         let is_of = |swarm: &&u32| {
             let id = self.table.swarm(**swarm).id.to_string();
             self.ids.is_of(&opened, id.as_bytes())
         };
-        let swarm = *joined.iter().find(is_of).ok_or(Unusable)?;
+        let swarm = *joined.iter().find(is_of)?;
         let id = self.table.swarm(swarm).id.to_string();
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
@@ -44,21 +85,47 @@ impl Tracker {
         let is_meant = self.ids.is_bound(&opened, id.as_bytes(), viewer);
         let is_member = self.table.announcement(asker, swarm).is_some();
         let is_live = peer.expires_at > now.seconds() && now.seconds() < ends_at;
-        if !(is_meant && is_member && is_live) {
-            return Err(Unusable);
-        }
-        let seen_by = match self.settings.view {
-            View::Shared => Viewer::Any,
-            View::Pairwise => Viewer::Peer(Place::of_slot(slot)),
+        (is_meant && is_member && is_live).then_some((asker, slot, swarm))
+    }
+
+    /// The same for a name that the peer drew itself.
+    //= P2P-044
+    fn led_by_drawn(&self, now: Moment, asker: Slot, drawn: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+        let hash = self.table.hash(drawn);
+        let (slot, generation) = *self.drawn.live(&hash, now.at)?;
+        let (slot, peer) = self.table.at(Place::of_slot(slot), generation)?;
+        let joined = self.table.joined(slot);
+        let is_shared = |swarm: &&SwarmIndex| self.table.announcement(asker, **swarm).is_some();
+        let swarm = *joined.iter().find(is_shared)?;
+        (peer.expires_at > now.seconds()).then_some((asker, slot, swarm))
+    }
+
+    /// The place behind an ID of ours, whoever it is shown to.
+    pub(super) fn place_of(&self, uri: &[u8]) -> Option<(Slot, u8)> {
+        let read = self.ids.hosts().read(uri)?;
+        let (place, generation) = match read.form {
+            Form::Drawn => {
+                let (slot, generation) = self.drawn.get(&self.table.hash(read.token))?;
+                (Place::of_slot(*slot), *generation)
+            }
+            Form::Sealed | Form::Whole => {
+                let opened = self.ids.open(uri).ok()?;
+                (opened.place, opened.generation)
+            }
         };
-        let caller = self.shown_as(now, asker, swarm, seen_by).ok_or(Unusable)?;
-        self.sessions.insert((asker, slot, swarm), now.at + SESSION_KEPT, ());
-        let peer = self.table.peer(slot);
-        Ok(Target {
-            identity: &peer.identity,
-            reach: &peer.reach,
-            caller,
-        })
+        let (slot, peer) = self.table.at(place, generation)?;
+        Some((slot, peer.generation))
+    }
+
+    /// What a peer is called by others in this swarm.
+    //= P2P-044
+    pub(super) fn called(&self, now: Moment, slot: Slot, swarm: SwarmIndex, viewer: Viewer) -> Option<String> {
+        match (self.settings.expose, self.names.live(&slot, now.at)) {
+            (Expose::Drawn, Some((generation, drawn))) if *generation == self.table.peer(slot).generation => {
+                Some(format!("sip:t2.{drawn}@{}", self.ids.hosts().own()))
+            }
+            _ => self.shown_as(now, slot, swarm, viewer),
+        }
     }
 }
 

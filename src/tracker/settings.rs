@@ -26,6 +26,11 @@ pub struct Settings {
     /// Announcements changed, and lists asked for, in a minute by one peer.
     pub changes_per_minute: u32,
     pub lists_per_minute: u32,
+    /// Calls that one peer makes, gets, and makes to the same one in a minute, and IDs that lead nowhere it may try.
+    pub calls_per_minute: u32,
+    pub called_per_minute: u32,
+    pub calls_per_pair_and_minute: u32,
+    pub misses_per_minute: u32,
     /// How long a peer may take to prove what it announced.
     pub proof_milliseconds: u32,
     /// Of refreshes, in thousandths, how many are asked for a proof again.
@@ -81,6 +86,10 @@ impl Default for Settings {
             sessions_max: 500_000,
             changes_per_minute: 6,
             lists_per_minute: 6,
+            calls_per_minute: 30,
+            called_per_minute: 60,
+            calls_per_pair_and_minute: 3,
+            misses_per_minute: 20,
             proof_milliseconds: 3000,
             proofs_per_mille: 50,
             fills_up: false,

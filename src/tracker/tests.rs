@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::NotLed::Unusable;
 use super::*;
 use crate::ppsp::challenge::Challenge;
 use crate::ppsp::proof::TreeProof;
@@ -94,6 +95,8 @@ fn settings() -> Settings {
     Settings {
         changes_per_minute: 60,
         lists_per_minute: 60,
+        calls_per_pair_and_minute: 60,
+        misses_per_minute: 60,
         ..Settings::default()
     }
 }
@@ -193,7 +196,7 @@ impl World {
         swarm(&reply).peers.into_iter().map(|peer| peer.id).collect()
     }
 
-    fn resolve(&mut self, caller: &str, uri: &str) -> Result<String, Unusable> {
+    fn resolve(&mut self, caller: &str, uri: &str) -> Result<String, NotLed> {
         let target = self.tracker.resolve(self.now, member(caller), uri.as_bytes())?;
         Ok(String::from_utf8(target.identity.to_vec()).unwrap())
     }

@@ -203,9 +203,10 @@ impl Tracker {
 
     /// The places behind the IDs of a list of ours.
     fn told_of(&self, peers: &[Peer]) -> Vec<(Slot, u8)> {
-        let opened = peers.iter().filter_map(|peer| self.ids.open(peer.id.as_bytes()).ok());
-        let places = opened.filter_map(|opened| self.table.at(opened.place, opened.generation));
-        places.map(|(slot, peer)| (slot, peer.generation)).collect()
+        peers
+            .iter()
+            .filter_map(|peer| self.place_of(peer.id.as_bytes()))
+            .collect()
     }
 }
 

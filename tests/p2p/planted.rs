@@ -90,6 +90,7 @@ impl Stage {
             network_peers: &[],
             addresses: Addresses::None,
             on_leak,
+            tracker: b"tracker",
             passes_tickets: false,
             epoch: EPOCH,
             epochs_kept: 1,

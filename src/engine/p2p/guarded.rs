@@ -2,11 +2,12 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::{PACKAGE, Part, is_media_type, is_of_package, relays};
+use super::{KEY_PACKAGE, PACKAGE, Part, first_word, is_media_type, is_of_package, relays};
 use crate::engine::reject::Reject;
 use crate::engine::transactions::Id;
 use crate::engine::{Engine, Now};
 use crate::policy::p2p;
+use crate::ppsp::jwe;
 use crate::privacy::guard::{self, Terms, headers};
 use crate::proxy::targets::NoTarget;
 use crate::seal::temporary_id::BEGINNING;
@@ -25,11 +26,17 @@ impl Engine {
         draft: &mut Draft,
         asker: Option<u64>,
     ) -> Result<(), Reject> {
-        let is_meant = draft.method() == Some(Method::Notify) && is_of_package(draft, PACKAGE);
-        if self.p2p.is_none() || !is_meant || origin.standing() == Standing::Served {
+        let is_notify = draft.method() == Some(Method::Notify) && origin.standing() != Standing::Served;
+        if self.p2p.is_none() || !is_notify {
             return Ok(());
         }
-        self.guard_body(now, draft, asker.unwrap_or_default())
+        if is_of_package(draft, KEY_PACKAGE) {
+            return guard_keys(draft);
+        }
+        match is_of_package(draft, PACKAGE) {
+            true => self.guard_body(now, draft, asker.unwrap_or_default()),
+            false => Ok(()),
+        }
     }
 
     /// A response of a tracker on its way to a peer.
@@ -43,13 +50,15 @@ impl Engine {
         };
         let asks = matches!(server.method, Method::Publish | Method::Subscribe);
         let is_served = server.origin.standing() == Standing::Served;
-        let of_package = server
-            .work
-            .as_ref()
-            .is_some_and(|work| is_of_package(&work.draft, PACKAGE));
+        let asked = server.work.as_ref().map(|work| &work.draft);
+        let of_package = asked.is_some_and(|asked| is_of_package(asked, PACKAGE));
+        let of_keys = asked.is_some_and(|asked| is_of_package(asked, KEY_PACKAGE));
         let arrived = *server.origin.flow();
-        if !(asks && is_served && of_package) {
+        if !(asks && is_served && (of_package || of_keys)) {
             return Ok(());
+        }
+        if of_keys && !is_media_type(draft) {
+            return guard_keys(draft);
         }
         let arrived = self.home(&arrived);
         let asker = self.bindings.ue(&arrived, now.unix).map(|ue| ue.owner());
@@ -88,6 +97,7 @@ impl Engine {
                 p2p::OnLeak::Remove => guard::OnLeak::Remove,
                 p2p::OnLeak::Refuse => guard::OnLeak::Refuse,
             },
+            tracker: p2p.tracker_name(table),
             passes_tickets: true,
             epoch: (now.unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
             epochs_kept: 1,
@@ -138,5 +148,26 @@ impl Engine {
             (Some(answer), Some(offer)) => answer.answers(offer).map_err(|_| Reject::Media),
             _ => Ok(()),
         }
+    }
+}
+
+/// Bytes of keys that are passed on at most.
+const KEYS_BYTES_MAX: usize = 16 * 1024;
+
+/// Content keys pass encrypted for the peer that asked, and as nothing else.
+//= P2P-061
+//= P2P-097
+fn guard_keys(draft: &Draft) -> Result<(), Reject> {
+    if draft.body().is_empty() {
+        return Ok(());
+    }
+    let kind = draft.first(Name::ContentType).map(first_word);
+    let is_jose = kind.is_some_and(|kind| {
+        kind.eq_ignore_ascii_case(b"application/jose+json") || kind.eq_ignore_ascii_case(b"application/jose")
+    });
+    let is_encrypted = std::str::from_utf8(draft.body()).is_ok_and(jwe::is_encrypted);
+    match is_jose && is_encrypted && draft.body().len() <= KEYS_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Reject::Unguarded),
     }
 }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use smallvec::SmallVec;
 
-use super::{MEDIA_TYPE, is_media_type, moment, relays};
+use super::{KEY_PACKAGE, MEDIA_TYPE, PACKAGE, Part, is_media_type, is_of_package, moment, relays};
 use crate::engine::decide::Opened;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
@@ -14,9 +14,11 @@ use crate::privacy::Party;
 use crate::privacy::guard::sdp::{self, Described, Terms};
 use crate::proxy::targets::NoTarget;
 use crate::rule::Rule;
+use crate::seal::temporary_id::BEGINNING;
 use crate::sip::headers::name_addr::NameAddr;
+use crate::sip::uri::{Uri, is_malformed};
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::Unusable;
+use crate::tracker::NotLed;
 use crate::trust::{Destination, Origin};
 
 /// A MESSAGE to a temporary ID is smaller than this.
@@ -72,7 +74,11 @@ impl Engine {
             }
         };
         draft.remove(Name::Privacy);
-        draft.append(Name::Privacy, &[b"id;critical"]);
+        draft.append(Name::Privacy, &[b"id;user;header;history;critical"]);
+        if is_of_package(draft, PACKAGE) || is_of_package(draft, KEY_PACKAGE) {
+            // The guard of lists and keys looks at it.
+            return Ok(Some(between));
+        }
         between.offer = self.guard_media(origin, draft, essentials)?.map(Box::new);
         Ok(Some(between))
     }
@@ -93,11 +99,17 @@ impl Engine {
         }
         let asker = self.asker(now, origin, draft).ok_or(Reject::NoPeer)?;
         let uri = draft.request_uri().to_vec();
+        if let Some(identity) = self.hidden_here(now, origin, &uri) {
+            draft.set_request_uri(&identity);
+            return Ok(Between {
+                called: Vec::new(),
+                flow: None,
+                offer: None,
+            });
+        }
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
         let found = tracker.ok_or(Reject::NoPeer)?;
-        let target = found
-            .resolve(moment(now), asker.member(), &uri)
-            .map_err(|Unusable| Reject::NoPeer)?;
+        let target = found.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
         let (called, reach) = (target.caller.into_bytes(), target.reach.to_vec());
         let identity = target.identity.to_vec();
         if reach.is_empty() {
@@ -120,6 +132,22 @@ impl Engine {
             flow: Some(destination),
             offer: None,
         })
+    }
+
+    /// The identity that this node hid in an ID when another tracker named it, for the peer it was hidden for.
+    //= P2P-059
+    //= P2P-077
+    fn hidden_here(&self, now: Now, origin: &Origin, uri: &[u8]) -> Option<Vec<u8>> {
+        let p2p = self.p2p.as_ref()?;
+        let Part::Guard(ids) = &p2p.part else { return None };
+        let arrived = self.home(origin.flow());
+        let asker = self.bindings.ue(&arrived, now.unix)?.owner();
+        let (identity, epoch) = ids.open_identity(uri, &asker.to_be_bytes()).ok()?;
+        let table = &self.policy.p2p;
+        let length = table.epoch.value.as_secs().max(1);
+        let ends_at = BEGINNING + (u64::from(epoch) + 1) * length + table.grace.value.as_secs();
+        let is_uri = Uri::parse(&identity).is_ok() && !is_malformed(&identity);
+        (is_uri && now.unix < ends_at).then_some(identity)
     }
 
     fn device_at(&self, now: Now, flow: &SealedFlow) -> Option<(Destination, Vec<u8>)> {
@@ -175,6 +203,18 @@ fn own_temporary_id(hosts: &crate::seal::temporary_id::Hosts, draft: &Draft) -> 
 fn is_sdp(draft: &Draft) -> bool {
     let kind = draft.first(Name::ContentType).map(super::first_word);
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp"))
+}
+
+fn not_led(why: NotLed) -> Reject {
+    match why {
+        NotLed::Unusable => Reject::NoPeer,
+        NotLed::Barred => refused(403, SmallVec::new()),
+        NotLed::TooOften { retry_after } => {
+            let mut rows = SmallVec::new();
+            rows.push((Name::RetryAfter, retry_after.to_string()));
+            refused(503, rows)
+        }
+    }
 }
 
 fn other_type() -> Reject {

@@ -30,6 +30,8 @@ const PASSES: &[Name] = &[
     Name::SessionExpires,
     Name::MinSe,
     Name::MinExpires,
+    Name::SipEtag,
+    Name::SipIfMatch,
 ];
 const PASSES_BY_TEXT: &[&str] = &["RSeq", "RAck", "Subscription-State", "Content-Disposition"];
 

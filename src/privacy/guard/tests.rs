@@ -54,6 +54,7 @@ impl Stage {
             network_peers: &self.network,
             addresses: Addresses::None,
             on_leak,
+            tracker: b"tracker",
             passes_tickets: false,
             epoch: EPOCH,
             epochs_kept: 1,

@@ -98,3 +98,38 @@ fn what_a_peer_calls_itself_is_its_own_and_names_nobody() {
     assert_eq!(announce(BOB, "aaaaaaaaaaaaaaaaaaaaaa"), (400, Some(Fault::BadBody)));
     assert_eq!(world.tracker.len(), (1, 1));
 }
+
+//= P2P-044 type=test
+#[test]
+fn a_name_that_a_peer_drew_is_what_others_see_where_the_policy_wants_that() {
+    let content = Content::new(1, 4);
+    let (full, none) = (ChunkMap::full(4), ChunkMap::of_ranges(4, &[]).unwrap());
+    let mut world = world(Settings {
+        expose: Expose::Drawn,
+        ..settings()
+    });
+    world.tracker.register(content.swarm, content.layout);
+    let drawn = "kZ3v0m1lqX9sT7yQ4cR2bA";
+    let what = What::Connect(Connect {
+        swarms: vec![join(content.swarm, Mode::Seeder, &full)],
+        peer_count: None,
+        addresses: Vec::new(),
+    });
+    let body = world.body(what, Some(drawn));
+    let reply = world.publish(ALICE, None, None, Some(&body));
+    let shown = format!("sip:t2.{drawn}@{HOST}");
+    assert_eq!(swarm(&reply).assigned, [shown.as_str()]);
+    let proof = content.proof(&swarm(&reply).challenge.unwrap(), &full);
+    let report = StatReport {
+        proof: Some(proof),
+        ..Default::default()
+    };
+    let reply = world.report(ALICE, &tag(&reply), report);
+    world.connect(BOB, None, vec![join(content.swarm, Mode::Leech, &none)]);
+    assert_eq!(world.list(BOB, content.swarm), [shown.as_str()]);
+    assert_eq!(world.resolve(BOB, &shown), Ok(ALICE.into()));
+    // Who is in no swarm with it is led nowhere, and so is everybody once it is gone.
+    assert_eq!(world.resolve(CAROL, &shown), Err(Unusable));
+    world.publish(ALICE, Some(&tag(&reply)), Some(0), None);
+    assert_eq!(world.resolve(BOB, &shown), Err(Unusable));
+}
