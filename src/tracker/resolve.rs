@@ -2,6 +2,7 @@
 
 use super::reports::SESSION_KEPT;
 use super::settings::View;
+use super::table::SwarmIndex;
 use super::{Member, Moment, Tracker};
 use crate::seal::temporary_id::{Place, Viewer};
 
@@ -30,21 +31,18 @@ impl Tracker {
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
         let (slot, peer) = self.table.at(opened.place, opened.generation).ok_or(Unusable)?;
         let asker = self.table.find(caller.identity, caller.device).ok_or(Unusable)?;
-        let joined = self.table.joined(slot);
-        let is_of = |swarm: &&u32| {
-            let id = self.table.swarm(**swarm).id.to_string();
-            self.ids.is_of(&opened, id.as_bytes())
-        };
-        let swarm = *joined.iter().find(is_of).ok_or(Unusable)?;
-        let id = self.table.swarm(swarm).id.to_string();
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
         };
-        let is_meant = self.ids.is_bound(&opened, id.as_bytes(), viewer);
-        let is_member = self.table.announcement(asker, swarm).is_some();
+        // Keys are asked only of what both are in, which is little.
+        let is_of = |swarm: &SwarmIndex| {
+            self.table.announcement(asker, *swarm).is_some()
+                && self.ids.is_bound(&opened, &self.table.swarm(*swarm).id.name(), viewer)
+        };
+        let swarm = self.table.joined(slot).find(is_of).ok_or(Unusable)?;
         let is_live = peer.expires_at > now.seconds() && now.seconds() < ends_at;
-        if !(is_meant && is_member && is_live) {
+        if !is_live {
             return Err(Unusable);
         }
         let seen_by = match self.settings.view {
