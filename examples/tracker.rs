@@ -5,8 +5,9 @@
 //! cargo run --release --example tracker -- 10000000 100000000     # 12 GB
 //! ```
 //!
-//! Enters that many peers with that many announcements among half as many contents as peers, a few of which everybody wants,
-//! then tells what single steps cost, in CPU time of one thread: a refresh, a list of 20, the guard of a list of 29, an ID opened and resolved.
+//! Enters that many peers with that many announcements among half as many contents as peers, a few of which everybody wants and
+//! two of which a thousand and up to a million peers are in. Then tells what single steps cost, in CPU time of one thread: a
+//! refresh; in each of the two a list of 20, and going and coming; the guard of a list of 29; an ID opened and resolved.
 
 #![allow(
     clippy::disallowed_methods,
@@ -23,7 +24,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sipveil::ppsp::layout::Layout;
-use sipveil::ppsp::request::{Action, Connect, Find, Mode, SwarmAction, What};
+use sipveil::ppsp::request::{Action, Connect, Find, Mode, PEERS_MAX, SwarmAction, What};
 use sipveil::ppsp::response::{Outcome, Response};
 use sipveil::ppsp::{ChunkMap, Request, SwarmId};
 use sipveil::privacy::guard::{Addresses, OnLeak, Terms};
@@ -37,6 +38,10 @@ const NOW: u64 = 1_796_000_000;
 const PIECES: u32 = 64;
 /// Single steps that are timed.
 const STEPS: u32 = 100_000;
+/// Peers of two contents, as far as there are so many.
+const CROWDS: [u32; 2] = [1_000, 1_000_000];
+/// Steps of one peer in one crowd: below what it may ask in a minute.
+const STEPS_EACH: u32 = 10;
 
 fn main() -> ExitCode {
     let numbers: Option<Vec<u32>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
@@ -56,6 +61,9 @@ struct Load {
     peers: u32,
     swarms: u32,
     announcements: u32,
+    requests: u32,
+    /// Entity tags of the first peers, as many as steps.
+    tags: Vec<String>,
 }
 
 fn now() -> Moment {
@@ -103,8 +111,10 @@ impl Load {
         let hosts = Hosts::new(HOST, &[]);
         let settings = Settings {
             peers_max: peers as usize,
-            swarms_max: peers as usize,
+            swarms_max: peers as usize + CROWDS.len(),
+            // Nobody proves anything here, and all are listed.
             fills_up: true,
+            seeders_min: usize::from(PEERS_MAX),
             changes_per_minute: 60,
             lists_per_minute: 60,
             ..Settings::default()
@@ -117,38 +127,41 @@ impl Load {
             peers,
             swarms: (peers / 2).max(1),
             announcements,
+            requests: 0,
+            tags: Vec::new(),
         }
     }
 
     fn run(&mut self) {
         let layout = Layout::new(u64::from(PIECES) << 20, 1 << 20).unwrap();
         let before = resident();
-        (0..self.swarms).for_each(|number| assert!(self.tracker.register(swarm(number), layout)));
+        let contents = self.swarms + CROWDS.len() as u32;
+        (0..contents).for_each(|number| assert!(self.tracker.register(swarm(number), layout)));
         let begin = Cpu::now();
-        let mut tags = Vec::new();
         let each = (self.announcements / self.peers.max(1)).max(1);
         for number in 0..self.peers {
             let tag = self.announce(number, each);
             if number < STEPS {
-                tags.push(tag);
+                self.tags.push(tag);
             }
         }
         let (peers, announcements) = self.tracker.len();
         let seconds = begin.nanoseconds() as f64 / 1e9;
+        println!("{peers} peers, {announcements} announcements of {contents} contents");
         println!(
-            "{peers} peers, {announcements} announcements of {} contents",
-            self.swarms
-        );
-        println!(
-            "announcements entered a second   {:>12.0}",
+            "{:<40} {:>9.0}",
+            "announcements entered a second",
             announcements as f64 / seconds
         );
-        println!(
-            "resident                         {:>9.2} GB",
-            (resident() - before) as f64 / 1e9
-        );
-        self.refreshes(tags);
-        self.lists();
+        println!("{:<40} {:>9.2} GB", "resident", (resident() - before) as f64 / 1e9);
+        self.refreshes();
+        for place in 0..CROWDS.len() as u32 {
+            self.goings(place);
+            self.lists(place);
+        }
+        let bodies = self.lists_of_29();
+        self.guards(&bodies);
+        self.resolves(&bodies);
     }
 
     /// A content: of each hundred, ten are of the few that everybody wants.
@@ -160,103 +173,117 @@ impl Load {
         }
     }
 
+    fn crowd(&self, place: u32) -> u32 {
+        CROWDS[place as usize].min(self.peers)
+    }
+
+    /// Whom the steps in a crowd are of: each of it in turn.
+    fn steps(&self, place: u32) -> impl Iterator<Item = u32> + use<> {
+        let crowd = self.crowd(place);
+        (0..STEPS.min(crowd * STEPS_EACH)).map(move |step| step % crowd)
+    }
+
+    /// What a peer wants; what a crowd wants comes last.
+    fn wanted(&mut self, number: u32, count: u32) -> Vec<u32> {
+        let crowds = (0..CROWDS.len() as u32).filter(|place| number < self.crowd(*place));
+        let crowds: Vec<u32> = crowds.map(|place| self.swarms + place).collect();
+        let others = (crowds.len() as u32..count).map(|_| self.content());
+        others.chain(crowds).collect()
+    }
+
     fn announce(&mut self, number: u32, count: u32) -> String {
         let mut tag: Option<String> = None;
-        let identity = identity(number);
-        let mut left = count;
-        while left > 0 {
-            let now_joined = left.min(64);
-            left -= now_joined;
-            let swarms = (0..now_joined).map(|_| SwarmAction {
-                swarm: swarm(self.content()),
-                action: Action::Join,
-                mode: Mode::Leech,
-                map: Some(ChunkMap::full(PIECES)),
-            });
-            let what = What::Connect(Connect {
-                swarms: swarms.collect(),
-                peer_count: None,
-                addresses: Vec::new(),
-            });
-            let body = request(what);
-            let publish = Publish {
-                member: member(&identity),
-                if_match: tag.as_deref().map(str::as_bytes),
-                expires: Some(3600),
-                body: Some(&body),
-                accepts: false,
-                peers_max: 0,
-            };
-            let reply = self.tracker.publish(now(), &publish, &mut self.random);
-            tag = reply.etag;
+        let wanted = self.wanted(number, count);
+        for swarms in wanted.chunks(64) {
+            let joins = swarms.iter().map(|number| action(*number, Action::Join)).collect();
+            tag = Some(self.publish(number, tag.as_deref(), Some(joins)));
         }
         tag.expect("it was taken")
     }
 
-    fn refreshes(&mut self, tags: Vec<String>) {
-        let count = tags.len();
-        let begin = Cpu::now();
-        for (number, tag) in tags.into_iter().enumerate() {
-            let identity = identity(number as u32);
-            let publish = Publish {
-                member: member(&identity),
-                if_match: Some(tag.as_bytes()),
-                expires: Some(3600),
-                body: None,
-                accepts: true,
-                peers_max: 0,
-            };
-            let reply = self.tracker.publish(now(), &publish, &mut self.random);
-            assert_eq!(reply.status, 200);
-        }
-        told("a refresh", begin, count);
-    }
-
-    fn lists(&mut self) {
-        let mut bodies = Vec::new();
-        let asked = STEPS.min(self.peers) as usize;
-        // Everybody who asks is in the swarm that most are in.
-        for number in 0..asked as u32 {
-            self.joins_first(number);
-        }
-        let begin = Cpu::now();
-        for number in 0..asked as u32 {
-            let identity = identity(number);
-            let body = request(What::Find(Find {
-                swarm: swarm(0),
-                peer_count: Some(20),
-            }));
-            let reply = self.tracker.find(now(), member(&identity), &body, 29, &mut self.random);
-            assert_eq!(reply.status, 200);
-            bodies.push(reply.body.expect("a list has a body"));
-        }
-        told("a list of 20, from body to body", begin, asked);
-        self.guards(&bodies);
-        self.resolves(&bodies);
-    }
-
-    fn joins_first(&mut self, number: u32) {
-        let identity = identity(number);
-        let what = What::Connect(Connect {
-            swarms: vec![SwarmAction {
-                swarm: swarm(0),
-                action: Action::Join,
-                mode: Mode::Leech,
-                map: Some(ChunkMap::full(PIECES)),
-            }],
-            peer_count: None,
-            addresses: Vec::new(),
+    /// Gives the new entity tag.
+    fn publish(&mut self, number: u32, tag: Option<&str>, swarms: Option<Vec<SwarmAction>>) -> String {
+        let body = swarms.map(|swarms| {
+            self.request(What::Connect(Connect {
+                swarms,
+                peer_count: None,
+                addresses: Vec::new(),
+            }))
         });
-        let body = request(what);
+        let identity = identity(number);
         let publish = Publish {
             member: member(&identity),
-            if_match: None,
+            if_match: tag.map(str::as_bytes),
             expires: Some(3600),
-            body: Some(&body),
+            body: body.as_deref(),
             accepts: false,
             peers_max: 0,
         };
-        self.tracker.publish(now(), &publish, &mut self.random);
+        let reply = self.tracker.publish(now(), &publish, &mut self.random);
+        assert_eq!(reply.status, 200);
+        reply.etag.expect("what is taken has a tag")
+    }
+
+    fn request(&mut self, what: What) -> Vec<u8> {
+        self.requests += 1;
+        let request = Request {
+            transaction: self.requests.to_string(),
+            peer_id: None,
+            what,
+        };
+        request.to_bytes()
+    }
+
+    /// The next step of a peer that has a tag, with what it changes.
+    fn step(&mut self, number: u32, swarms: Option<Vec<SwarmAction>>) {
+        let tag = std::mem::take(&mut self.tags[number as usize]);
+        self.tags[number as usize] = self.publish(number, Some(&tag), swarms);
+    }
+
+    fn refreshes(&mut self) {
+        let count = self.tags.len();
+        let begin = Cpu::now();
+        (0..count as u32).for_each(|number| self.step(number, None));
+        told("a refresh", begin, count);
+    }
+
+    fn goings(&mut self, place: u32) {
+        let content = self.swarms + place;
+        let steps: Vec<u32> = self.steps(place).collect();
+        let begin = Cpu::now();
+        for number in &steps {
+            self.step(*number, Some(vec![action(content, Action::Leave)]));
+            self.step(*number, Some(vec![action(content, Action::Join)]));
+        }
+        let crowd = self.crowd(place);
+        told(&format!("out of a swarm of {crowd} and in again"), begin, steps.len());
+    }
+
+    fn lists(&mut self, place: u32) {
+        let steps: Vec<u32> = self.steps(place).collect();
+        let begin = Cpu::now();
+        for number in &steps {
+            self.list(place, *number, 20);
+        }
+        let crowd = self.crowd(place);
+        told(&format!("a list of 20, of a swarm of {crowd}"), begin, steps.len());
+    }
+
+    fn lists_of_29(&mut self) -> Vec<Vec<u8>> {
+        let place = CROWDS.len() as u32 - 1;
+        let askers = 0..STEPS.min(self.crowd(place));
+        askers.map(|number| self.list(place, number, 29)).collect()
+    }
+
+    fn list(&mut self, place: u32, number: u32, count: u8) -> Vec<u8> {
+        let body = self.request(What::Find(Find {
+            swarm: swarm(self.swarms + place),
+            peer_count: Some(count),
+        }));
+        let identity = identity(number);
+        let reply = self.tracker.find(now(), member(&identity), &body, 29, &mut self.random);
+        assert_eq!(reply.status, 200);
+        reply.body.expect("a list has a body")
     }
 
     fn guards(&self, bodies: &[Vec<u8>]) {
@@ -271,14 +298,13 @@ impl Load {
             epoch: ((NOW - BEGINNING) / 3600) as u32,
             epochs_kept: 1,
         };
-        let entries: usize = bodies.iter().map(|body| peers(body).len()).sum();
+        assert!(bodies.iter().all(|body| peers(body).len() == 29));
         let begin = Cpu::now();
         for body in bodies {
             let guarded = terms.response(body, b"sip:asker@ims.home1.example", [0; 12]).unwrap();
             assert!(!guarded.leaks.any());
         }
-        let micros = begin.nanoseconds() as f64 / 1e3 / entries.max(1) as f64;
-        println!("the guard, an entry              {micros:>9.2} µs");
+        told("the guard of a list of 29", begin, bodies.len());
     }
 
     fn resolves(&mut self, bodies: &[Vec<u8>]) {
@@ -299,13 +325,13 @@ impl Load {
     }
 }
 
-fn request(what: What) -> Vec<u8> {
-    let request = Request {
-        transaction: "1".into(),
-        peer_id: None,
-        what,
-    };
-    request.to_bytes()
+fn action(content: u32, action: Action) -> SwarmAction {
+    SwarmAction {
+        swarm: swarm(content),
+        action,
+        mode: Mode::Leech,
+        map: (action == Action::Join).then(|| ChunkMap::full(PIECES)),
+    }
 }
 
 fn peers(body: &[u8]) -> Vec<String> {
@@ -321,7 +347,7 @@ fn peers(body: &[u8]) -> Vec<String> {
 
 fn told(what: &str, begin: Cpu, count: usize) {
     let micros = begin.nanoseconds() as f64 / 1e3 / count.max(1) as f64;
-    println!("{what:<32} {micros:>9.2} µs");
+    println!("{what:<40} {micros:>9.2} µs");
 }
 
 /// Time of this thread on a processor: other work on the machine does not count.

@@ -27,7 +27,7 @@ pub struct PeerAddress {
 impl PeerAddress {
     /// `None`: it is none that can be read.
     //= P2P-011
-    pub fn read(json: &Json) -> Option<PeerAddress> {
+    pub fn read(json: &Json<'_>) -> Option<PeerAddress> {
         let ip = json.get("ip_address")?;
         let ip = ip.get("address").unwrap_or(ip).text()?.parse().ok()?;
         let kind = match json.get("type").and_then(Json::text) {
@@ -48,7 +48,7 @@ impl PeerAddress {
     }
 
     /// All that a value holds; one that cannot be read, or too many, make all of them unreadable.
-    pub fn read_all(json: Option<&Json>) -> Option<Vec<PeerAddress>> {
+    pub fn read_all(json: Option<&Json<'_>>) -> Option<Vec<PeerAddress>> {
         let Some(json) = json else { return Some(Vec::new()) };
         let all = json.one_or_many();
         if all.len() > ADDRESSES_MAX {
@@ -57,7 +57,7 @@ impl PeerAddress {
         all.iter().map(PeerAddress::read).collect()
     }
 
-    pub fn to_json(self) -> Json {
+    pub fn to_json(self) -> Json<'static> {
         let family = match self.ip {
             IpAddr::V4(_) => "ipv4",
             IpAddr::V6(_) => "ipv6",
@@ -68,10 +68,7 @@ impl PeerAddress {
             Kind::Proxy => "PROXY",
         };
         let address = self.ip.to_string();
-        let ip = object([
-            ("type", Some(family.into())),
-            ("address", Some(address.as_str().into())),
-        ]);
+        let ip = object([("type", Some(family.into())), ("address", Some(address.into()))]);
         object([
             ("ip_address", Some(ip)),
             ("port", Some(u64::from(self.port).into())),

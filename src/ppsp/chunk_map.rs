@@ -81,7 +81,7 @@ impl ChunkMap {
 
     /// Reads `ims_chunk_map`.
     //= P2P-022
-    pub fn read(json: &Json) -> Result<ChunkMap, Unfit> {
+    pub fn read(json: &Json<'_>) -> Result<ChunkMap, Unfit> {
         let pieces = json.get("n").and_then(Json::number).ok_or(Unfit::Shape)?;
         let pieces = u32::try_from(pieces).map_err(|_| Unfit::Pieces)?;
         let encoding = json.get("enc").and_then(Json::text).ok_or(Unfit::Shape)?;
@@ -104,18 +104,14 @@ impl ChunkMap {
     }
 
     /// In one form: `full`, `none` or `ranges`; where there are too many of those, `bitmap`.
-    pub fn to_json(&self) -> Json {
+    pub fn to_json(&self) -> Json<'static> {
         let full = ChunkMap::full(self.pieces);
         let ranges = || self.ranges.iter().map(|range| write_range(*range)).collect();
         let (encoding, ranges, bitmap) = match self.ranges.len() {
             0 => ("none", None, None),
             _ if *self == full => ("full", None, None),
             1..=RANGES_MAX => ("ranges", Some(Json::List(ranges())), None),
-            _ => (
-                "bitmap",
-                None,
-                Some(Json::Text(BASE64URL_NOPAD.encode(&self.to_bitmap()))),
-            ),
+            _ => ("bitmap", None, Some(BASE64URL_NOPAD.encode(&self.to_bitmap()).into())),
         };
         object([
             ("n", Some(u64::from(self.pieces).into())),
@@ -159,7 +155,7 @@ impl ChunkMap {
     }
 }
 
-pub(super) fn read_range(json: &Json) -> Option<(u32, u32)> {
+pub(super) fn read_range(json: &Json<'_>) -> Option<(u32, u32)> {
     match json.list()? {
         [first, last] => Some((
             u32::try_from(first.number()?).ok()?,
@@ -169,7 +165,7 @@ pub(super) fn read_range(json: &Json) -> Option<(u32, u32)> {
     }
 }
 
-pub(super) fn write_range((first, last): (u32, u32)) -> Json {
+pub(super) fn write_range((first, last): (u32, u32)) -> Json<'static> {
     Json::List(vec![u64::from(first).into(), u64::from(last).into()])
 }
 

@@ -1,9 +1,13 @@
 //! JSON within limits: read whole or not at all, written in one form.
+//!
+//! What is read borrows from its bytes; what is large is written piece by piece. The reader is ours, for that and for the limits,
+//! which hold while it reads; that it takes what `serde_json` takes, and as that, is tested.
 
-use std::cell::Cell;
+mod read;
+mod scan;
+
+use std::borrow::Cow;
 use std::fmt;
-
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// How large a document may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +34,16 @@ impl Limits {
 
 /// A value. Members stand in the order they came in; none twice.
 #[derive(Clone, PartialEq)]
-pub enum Json {
+pub enum Json<'a> {
     Null,
     Bool(bool),
     /// A whole number that is not negative.
     Number(u64),
     /// Any other number: nothing that is known here is one.
     OtherNumber,
-    Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 /// Why a document is not read. Says nothing of what stands in it.
@@ -51,29 +55,20 @@ pub enum Unreadable {
     Malformed,
 }
 
-impl Json {
+impl<'a> Json<'a> {
     /// Reads a document: one value, and nothing behind it.
     //= P2P-057
     //= P2P-067
-    pub fn read(bytes: &[u8], limits: Limits) -> Result<Json, Unreadable> {
+    pub fn read(bytes: &'a [u8], limits: Limits) -> Result<Json<'a>, Unreadable> {
         if bytes.len() > limits.bytes_max {
             return Err(Unreadable::TooLarge);
         }
-        let left = Cell::new(limits.members_max);
-        let value = Value {
-            limits,
-            left: &left,
-            depth: 0,
-        };
-        let mut document = serde_json::Deserializer::from_slice(bytes);
-        let read = value.deserialize(&mut document);
-        let json = read.map_err(|_| Unreadable::Malformed)?;
-        document.end().map_err(|_| Unreadable::Malformed)?;
-        Ok(json)
+        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?;
+        read::document(text, limits).ok_or(Unreadable::Malformed)
     }
 
     /// A member of an object.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Json::Object(members) = self else { return None };
         members
             .iter()
@@ -102,14 +97,14 @@ impl Json {
 
     /// The elements of a list; anything else is a list of itself.
     //= P2P-011
-    pub fn one_or_many(&self) -> &[Json] {
+    pub fn one_or_many(&self) -> &[Json<'a>] {
         match self {
             Json::List(elements) => elements,
             one => std::slice::from_ref(one),
         }
     }
 
-    pub fn list(&self) -> Option<&[Json]> {
+    pub fn list(&self) -> Option<&[Json<'a>]> {
         match self {
             Json::List(elements) => Some(elements),
             _ => None,
@@ -122,188 +117,137 @@ impl Json {
 
     /// Writes the value, without blanks.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024);
-        self.write(&mut out);
-        out
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Json::Null | Json::OtherNumber => out.extend_from_slice(b"null"),
-            Json::Bool(true) => out.extend_from_slice(b"true"),
-            Json::Bool(false) => out.extend_from_slice(b"false"),
-            Json::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            Json::Text(text) => write_text(text, out),
-            Json::List(elements) => {
-                out.push(b'[');
-                for (place, element) in elements.iter().enumerate() {
-                    if place > 0 {
-                        out.push(b',');
-                    }
-                    element.write(out);
-                }
-                out.push(b']');
-            }
-            Json::Object(members) => {
-                out.push(b'{');
-                for (place, (name, value)) in members.iter().enumerate() {
-                    if place > 0 {
-                        out.push(b',');
-                    }
-                    write_text(name, out);
-                    out.push(b':');
-                    value.write(out);
-                }
-                out.push(b'}');
-            }
-        }
+        let mut out = Writer::with_capacity(1024);
+        out.value(self);
+        out.finish()
     }
 }
 
 /// An object of the members that are there.
-pub fn object<const N: usize>(members: [(&str, Option<Json>); N]) -> Json {
+pub fn object<'a, const N: usize>(members: [(&'static str, Option<Json<'a>>); N]) -> Json<'a> {
     let present = members
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value?)));
+        .filter_map(|(name, value)| Some((name.into(), value?)));
     Json::Object(present.collect())
 }
 
-impl From<&str> for Json {
-    fn from(text: &str) -> Json {
-        Json::Text(text.to_string())
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Json<'a> {
+        Json::Text(text.into())
     }
 }
 
-impl From<u64> for Json {
-    fn from(number: u64) -> Json {
+impl From<String> for Json<'_> {
+    fn from(text: String) -> Self {
+        Json::Text(text.into())
+    }
+}
+
+impl From<u64> for Json<'_> {
+    fn from(number: u64) -> Self {
         Json::Number(number)
     }
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..0x20 | 0x7f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
+/// Writes a document, value by value, without blanks.
+pub struct Writer {
+    /// Behind each value stands a comma, until what it is in is closed.
+    out: Vec<u8>,
 }
 
-/// Members of an object that are looked through one by one.
-const FEW: usize = 16;
-
-/// One value of a document that is being read.
-#[derive(Clone, Copy)]
-struct Value<'a> {
-    limits: Limits,
-    /// Members that may still come.
-    left: &'a Cell<usize>,
-    depth: usize,
-}
-
-impl Value<'_> {
-    fn text<E: de::Error>(&self, text: &str) -> Result<String, E> {
-        match text.len() <= self.limits.text_bytes_max {
-            true => Ok(text.to_string()),
-            false => Err(E::custom("text")),
+impl Writer {
+    pub fn with_capacity(bytes: usize) -> Writer {
+        Writer {
+            out: Vec::with_capacity(bytes),
         }
     }
 
-    fn inner<E: de::Error>(&self) -> Result<Self, E> {
-        match self.depth < self.limits.depth_max {
-            true => Ok(Value {
-                depth: self.depth + 1,
-                ..*self
-            }),
-            false => Err(E::custom("depth")),
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.pop();
+        self.out
+    }
+
+    /// An object, of the members that `inner` writes.
+    pub fn object(&mut self, inner: impl FnOnce(&mut Writer)) {
+        self.within(*b"{}", inner);
+    }
+
+    /// A list, of the values that `inner` writes.
+    pub fn list(&mut self, inner: impl FnOnce(&mut Writer)) {
+        self.within(*b"[]", inner);
+    }
+
+    fn within(&mut self, [open, close]: [u8; 2], inner: impl FnOnce(&mut Writer)) {
+        self.out.push(open);
+        inner(self);
+        self.out.pop_if(|last| *last == b',');
+        self.out.extend_from_slice(&[close, b',']);
+    }
+
+    /// A member by a name of ours, which nothing in it needs to be escaped; its value comes next.
+    pub fn name(&mut self, name: &'static str) -> &mut Writer {
+        debug_assert!(scan::is_plain(name.as_bytes()), "names of ours are words");
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.quoted(text);
+        self.out.push(b',');
+    }
+
+    pub fn number(&mut self, number: u64) {
+        match number {
+            0..10 => self.out.push(b'0' + number as u8),
+            _ => self.out.extend_from_slice(number.to_string().as_bytes()),
         }
+        self.out.push(b',');
     }
 
-    fn count<E: de::Error>(&self) -> Result<(), E> {
-        let left = self.left.get().checked_sub(1).ok_or_else(|| E::custom("members"))?;
-        self.left.set(left);
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value<'_> {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::OtherNumber)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::OtherNumber)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {
-        self.text(text).map(Json::Text)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let mut elements = Vec::new();
-        while let Some(element) = list.next_element_seed(inner)? {
-            self.count()?;
-            elements.push(element);
-        }
-        Ok(Json::List(elements))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let mut members: Vec<(String, Json)> = Vec::new();
-        let mut names = std::collections::BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            self.count()?;
-            let name = self.text(&name)?;
-            // Readers differ on which of two counts.
-            let is_twice = match members.len() {
-                0..FEW => members.iter().any(|(other, _)| *other == name),
-                FEW => {
-                    names.extend(members.iter().map(|(name, _)| name.clone()));
-                    !names.insert(name.clone())
-                }
-                _ => !names.insert(name.clone()),
-            };
-            if is_twice {
-                return Err(de::Error::custom("twice"));
+    pub fn value(&mut self, json: &Json<'_>) {
+        match json {
+            Json::Null | Json::OtherNumber => self.out.extend_from_slice(b"null,"),
+            Json::Bool(true) => self.out.extend_from_slice(b"true,"),
+            Json::Bool(false) => self.out.extend_from_slice(b"false,"),
+            Json::Number(number) => self.number(*number),
+            Json::Text(text) => self.text(text),
+            Json::List(elements) => self.list(|out| elements.iter().for_each(|element| out.value(element))),
+            Json::Object(members) => {
+                self.object(|out| {
+                    members.iter().for_each(|(name, value)| {
+                        out.quoted(name);
+                        out.out.push(b':');
+                        out.value(value);
+                    })
+                });
             }
-            members.push((name, map.next_value_seed(inner)?));
         }
-        Ok(Json::Object(members))
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.out.push(b'"');
+        match scan::is_plain(text.as_bytes()) {
+            true => self.out.extend_from_slice(text.as_bytes()),
+            false => text.bytes().for_each(|byte| match byte {
+                b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', byte]),
+                0..0x20 | 0x7f => self.out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                _ => self.out.push(byte),
+            }),
+        }
+        self.out.push(b'"');
     }
 }
 
-impl fmt::Debug for Json {
+impl fmt::Debug for Writer {
+    /// Shows nothing of what was written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Json<'_> {
     /// Shows the shape: what stands in it may name somebody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -323,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Json, Unreadable> {
+    fn read(text: &str) -> Result<Json<'_>, Unreadable> {
         Json::read(text.as_bytes(), Limits::PPSP)
     }
 
@@ -384,10 +328,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_as_it_was(text in ".{0,40}", number: u64, truth: bool) {
-            let inner = Json::List(vec![Json::Text(text.clone()), number.into(), Json::Bool(truth), Json::Null]);
-            let json = Json::Object(vec![(text, inner), ("\u{7f}\"\\".into(), Json::Object(Vec::new()))]);
+            let inner = Json::List(vec![Json::Text(text.clone().into()), number.into(), Json::Bool(truth), Json::Null]);
+            let json = Json::Object(vec![(text.into(), inner), ("\u{7f}\"\\".into(), Json::Object(Vec::new()))]);
             prop_assume!(matches!(&json, Json::Object(members) if members[0].0 != members[1].0));
-            prop_assert_eq!(Json::read(&json.to_bytes(), Limits::PPSP), Ok(json));
+            let bytes = json.to_bytes();
+            prop_assert_eq!(Json::read(&bytes, Limits::PPSP), Ok(json));
         }
 
         #[test]

@@ -175,7 +175,7 @@ impl Request {
     }
 }
 
-pub(super) fn read_transaction(json: &Json) -> Option<String> {
+pub(super) fn read_transaction(json: &Json<'_>) -> Option<String> {
     let text = match json {
         Json::Number(number) => number.to_string(),
         other => other.text()?.to_string(),
@@ -187,11 +187,11 @@ pub(super) fn read_transaction(json: &Json) -> Option<String> {
         .filter(|_| is_visible)
 }
 
-pub(super) fn read_swarm(json: &Json) -> Option<SwarmId> {
+pub(super) fn read_swarm(json: &Json<'_>) -> Option<SwarmId> {
     SwarmId::parse(json.get("swarm_id")?.text()?)
 }
 
-fn read_peer_count(json: &Json) -> Option<Option<u8>> {
+fn read_peer_count(json: &Json<'_>) -> Option<Option<u8>> {
     let Some(wanted) = json.get("peer_num") else {
         return Some(None);
     };
@@ -199,11 +199,11 @@ fn read_peer_count(json: &Json) -> Option<Option<u8>> {
     Some(Some(count.clamp(1, PEERS_MAX.into()) as u8))
 }
 
-fn peer_count_json(count: Option<u8>) -> Option<Json> {
+fn peer_count_json(count: Option<u8>) -> Option<Json<'static>> {
     count.map(|count| object([("peer_count", Some(u64::from(count).into()))]))
 }
 
-fn read_map(json: &Json) -> Option<Option<ChunkMap>> {
+fn read_map(json: &Json<'_>) -> Option<Option<ChunkMap>> {
     match json.get("ims_chunk_map") {
         None => Some(None),
         Some(map) => ChunkMap::read(map).ok().map(Some),
@@ -211,7 +211,7 @@ fn read_map(json: &Json) -> Option<Option<ChunkMap>> {
 }
 
 impl Connect {
-    fn read(json: &Json) -> Option<Connect> {
+    fn read(json: &Json<'_>) -> Option<Connect> {
         let swarms = json.get("swarm_action")?.one_or_many();
         if !(1..=SWARMS_MAX).contains(&swarms.len()) {
             return None;
@@ -223,7 +223,7 @@ impl Connect {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         let addresses: Vec<Json> = self.addresses.iter().map(|address| address.to_json()).collect();
         object([
             ("peer_num", peer_count_json(self.peer_count)),
@@ -240,7 +240,7 @@ impl Connect {
 }
 
 impl SwarmAction {
-    fn read(json: &Json) -> Option<SwarmAction> {
+    fn read(json: &Json<'_>) -> Option<SwarmAction> {
         let action = match json.get("action")?.text()? {
             "JOIN" => Action::Join,
             "LEAVE" => Action::Leave,
@@ -260,7 +260,7 @@ impl SwarmAction {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         let action = match self.action {
             Action::Join => "JOIN",
             Action::Leave => "LEAVE",
@@ -278,19 +278,19 @@ impl SwarmAction {
     }
 }
 
-pub(super) fn swarm_json(swarm: &SwarmId) -> Json {
-    Json::Text(swarm.to_string())
+pub(super) fn swarm_json(swarm: &SwarmId) -> Json<'static> {
+    swarm.to_string().into()
 }
 
 impl Find {
-    fn read(json: &Json) -> Option<Find> {
+    fn read(json: &Json<'_>) -> Option<Find> {
         Some(Find {
             swarm: read_swarm(json)?,
             peer_count: read_peer_count(json)?,
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         object([
             ("swarm_id", Some(swarm_json(&self.swarm))),
             ("peer_num", peer_count_json(self.peer_count)),
@@ -299,7 +299,7 @@ impl Find {
 }
 
 impl StatReport {
-    fn read(json: &Json) -> Option<StatReport> {
+    fn read(json: &Json<'_>) -> Option<StatReport> {
         let stats = json.get("stat").or(json.get("Stat")).map_or(&[][..], Json::one_or_many);
         let tamper = json.get("ims_tamper").map_or(&[][..], Json::one_or_many);
         if stats.len() > SWARMS_MAX || tamper.len() > TAMPER_MAX {
@@ -316,7 +316,7 @@ impl StatReport {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         let stats = || Json::List(self.stats.iter().map(Stat::to_json).collect());
         let tamper = || Json::List(self.tamper.iter().map(Tamper::to_json).collect());
         object([
@@ -329,7 +329,7 @@ impl StatReport {
 }
 
 impl Stat {
-    fn read(json: &Json) -> Option<Stat> {
+    fn read(json: &Json<'_>) -> Option<Stat> {
         let counter = |name: &str| json.get(name).map_or(Some(0), Json::number);
         Some(Stat {
             swarm: read_swarm(json)?,
@@ -339,7 +339,7 @@ impl Stat {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         object([
             ("swarm_id", Some(swarm_json(&self.swarm))),
             ("uploaded_bytes", Some(self.uploaded_bytes.into())),
@@ -349,17 +349,17 @@ impl Stat {
     }
 }
 
-pub(super) fn bytes_of<const N: usize>(json: &Json) -> Option<[u8; N]> {
+pub(super) fn bytes_of<const N: usize>(json: &Json<'_>) -> Option<[u8; N]> {
     BASE64URL_NOPAD.decode(json.text()?.as_bytes()).ok()?.try_into().ok()
 }
 
-pub(super) fn text_of(bytes: &[u8]) -> Json {
-    Json::Text(BASE64URL_NOPAD.encode(bytes))
+pub(super) fn text_of(bytes: &[u8]) -> Json<'static> {
+    BASE64URL_NOPAD.encode(bytes).into()
 }
 
 impl Proof {
-    fn read(json: &Json) -> Option<Proof> {
-        let decoded = |json: &Json| BASE64URL_NOPAD.decode(json.text()?.as_bytes()).ok();
+    fn read(json: &Json<'_>) -> Option<Proof> {
+        let decoded = |json: &Json<'_>| BASE64URL_NOPAD.decode(json.text()?.as_bytes()).ok();
         let shown = match json.get("kind")?.text()? {
             "tree" => Shown::Tree {
                 leaves: json.get("leaves")?.list()?.iter().map(decoded).collect::<Option<_>>()?,
@@ -380,7 +380,7 @@ impl Proof {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         let (kind, leaves, hashes, answer) = match &self.shown {
             Shown::Tree { leaves, hashes } => (
                 "tree",
@@ -402,7 +402,7 @@ impl Proof {
 }
 
 impl Tamper {
-    fn read(json: &Json) -> Option<Tamper> {
+    fn read(json: &Json<'_>) -> Option<Tamper> {
         let evidence = match json.get("evidence") {
             None => None,
             Some(evidence) => Some(BASE64URL_NOPAD.decode(evidence.text()?.as_bytes()).ok()?),
@@ -418,7 +418,7 @@ impl Tamper {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         object([
             ("swarm_id", Some(swarm_json(&self.swarm))),
             ("piece", Some(u64::from(self.piece).into())),

@@ -3,8 +3,8 @@
 use super::address::PeerAddress;
 use super::chunk_map::{EIGHTHS, read_range, write_range};
 use super::fault::Fault;
-use super::json::{Json, Limits, object};
-use super::request::{PEERS_MAX, ROOT, SWARMS_MAX, bytes_of, read_swarm, read_transaction, swarm_json, text_of};
+use super::json::{Json, Limits, Writer, object};
+use super::request::{PEERS_MAX, ROOT, SWARMS_MAX, bytes_of, read_swarm, read_transaction, text_of};
 use super::swarm_id::SwarmId;
 
 /// Characters of a ticket at most.
@@ -13,6 +13,9 @@ pub const TICKET_MAX: usize = 600;
 pub const LEAVES_MAX: usize = 64;
 /// Names of the peer itself, at most, for one swarm.
 const ASSIGNED_MAX: usize = 8;
+/// What is written at once has room in a piece.
+const BYTES_USUAL: usize = 256;
+const ENTRY_BYTES_USUAL: usize = 128;
 /// Ranges that are told of a peer at most.
 const HAVE_RANGES_MAX: usize = 64;
 
@@ -128,30 +131,43 @@ impl Response {
 
     //= P2P-011
     pub fn to_bytes(&self) -> Vec<u8> {
-        let (kind, code, swarms, fault, retry_after) = match &self.outcome {
-            Outcome::Successful(swarms) => (
-                0,
-                0,
-                Some(swarms.iter().map(SwarmResult::to_json).collect()),
-                None,
-                None,
-            ),
-            Outcome::Failed { fault, retry_after } => (1, fault.code(), None, Some(*fault), *retry_after),
+        let mut out = Writer::with_capacity(BYTES_USUAL + self.entries() * ENTRY_BYTES_USUAL);
+        out.object(|out| out.name(ROOT).object(|out| self.write(out)));
+        out.finish()
+    }
+
+    fn entries(&self) -> usize {
+        match &self.outcome {
+            Outcome::Successful(swarms) => swarms.iter().map(|swarm| 1 + swarm.peers.len()).sum(),
+            Outcome::Failed { .. } => 0,
+        }
+    }
+
+    fn write(&self, out: &mut Writer) {
+        let (kind, code) = match &self.outcome {
+            Outcome::Successful(_) => (0, 0),
+            Outcome::Failed { fault, .. } => (1, fault.code()),
         };
-        let root = object([
-            ("version", Some(1.into())),
-            ("response_type", Some(kind.into())),
-            ("error_code", Some(u64::from(code).into())),
-            ("transaction_id", Some(self.transaction.as_str().into())),
-            ("swarm_result", swarms.map(Json::List)),
-            ("ims_error", fault.map(|fault| fault.word().into())),
-            ("retry_after", retry_after.map(|seconds| u64::from(seconds).into())),
-        ]);
-        object([(ROOT, Some(root))]).to_bytes()
+        out.name("version").number(1);
+        out.name("response_type").number(kind);
+        out.name("error_code").number(code.into());
+        out.name("transaction_id").text(&self.transaction);
+        match &self.outcome {
+            Outcome::Successful(swarms) => {
+                let write = |out: &mut Writer| swarms.iter().for_each(|swarm| out.object(|out| swarm.write(out)));
+                out.name("swarm_result").list(write);
+            }
+            Outcome::Failed { fault, retry_after } => {
+                out.name("ims_error").text(fault.word());
+                if let Some(seconds) = retry_after {
+                    out.name("retry_after").number((*seconds).into());
+                }
+            }
+        }
     }
 }
 
-fn read_fault(json: &Json) -> Option<Fault> {
+fn read_fault(json: &Json<'_>) -> Option<Fault> {
     Fault::of_word(json.get("ims_error")?.text()?)
 }
 
@@ -193,7 +209,7 @@ impl SwarmResult {
         }
     }
 
-    fn read(json: &Json) -> Option<SwarmResult> {
+    fn read(json: &Json<'_>) -> Option<SwarmResult> {
         let group = json.get("peer_group").and_then(|group| group.get("peer_info"));
         let peers = group.map_or(&[][..], Json::one_or_many).iter().filter_map(Peer::read);
         let assigned = json.get("ims_assigned_tid").map_or(&[][..], Json::one_or_many).iter();
@@ -222,29 +238,33 @@ impl SwarmResult {
         })
     }
 
-    fn to_json(&self) -> Json {
-        let state = self.state.map(|state| match state {
-            State::Provisional => "PROVISIONAL",
-            State::Verified => "VERIFIED",
-            State::Refused => "REFUSED",
-        });
-        let peers = || {
-            object([(
-                "peer_info",
-                Some(Json::List(self.peers.iter().map(Peer::to_json).collect())),
-            )])
-        };
-        let assigned = || Json::List(self.assigned.iter().map(|name| name.as_str().into()).collect());
-        object([
-            ("swarm_id", Some(swarm_json(&self.swarm))),
-            ("result", Some(u64::from(!self.is_done).into())),
-            ("ims_error", self.fault.map(|fault| fault.word().into())),
-            ("peer_group", (!self.peers.is_empty()).then(peers)),
-            ("ims_state", state.map(Json::from)),
-            ("ims_challenge", self.challenge.as_ref().map(Challenge::to_json)),
-            ("ims_assigned_tid", (!self.assigned.is_empty()).then(assigned)),
-            ("ims_ticket", self.ticket.as_deref().map(Json::from)),
-        ])
+    fn write(&self, out: &mut Writer) {
+        out.name("swarm_id").text(&self.swarm.to_string());
+        out.name("result").number((!self.is_done).into());
+        if let Some(fault) = self.fault {
+            out.name("ims_error").text(fault.word());
+        }
+        if !self.peers.is_empty() {
+            let peers = |out: &mut Writer| self.peers.iter().for_each(|peer| out.object(|out| peer.write(out)));
+            out.name("peer_group").object(|out| out.name("peer_info").list(peers));
+        }
+        if let Some(state) = self.state {
+            out.name("ims_state").text(match state {
+                State::Provisional => "PROVISIONAL",
+                State::Verified => "VERIFIED",
+                State::Refused => "REFUSED",
+            });
+        }
+        if let Some(challenge) = &self.challenge {
+            out.name("ims_challenge").value(&challenge.to_json());
+        }
+        if !self.assigned.is_empty() {
+            let names = |out: &mut Writer| self.assigned.iter().for_each(|name| out.text(name));
+            out.name("ims_assigned_tid").list(names);
+        }
+        if let Some(ticket) = &self.ticket {
+            out.name("ims_ticket").text(ticket);
+        }
     }
 }
 
@@ -258,7 +278,7 @@ fn is_compact_jws(text: &str) -> bool {
 }
 
 impl Peer {
-    fn read(json: &Json) -> Option<Peer> {
+    fn read(json: &Json<'_>) -> Option<Peer> {
         let role = match json.get("ims_role").map(Json::text) {
             None | Some(Some("peer")) => Role::Peer,
             Some(Some("cache")) => Role::Cache,
@@ -277,26 +297,27 @@ impl Peer {
         })
     }
 
-    fn to_json(&self) -> Json {
-        let role = match self.role {
-            Role::Peer => None,
-            Role::Cache => Some("cache"),
-            Role::Cdn => Some("cdn"),
-        };
-        let addresses = || Json::List(self.addresses.iter().map(|address| address.to_json()).collect());
-        object([
-            ("peer_id", Some(self.id.as_str().into())),
-            ("ims_role", role.map(Json::from)),
-            ("ims_have", self.have.as_ref().map(Have::to_json)),
-            ("peer_addr", (!self.addresses.is_empty()).then(addresses)),
-        ])
+    fn write(&self, out: &mut Writer) {
+        out.name("peer_id").text(&self.id);
+        match self.role {
+            Role::Peer => {}
+            Role::Cache => out.name("ims_role").text("cache"),
+            Role::Cdn => out.name("ims_role").text("cdn"),
+        }
+        if let Some(have) = &self.have {
+            out.name("ims_have").value(&have.to_json());
+        }
+        if !self.addresses.is_empty() {
+            let addresses = |out: &mut Writer| self.addresses.iter().for_each(|one| out.value(&one.to_json()));
+            out.name("peer_addr").list(addresses);
+        }
     }
 }
 
 impl Have {
-    fn read(json: &Json) -> Option<Have> {
+    fn read(json: &Json<'_>) -> Option<Have> {
         match json {
-            Json::Text(word) if word == "full" => Some(Have::Full),
+            Json::Text(word) if &**word == "full" => Some(Have::Full),
             Json::Number(eighths @ 1..=8) => Some(Have::Eighths(*eighths as u8)),
             Json::List(ranges) if ranges.len() <= HAVE_RANGES_MAX => {
                 ranges.iter().map(read_range).collect::<Option<_>>().map(Have::Ranges)
@@ -305,7 +326,7 @@ impl Have {
         }
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'static> {
         match self {
             Have::Full => "full".into(),
             Have::Eighths(eighths) => u64::from((*eighths).min(EIGHTHS)).into(),
@@ -315,7 +336,7 @@ impl Have {
 }
 
 impl Challenge {
-    fn read(json: &Json) -> Option<Challenge> {
+    fn read(json: &Json<'_>) -> Option<Challenge> {
         let kind = match json.get("kind")?.text()? {
             "tree" => Kind::Tree,
             "digest" => Kind::Digest,
@@ -331,7 +352,7 @@ impl Challenge {
         })
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'static> {
         let kind = match self.kind {
             Kind::Tree => "tree",
             Kind::Digest => "digest",

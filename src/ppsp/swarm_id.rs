@@ -6,6 +6,8 @@ const PREFIX: &str = "ni:///sha-256;";
 const ROOT_BYTES: usize = 32;
 /// Characters of the root.
 pub const TEXT: usize = 43;
+/// Characters of a name.
+pub const NAME: usize = PREFIX.len() + TEXT;
 
 /// One content. Whoever can reach the content under this name can prove that it is the content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,12 +28,22 @@ impl SwarmId {
         if text.len() != TEXT {
             return None;
         }
-        let root = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
-        root.try_into().ok().map(SwarmId)
+        let mut root = [0; ROOT_BYTES];
+        BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut root).ok()?;
+        Some(SwarmId(root))
     }
 
     pub fn root(&self) -> &[u8; ROOT_BYTES] {
         &self.0
+    }
+
+    /// As it is spelt.
+    pub fn name(&self) -> [u8; NAME] {
+        let mut name = [0; NAME];
+        let (prefix, text) = name.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        BASE64URL_NOPAD.encode_mut(&self.0, text);
+        name
     }
 
     /// The 43 characters.
@@ -62,7 +74,7 @@ mod tests {
     fn a_name_has_one_spelling() {
         let name = "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk";
         let id = SwarmId::parse(name).unwrap();
-        assert_eq!(id.to_string(), name);
+        assert_eq!((id.to_string(), &id.name()[..]), (name.to_string(), name.as_bytes()));
         assert_eq!(SwarmId::of_text(&id.text()), Some(id));
         for other in [
             "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk=",

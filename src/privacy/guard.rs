@@ -191,7 +191,7 @@ impl Terms<'_> {
         let counts = |epoch: u32| epoch <= self.epoch && self.epoch - epoch <= self.epochs_kept;
         let ids = self.ids.filter(|_| read.host == self.hosts.own());
         match (read.form, ids) {
-            (Form::Sealed, Some(ids)) => ids.open(id.as_bytes()).is_ok_and(|opened| counts(opened.epoch)),
+            (Form::Sealed, Some(ids)) => ids.open_read(Some(read)).is_ok_and(|opened| counts(opened.epoch)),
             (Form::Whole, Some(ids)) => ids
                 .open_identity(id.as_bytes(), asker)
                 .is_ok_and(|(_, epoch)| counts(epoch)),

@@ -15,13 +15,13 @@ use aes::{Aes128, Block};
 use aws_lc_rs::aead::{AES_128_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::Prk;
-use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
-pub use form::{Form, Hosts};
+pub use form::{Form, Hosts, Read};
 pub use secret::Secret;
 
+use super::mac::Mac;
 use super::{KeyError, NotOurs, derive};
 
 /// Days whose keys are held beside today's, at most.
@@ -127,9 +127,9 @@ pub struct TemporaryIds {
 struct Day {
     day: u32,
     block: Aes128,
-    tags: hmac::Key,
-    swarms: hmac::Key,
-    views: hmac::Key,
+    tags: Mac,
+    swarms: Mac,
+    views: Mac,
     identities: LessSafeKey,
 }
 
@@ -192,28 +192,22 @@ impl TemporaryIds {
     }
 
     /// A `t1` as URI. `None`: the epoch is too late to be told.
-    //= P2P-028
-    //= P2P-030
-    //= P2P-031
-    //= P2P-034
     pub fn mint(&self, binding: &Binding<'_>) -> Option<String> {
-        if binding.epoch >> EPOCH_BITS != 0 {
-            return None;
-        }
-        let day = self.days.front()?;
-        let mut block = u128::from(binding.place.0) << (128 - PLACE_BITS);
-        block |= u128::from(binding.generation) << 80;
-        block |= u128::from(binding.epoch) << 60;
-        block |= u128::from(day.swarm_tag(binding.swarm)) << 32;
-        block |= u128::from(day.view(binding.viewer, binding.place, binding.epoch, binding.swarm));
-        let mut sealed = Block::from(block.to_be_bytes());
-        day.block.encrypt_block(&mut sealed);
-        let mut token = [0; T1_BYTES];
-        token[0] = day.kid();
-        token[1..17].copy_from_slice(&sealed);
-        let tag = day.tag(&token[1..17], self.hosts.own());
-        token[17..].copy_from_slice(&tag);
-        Some(self.uri("t1.", &token))
+        let minting = self.minting(binding.epoch, binding.swarm)?;
+        Some(minting.mint(binding.place, binding.generation, binding.viewer))
+    }
+
+    /// Makes many `t1` of one content. `None`: the epoch is too late to be told.
+    //= P2P-031
+    pub fn minting<'a>(&'a self, epoch: u32, swarm: &'a [u8]) -> Option<Minting<'a>> {
+        let day = self.days.front().filter(|_| epoch >> EPOCH_BITS == 0)?;
+        Some(Minting {
+            ids: self,
+            day,
+            epoch,
+            swarm,
+            swarm_tag: day.swarm_tag(swarm),
+        })
     }
 
     /// What a `t1` of one of our hosts stands for. Whatever is wrong, the same is done and the same is said.
@@ -221,16 +215,20 @@ impl TemporaryIds {
     //= P2P-037
     //= P2P-041
     pub fn open(&self, uri: &[u8]) -> Result<Opened, NotOurs> {
-        let read = self.hosts.read(uri).filter(|read| read.form == Form::Sealed);
-        let (host, token) = match read {
-            Some(read) => (read.host, self.decode(read.token)),
+        self.open_read(self.hosts.read(uri))
+    }
+
+    /// The same of what is read already, if it is: of a host that need not be one of ours, whose name is in the tag.
+    pub fn open_read(&self, read: Option<Read<'_>>) -> Result<Opened, NotOurs> {
+        let (host, token) = match read.filter(|read| read.form == Form::Sealed) {
+            Some(read) => (read.host, self.decode_t1(read.token)),
             None => (self.hosts.own(), None),
         };
         let is_written = token.is_some();
-        let token: [u8; T1_BYTES] = token.and_then(|token| token.try_into().ok()).unwrap_or([0; T1_BYTES]);
+        let token = token.unwrap_or([0; T1_BYTES]);
         let of_kid = self.days.iter().find(|day| day.kid() == token[0]);
         let day = of_kid.or(self.days.front()).ok_or(NotOurs)?;
-        let tag = day.tag(&token[1..17], host);
+        let tag = day.tag(&token[..17], host);
         let is_tagged = verify_slices_are_equal(&tag, &token[17..]).is_ok();
         let mut block = Block::default();
         block.copy_from_slice(&token[1..17]);
@@ -341,11 +339,29 @@ impl TemporaryIds {
     }
 
     fn uri(&self, kind: &str, token: &[u8]) -> String {
-        let text = match self.encoding {
-            Encoding::Base64Url => BASE64URL_NOPAD.encode(token),
-            Encoding::Base32 => BASE32_NOPAD.encode(token).to_ascii_lowercase(),
-        };
-        format!("sip:{kind}{text}@{}", self.hosts.own())
+        let host = self.hosts.own();
+        let mut uri = String::with_capacity("sip:".len() + kind.len() + token.len() * 2 + 1 + host.len());
+        uri.push_str("sip:");
+        uri.push_str(kind);
+        match self.encoding {
+            Encoding::Base64Url => BASE64URL_NOPAD.encode_append(token, &mut uri),
+            Encoding::Base32 => uri.push_str(&BASE32_NOPAD.encode(token).to_ascii_lowercase()),
+        }
+        uri.push('@');
+        uri.push_str(host);
+        uri
+    }
+
+    fn decode_t1(&self, token: &[u8]) -> Option<[u8; T1_BYTES]> {
+        let mut bytes = [0; T1_BYTES];
+        match self.encoding {
+            Encoding::Base64Url if BASE64URL_NOPAD.decode_len(token.len()) == Ok(T1_BYTES) => {
+                BASE64URL_NOPAD.decode_mut(token, &mut bytes).ok()?;
+                Some(bytes)
+            }
+            Encoding::Base64Url => None,
+            Encoding::Base32 => self.decode(token)?.try_into().ok(),
+        }
     }
 
     fn decode(&self, token: &[u8]) -> Option<Vec<u8>> {
@@ -357,17 +373,50 @@ impl TemporaryIds {
     }
 }
 
+/// Makes `t1` of one content and epoch.
+pub struct Minting<'a> {
+    ids: &'a TemporaryIds,
+    day: &'a Day,
+    epoch: u32,
+    swarm: &'a [u8],
+    swarm_tag: u32,
+}
+
+impl Minting<'_> {
+    /// A `t1` as URI.
+    //= P2P-028
+    //= P2P-030
+    //= P2P-031
+    //= P2P-034
+    pub fn mint(&self, place: Place, generation: u8, viewer: Viewer) -> String {
+        let day = self.day;
+        let mut block = u128::from(place.0) << (128 - PLACE_BITS);
+        block |= u128::from(generation) << 80;
+        block |= u128::from(self.epoch) << 60;
+        block |= u128::from(self.swarm_tag) << 32;
+        block |= u128::from(day.view(viewer, place, self.epoch, self.swarm));
+        let mut sealed = Block::from(block.to_be_bytes());
+        day.block.encrypt_block(&mut sealed);
+        let mut token = [0; T1_BYTES];
+        token[0] = day.kid();
+        token[1..17].copy_from_slice(&sealed);
+        let tag = day.tag(&token[..17], self.ids.hosts.own());
+        token[17..].copy_from_slice(&tag);
+        self.ids.uri("t1.", &token)
+    }
+}
+
 impl Day {
     fn of(secret: &Secret) -> Result<Day, KeyError> {
         let prk = secret.prk();
-        let hmac = |label: &[u8]| Ok(hmac::Key::new(HMAC_SHA256, &derive(&prk, label)?[..]));
+        let mac = |label: &[u8]| derive(&prk, label).map(|key| Mac::new(&key));
         let identities = UnboundKey::new(&AES_128_GCM_SIV, &half(&prk, b"sipveil p2p identities 1")?);
         Ok(Day {
             day: secret.day(),
             block: Aes128::new(&half(&prk, b"sipveil p2p blocks 1")?.into()),
-            tags: hmac(b"sipveil p2p tags 1")?,
-            swarms: hmac(b"sipveil p2p swarms 1")?,
-            views: hmac(b"sipveil p2p views 1")?,
+            tags: mac(b"sipveil p2p tags 1")?,
+            swarms: mac(b"sipveil p2p swarms 1")?,
+            views: mac(b"sipveil p2p views 1")?,
             identities: LessSafeKey::new(identities.map_err(|_| KeyError::Derivation)?),
         })
     }
@@ -376,12 +425,13 @@ impl Day {
         self.day as u8
     }
 
+    /// `sealed`: key id and block.
     fn tag(&self, sealed: &[u8], host: &str) -> [u8; TAG_BYTES] {
-        first(&self.tags, &[b"t1", &[self.kid()], sealed, host.as_bytes()])
+        self.tags.first(&[b"t1", sealed, host.as_bytes()])
     }
 
     fn swarm_tag(&self, swarm: &[u8]) -> u32 {
-        u32::from_be_bytes(first(&self.swarms, &[swarm])) >> (32 - SWARM_BITS)
+        u32::from_be_bytes(self.swarms.first(&[swarm])) >> (32 - SWARM_BITS)
     }
 
     fn view(&self, viewer: Viewer, place: Place, epoch: u32, swarm: &[u8]) -> u32 {
@@ -391,19 +441,12 @@ impl Day {
             Viewer::Peer(viewer) => Some(viewer.0.to_be_bytes()),
         };
         let viewer = viewer.as_ref().map_or(&b""[..], |viewer| viewer);
-        u32::from_be_bytes(first(&self.views, &[viewer, &place, &epoch, swarm]))
+        u32::from_be_bytes(self.views.first(&[viewer, &place, &epoch, swarm]))
     }
 
     fn asker(&self, asker: &[u8]) -> [u8; VIEWER_BYTES] {
-        first(&self.views, &[b"t3", asker])
+        self.views.first(&[b"t3", asker])
     }
-}
-
-/// The first bytes of the HMAC of these parts, one behind the other.
-fn first<const N: usize>(key: &hmac::Key, parts: &[&[u8]]) -> [u8; N] {
-    let mut digest = hmac::Context::with_key(key);
-    parts.iter().for_each(|part| digest.update(part));
-    digest.sign().as_ref().first_chunk().copied().unwrap_or([0; N])
 }
 
 fn half(prk: &Prk, label: &[u8]) -> Result<[u8; 16], KeyError> {
@@ -421,6 +464,12 @@ fn pad(plain: &mut Vec<u8>) -> Option<()> {
 
 fn t3_bound(kid: u8, host: &str) -> Vec<u8> {
     [b"t3", &[kid][..], host.as_bytes()].concat()
+}
+
+impl std::fmt::Debug for Minting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Minting").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for TemporaryIds {

@@ -9,7 +9,7 @@ use super::{Member, Moment, Tracker};
 use crate::ppsp::request::{PEERS_MAX, What};
 use crate::ppsp::response::{Have, Peer, Role, SwarmResult};
 use crate::ppsp::{Fault, Request, SwarmId};
-use crate::seal::temporary_id::{Place, Viewer};
+use crate::seal::temporary_id::{Minting, Place, Viewer};
 
 /// Peers of a list, where nobody says how many.
 pub(super) const PEERS_USUAL: usize = 8;
@@ -105,10 +105,12 @@ impl Tracker {
             true => seeders_min - verified,
             false => 0,
         };
+        let name = self.table.swarm(swarm).id.name();
+        let minting = self.ids.minting(self.epoch(now), &name);
         let chosen = of(State::Verified).chain(of(State::Provisional).take(provisional));
         let mut peers: Vec<Peer> = chosen
             .take(wanted)
-            .filter_map(|one| self.entry(now, asker, swarm, one))
+            .filter_map(|one| Some(self.entry(minting.as_ref()?, asker, swarm, one)))
             .collect();
         shuffle(&mut peers, random);
         //= P2P-135
@@ -126,20 +128,23 @@ impl Tracker {
         peers
     }
 
-    fn entry(&self, now: Moment, asker: Slot, swarm: SwarmIndex, one: &Announcement) -> Option<Peer> {
+    fn entry(&self, now: Moment, minting: &Minting<'_>, asker: Slot, swarm: SwarmIndex, one: &Announcement) -> Peer {
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
         };
         let pieces = self.table.swarm(swarm).layout.pieces();
-        Some(Peer {
-            id: self.called(now, one.peer, swarm, viewer)?,
+        let generation = self.table.peer(one.peer).generation;
+        Peer {
+            id: self
+                .drawn_by(now, one.peer)
+                .unwrap_or_else(|| minting.mint(Place::of_slot(one.peer), generation, viewer)),
             role: Role::Peer,
             have: Some(match one.held.is_full(pieces) {
                 true => Have::Full,
                 false => Have::Eighths(one.held.eighths(pieces).max(1)),
             }),
             addresses: Vec::new(),
-        })
+        }
     }
 }

@@ -127,7 +127,8 @@ impl Tracker {
         // One swarm at a time: what is asked again is asked by chance.
         let mut asked = Vec::new();
         if publish.accepts && publish.member.path == Path::Stream {
-            for swarm in self.table.joined(slot) {
+            let joined: Vec<SwarmIndex> = self.table.joined(slot).collect();
+            for swarm in joined {
                 if let Some(challenge) = self.challenge_again(now, slot, swarm, random) {
                     let id = self.table.swarm(swarm).id;
                     asked.push(SwarmResult {
@@ -353,12 +354,11 @@ impl Tracker {
     }
 
     pub(super) fn shown_as(&self, now: Moment, slot: Slot, swarm: SwarmIndex, viewer: Viewer) -> Option<String> {
-        let id = self.table.swarm(swarm).id.to_string();
         self.ids.mint(&Binding {
             place: Place::of_slot(slot),
             generation: self.table.peer(slot).generation,
             epoch: self.epoch(now),
-            swarm: id.as_bytes(),
+            swarm: &self.table.swarm(swarm).id.name(),
             viewer,
         })
     }

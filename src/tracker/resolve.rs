@@ -71,21 +71,18 @@ impl Tracker {
         let opened = self.ids.open(uri).ok()?;
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
         let (slot, peer) = self.table.at(opened.place, opened.generation)?;
-        let joined = self.table.joined(slot);
-        let is_of = |swarm: &&u32| {
-            let id = self.table.swarm(**swarm).id.to_string();
-            self.ids.is_of(&opened, id.as_bytes())
-        };
-        let swarm = *joined.iter().find(is_of)?;
-        let id = self.table.swarm(swarm).id.to_string();
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
         };
-        let is_meant = self.ids.is_bound(&opened, id.as_bytes(), viewer);
-        let is_member = self.table.announcement(asker, swarm).is_some();
+        // Keys are asked only of what both are in, which is little.
+        let is_of = |swarm: &SwarmIndex| {
+            self.table.announcement(asker, *swarm).is_some()
+                && self.ids.is_bound(&opened, &self.table.swarm(*swarm).id.name(), viewer)
+        };
+        let swarm = self.table.joined(slot).find(is_of)?;
         let is_live = peer.expires_at > now.seconds() && now.seconds() < ends_at;
-        (is_meant && is_member && is_live).then_some((asker, slot, swarm))
+        is_live.then_some((asker, slot, swarm))
     }
 
     /// The same for a name that the peer drew itself.
@@ -94,9 +91,8 @@ impl Tracker {
         let hash = self.table.hash(drawn);
         let (slot, generation) = *self.drawn.live(&hash, now.at)?;
         let (slot, peer) = self.table.at(Place::of_slot(slot), generation)?;
-        let joined = self.table.joined(slot);
-        let is_shared = |swarm: &&SwarmIndex| self.table.announcement(asker, **swarm).is_some();
-        let swarm = *joined.iter().find(is_shared)?;
+        let is_shared = |swarm: &SwarmIndex| self.table.announcement(asker, *swarm).is_some();
+        let swarm = self.table.joined(slot).find(is_shared)?;
         (peer.expires_at > now.seconds()).then_some((asker, slot, swarm))
     }
 
@@ -120,12 +116,15 @@ impl Tracker {
     /// What a peer is called by others in this swarm.
     //= P2P-044
     pub(super) fn called(&self, now: Moment, slot: Slot, swarm: SwarmIndex, viewer: Viewer) -> Option<String> {
-        match (self.settings.expose, self.names.live(&slot, now.at)) {
-            (Expose::Drawn, Some((generation, drawn))) if *generation == self.table.peer(slot).generation => {
-                Some(format!("sip:t2.{drawn}@{}", self.ids.hosts().own()))
-            }
-            _ => self.shown_as(now, slot, swarm, viewer),
-        }
+        self.drawn_by(now, slot)
+            .or_else(|| self.shown_as(now, slot, swarm, viewer))
+    }
+
+    /// The name that a peer drew, where others see it.
+    pub(super) fn drawn_by(&self, now: Moment, slot: Slot) -> Option<String> {
+        let (generation, drawn) = self.names.live(&slot, now.at)?;
+        let is_shown = self.settings.expose == Expose::Drawn && *generation == self.table.peer(slot).generation;
+        is_shown.then(|| format!("sip:t2.{drawn}@{}", self.ids.hosts().own()))
     }
 }
 

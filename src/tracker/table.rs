@@ -333,12 +333,8 @@ impl Table {
     }
 
     /// The swarms that a peer joined.
-    pub fn joined(&self, slot: Slot) -> Vec<SwarmIndex> {
-        self.peers[slot as usize]
-            .joined
-            .iter()
-            .map(|joined| joined.swarm)
-            .collect()
+    pub fn joined(&self, slot: Slot) -> impl Iterator<Item = SwarmIndex> {
+        self.peers[slot as usize].joined.iter().map(|joined| joined.swarm)
     }
 
     pub fn joined_count(&self, slot: Slot) -> usize {
@@ -605,7 +601,10 @@ mod tests {
         table.join(slot, 1, Buckets(1));
         table.close(SwarmId::of_root([0; 32]));
         assert_eq!(
-            (table.swarm_of(SwarmId::of_root([0; 32])), table.joined(slot)),
+            (
+                table.swarm_of(SwarmId::of_root([0; 32])),
+                table.joined(slot).collect::<Vec<_>>()
+            ),
             (None, vec![1])
         );
     }

@@ -110,7 +110,8 @@ impl Stage {
             3 => format!("{good};{dress}"),
             _ => good,
         };
-        let mut body = Json::read(&list(&id), Limits::PPSP).unwrap();
+        let list = list(&id);
+        let mut body = Json::read(&list, Limits::PPSP).unwrap();
         let mut left = random.next_u32() % 12;
         plant(&mut body, &dress, &mut left, &mut random);
         let mut bytes = body.to_bytes();
@@ -161,7 +162,7 @@ fn list(id: &str) -> Vec<u8> {
 }
 
 /// Puts a name into one place of a document: as a value, as a member, as the name of one.
-fn plant(json: &mut Json, dress: &str, left: &mut u32, random: &mut ChaCha8Rng) {
+fn plant<'a>(json: &mut Json<'a>, dress: &'a str, left: &mut u32, random: &mut ChaCha8Rng) {
     let is_here = *left == 0;
     *left = left.wrapping_sub(1);
     match json {

@@ -64,10 +64,12 @@ impl Hosts {
     //= P2P-058
     pub fn read<'a>(&'a self, uri: &'a [u8]) -> Option<Read<'a>> {
         let rest = uri.strip_prefix(b"sip:")?;
-        let at = rest.iter().position(|byte| *byte == b'@')?;
+        let at = memchr::memchr(b'@', rest)?;
         let (user, host) = (&rest[..at], &rest[at + 1..]);
         let mut hosts = std::iter::once(&self.own).chain(&self.others);
-        let host = hosts.find(|known| known.as_bytes().eq_ignore_ascii_case(host))?;
+        // Nearly all are as we write them.
+        let is_written = |known: &&String| known.as_bytes() == host || known.as_bytes().eq_ignore_ascii_case(host);
+        let host = hosts.find(is_written)?;
         let (form, token) = form_of(user)?;
         Some(Read { form, token, host })
     }
@@ -76,11 +78,7 @@ impl Hosts {
 fn form_of(user: &[u8]) -> Option<(Form, &[u8])> {
     let (kind, token) = user.split_at_checked(3)?;
     let length = token.len();
-    let base64 = || {
-        token
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
+    let base64 = || token.iter().all(|byte| IS_BASE64URL[usize::from(*byte)]);
     let base32 = || {
         let is_digit = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'2'..=b'7');
         token.iter().all(is_digit)
@@ -93,6 +91,16 @@ fn form_of(user: &[u8]) -> Option<(Form, &[u8])> {
     };
     Some((form, token))
 }
+
+const IS_BASE64URL: [bool; 256] = {
+    let mut is = [false; 256];
+    let mut byte = 0;
+    while byte < is.len() {
+        is[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
+        byte += 1;
+    }
+    is
+};
 
 /// Why a value that a peer drew for itself is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
