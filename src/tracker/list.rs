@@ -110,7 +110,7 @@ impl Tracker {
         let chosen = of(State::Verified).chain(of(State::Provisional).take(provisional));
         let mut peers: Vec<Peer> = chosen
             .take(wanted)
-            .filter_map(|one| Some(self.entry(minting.as_ref()?, asker, swarm, one)))
+            .filter_map(|one| Some(self.entry(now, minting.as_ref()?, asker, swarm, one)))
             .collect();
         shuffle(&mut peers, random);
         //= P2P-135
