@@ -206,7 +206,7 @@ impl Engine {
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
-        let to_tracker = self.p2p.is_some() && author == Author::Peer && self.to_tracker(origin, draft)?;
+        let to_tracker = self.p2p.is_some() && author == Author::Peer && self.guard_request(origin, draft)?;
         let between = match self.p2p.is_some() && author == Author::Peer {
             true => self.between_peers(now, origin, draft, essentials, &opened)?,
             false => None,

@@ -30,7 +30,7 @@ impl Engine {
     /// network's to say, or a `[[route]]`'s.
     //= P2P-005
     //= P2P-062
-    pub(in crate::engine) fn to_tracker(&mut self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
+    pub(in crate::engine) fn guard_request(&self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
         let TrackerIs::At(_) = &self.policy.p2p.tracker.value else {
             return Ok(false);
         };
