@@ -25,6 +25,7 @@ pub mod input;
 mod intake;
 pub mod judge;
 mod locating;
+mod originate;
 pub mod output;
 mod p2p;
 mod party_flows;
@@ -472,12 +473,14 @@ impl Engine {
             kept,
             responder,
             dialog,
+            peers,
         } = decided;
         work.authentication = authentication;
         if let Some(server) = self.transactions.server(id) {
             server.opens = work.essentials.to_tag().is_none();
             server.work = Some(work);
             server.kept = kept;
+            server.peers = peers;
             server.responder = responder;
             server.dialog = dialog;
         }
@@ -632,6 +635,7 @@ impl Engine {
             dialog: None,
             last: None,
             kept: None,
+            peers: None,
             work: None,
             answered: false,
             is_ours: false,

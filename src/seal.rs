@@ -4,7 +4,6 @@
 //! user part: key generation, nonce, sealed text padded to steps of 32 bytes. Knows nothing of what it seals.
 
 pub mod hiding;
-mod mac;
 pub mod temporary_id;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod announce;
 mod elsewhere;
 mod lists;
 mod planted;
+mod roads;
 mod scene;
 mod sessions;
 

@@ -219,6 +219,16 @@ impl World {
         world
     }
 
+    /// One more address that messages come to, as far as the tests make them; the engine knows it by its listener.
+    pub fn bind(&mut self, listener: &str, transport: Transport, address: &str) {
+        let id = self.policy.listeners.iter().position(|own| own.name.value == listener);
+        self.bound.push(Bound {
+            listener: ListenerId(id.unwrap() as u16),
+            transport,
+            address: address.parse().unwrap(),
+        });
+    }
+
     /// A datagram from an address to the listener of this name.
     pub fn packet(&mut self, listener: &str, from: &str, text: &str) -> Vec<Sent> {
         self.packet_bytes(listener, from, Bytes::copy_from_slice(text.as_bytes()))

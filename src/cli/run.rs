@@ -30,7 +30,7 @@ use crate::{
     config::{self, contents, key_file},
     driver::{self, Running},
     engine::{Bound, counts::Counts},
-    policy::{Policy, Route},
+    policy::{Policy, Route, p2p::Media},
     seal::Keys,
     sip::{Transport, uri::Uri},
 };
@@ -129,6 +129,10 @@ fn log_to_standard_error() {
 /// Exit code 0 after a drain, 3 when it could not start.
 pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Again>) -> ExitCode {
     let policy = Arc::new(policy);
+    //= P2P-080
+    if policy.p2p.is_on() && policy.p2p.media.value == Media::Direct {
+        tracing::warn!("peers see each other's addresses: media in [p2p] is \"direct\"");
+    }
     // The signals are caught before anything opens: none of them finds the process unprepared.
     let (runtime, signals) = match prepare() {
         Ok(prepared) => prepared,

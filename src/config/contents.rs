@@ -54,3 +54,92 @@ fn text(path: &Path) -> std::io::Result<String> {
     File::open(path)?.take(most).read_to_string(&mut text)?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{
+        Stated, StatedBy,
+        p2p::{Source, TrackerIs},
+    };
+    use crate::ppsp::jws::SigningKey;
+    use crate::ppsp::layout::Layout;
+    use crate::ppsp::manifest::Class;
+    use crate::ppsp::tree::TreeBuilder;
+
+    const NOW: u64 = 1_796_000_000;
+
+    fn stated<T>(value: T) -> Stated<T> {
+        let by = StatedBy::Default;
+        Stated { value, by }
+    }
+
+    fn key_of(key: &SigningKey) -> [u8; 32] {
+        let VerifyingKey::Ed25519(key) = key.verifying_key() else {
+            panic!("an Ed25519 key");
+        };
+        key
+    }
+
+    /// A policy that names this manifest, and whose source has this key.
+    fn table(file: &Path, key: &SigningKey) -> P2p {
+        P2p {
+            tracker: stated(TrackerIs::Embedded),
+            manifests: vec![stated(file.display().to_string())],
+            sources: vec![Source {
+                name: stated("studio.example".to_owned()),
+                key: stated(key_of(key)),
+            }],
+            ..P2p::default()
+        }
+    }
+
+    //= P2P-021 type=test
+    //= P2P-118 type=test
+    #[test]
+    fn only_what_a_known_source_signed_becomes_a_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("film.manifest");
+        let (key, other) = (
+            SigningKey::from_seed(&[1; 32]).unwrap(),
+            SigningKey::from_seed(&[2; 32]).unwrap(),
+        );
+        let mut tree = TreeBuilder::new();
+        tree.push(&[7; 600_000]).unwrap();
+        let manifest = Manifest {
+            root: tree.finish().unwrap().root(),
+            layout: Layout::new(600_000, 262_144).unwrap(),
+            title: "film".to_owned(),
+            source: "studio.example".to_owned(),
+            class: Class::Provider,
+            encryption: None,
+            group_pieces: 0,
+            not_before: NOW - 10,
+            expires: NOW + 10,
+            cache_servers: Vec::new(),
+            tracker_key: [3; 32],
+            closed: false,
+        };
+        std::fs::write(&file, manifest.sign(&key).unwrap() + "\n").unwrap();
+        let mut p2p = table(&file, &key);
+        load(&mut p2p, NOW).unwrap();
+        let content = Content {
+            swarm: manifest.root,
+            layout: manifest.layout,
+        };
+        assert_eq!(*p2p.contents, [content]);
+        // Of somebody else's key, over, or not there: the policy keeps what it had.
+        let refused = [
+            load(&mut table(&file, &other), NOW),
+            load(&mut p2p, NOW + 10),
+            load(&mut table(&folder.path().join("none"), &key), NOW),
+        ];
+        let words: Vec<String> = refused.into_iter().map(|one| one.unwrap_err().to_string()).collect();
+        assert!(
+            words[0].contains("have it signed anew") && words[1].contains("expired"),
+            "{words:?}"
+        );
+        assert!(words[2].contains("cannot be read"), "{words:?}");
+        assert_eq!(p2p.contents.len(), 1);
+    }
+}

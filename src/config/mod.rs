@@ -107,7 +107,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let evidence = node::evidence(top.table("evidence"), &domain, &listeners);
     let routes = route::routes(top, &listeners);
     let privacy = node::privacy(top.table("privacy"), profile.value);
-    let p2p = p2p::p2p(top.table("p2p"), &proxy, &privacy);
+    let p2p = p2p::p2p(top.table("p2p"), &proxy, &privacy, (&lawful_interception, &hiding));
     let pcscf = pcscf::pcscf(top.table("pcscf"), profile.value, &domain, &privacy);
     let dns = dns::dns(top.table("dns"));
     let store = store::store(top.table("store"), &proxy);

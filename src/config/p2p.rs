@@ -9,10 +9,11 @@ use super::{
     node::file,
     read::{Fault, Written, or_default},
     table::Table,
+    topology_hiding::keys_are_apart,
 };
 use crate::policy::{
-    Privacy, Proxy,
-    p2p::{P2p, Source, TrackerIs},
+    LawfulInterception, Privacy, Proxy, TopologyHiding,
+    p2p::{Addresses, Media, P2p, Source, TrackerIs},
     privacy::Provided,
 };
 
@@ -25,7 +26,12 @@ const EPOCH: std::ops::RangeInclusive<Duration> = Duration::from_secs(900)..=Dur
 
 //= P2P-001
 //= P2P-001 type=exception reason=one key says where the tracker is: with one elsewhere the guard alone works, with none nothing does; a key service is a node of its own
-pub(super) fn p2p(table: Table<'_>, proxy: &Proxy, privacy: &Privacy) -> P2p {
+pub(super) fn p2p(
+    table: Table<'_>,
+    proxy: &Proxy,
+    privacy: &Privacy,
+    (lawful, hiding): (&LawfulInterception, &TopologyHiding),
+) -> P2p {
     let tracker = table.parsed("tracker", tracker);
     let is_on = tracker.as_ref().is_some_and(|tracker| tracker.value != TrackerIs::Off);
     if let Some(written) = tracker.as_ref().filter(|_| is_on) {
@@ -45,12 +51,34 @@ pub(super) fn p2p(table: Table<'_>, proxy: &Proxy, privacy: &Privacy) -> P2p {
         fits
     });
     let relays = each(&table, "relays", address);
-    let media = table.word("media");
-    let addresses = table.word("addresses");
+    let (media, addresses) = (table.word("media"), table.word("addresses"));
+    if relays.is_empty() {
+        let of_media = media.as_ref().filter(|media| media.value == Media::Relay);
+        let of_addresses = addresses
+            .as_ref()
+            .filter(|addresses| addresses.value == Addresses::Relay);
+        let at = [
+            of_media.map(|media| &media.at),
+            of_addresses.map(|addresses| &addresses.at),
+        ];
+        for at in at.into_iter().flatten() {
+            table.reader.contradiction(
+                at.clone(),
+                "`relay` without `relays`: nothing would pass",
+                "name the relays, such as `relays = [\"192.0.2.7\"]`",
+            );
+        }
+    }
+    let key_file = table.parsed("key_file", file);
+    if let Some(key_file) = &key_file {
+        let of_audit = lawful.audit.as_ref().map(|audit| &audit.key_file.value);
+        let others = [proxy.key_file.value.as_ref(), of_audit, hiding.key_file.value.as_ref()];
+        keys_are_apart(&table, key_file, &others);
+    }
     let p2p = P2p {
         tracker: or_default(tracker, TrackerIs::Off),
         domain: or_default(table.parsed("domain", grammar::host), String::new()),
-        key_file: or_default(table.parsed("key_file", file).map(|file| file.map(Some)), None),
+        key_file: or_default(key_file.map(|file| file.map(Some)), None),
         manifests: each(&table, "manifests", file),
         sources: sources(&table),
         network_peers: each(&table, "network_peers", sip_uri),

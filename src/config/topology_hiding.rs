@@ -28,7 +28,8 @@ pub(super) fn topology_hiding(table: Table<'_>, proxy: &Proxy, lawful: &LawfulIn
         );
     }
     if let Some(key_file) = &key_file {
-        keys_are_apart(&table, key_file, proxy, lawful);
+        let of_audit = lawful.audit.as_ref().map(|audit| &audit.key_file.value);
+        keys_are_apart(&table, key_file, &[proxy.key_file.value.as_ref(), of_audit]);
     }
     let mut hidden_prefixes: Vec<_> = table
         .parsed_each("hidden_prefixes", grammar::prefix)
@@ -53,10 +54,8 @@ pub(super) fn topology_hiding(table: Table<'_>, proxy: &Proxy, lawful: &LawfulIn
 
 /// Each kind of key has a file of its own: who may hide addresses need not read calls.
 //= SEC-002
-fn keys_are_apart(table: &Table<'_>, key_file: &Written<String>, proxy: &Proxy, lawful: &LawfulInterception) {
-    let of_audit = lawful.audit.as_ref().map(|audit| &audit.key_file.value);
-    let others = [proxy.key_file.value.as_ref(), of_audit];
-    if others.into_iter().flatten().any(|other| *other == key_file.value) {
+pub(super) fn keys_are_apart(table: &Table<'_>, key_file: &Written<String>, others: &[Option<&String>]) {
+    if others.iter().flatten().any(|other| **other == key_file.value) {
         table.reader.contradiction(
             key_file.at.clone(),
             "this file holds keys of another kind already",

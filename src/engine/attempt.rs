@@ -7,11 +7,10 @@ use rand_chacha::rand_core::Rng;
 
 use super::decide::{Author, Plan};
 use super::event::{self, Drop, Event, Judged, What};
+use super::originate::About;
 use super::output::{Output, SendId};
-use super::p2p::OUR_LISTS;
 use super::pending::{Waiting, WaitingAck};
 use super::record::{self, Leg};
-use super::reg_event::OURS;
 use super::reject::Reject;
 use super::transactions::{Called, ClientMachine, ClientTransaction, Failure, Id, Kept, SendTo, Work};
 use super::{Due, Engine, Now, TIMERS};
@@ -255,7 +254,6 @@ impl Engine {
                 to,
                 called,
                 vias: None,
-                peers: None,
             }));
         }
         self.note_cleared(What::Request(method), &origin, &hop, notes);
@@ -666,11 +664,8 @@ impl Engine {
         let Some((server_id, line)) = of.filter(|_| failed) else {
             return;
         };
-        if server_id.slot == OUR_LISTS {
-            return self.notified(server_id.generation, 408);
-        }
-        if server_id.slot == OURS {
-            return self.asked_in_vain(now, server_id.generation);
+        if let Some(about) = About::of(server_id) {
+            return self.not_answered_to_us(now, about);
         }
         let Some(server) = self.transactions.server(server_id) else {
             return;

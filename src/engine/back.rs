@@ -7,18 +7,19 @@ use smallvec::SmallVec;
 use super::branches::Challenge;
 use super::dialogs::Wish;
 use super::event::{self, Drop, Event, What};
+use super::originate::About;
 use super::output::{Output, SendId};
-use super::p2p::OUR_LISTS;
+use super::p2p::asks_tracker;
 use super::record::{self, Leg};
-use super::reg_event::OURS;
 use super::reject::Reject;
 use super::release::Answering;
 use super::transactions::{ClientMachine, Failure, Id, Kept, SendTo, ServerMachine};
 use super::{Due, Engine, Now, TIMERS, locating};
 use crate::pcscf::{Learned, charging, register};
 use crate::privacy::gate::{Answer, Gate, Response};
+use crate::privacy::guard::headers::ask_for_privacy;
 use crate::privacy::wanted::Wanted;
-use crate::privacy::{DialogMemory, Notes, Outgoing, Party, PrivacySet, admit};
+use crate::privacy::{DialogMemory, Notes, Outgoing, Party, Passes, PrivacySet, admit};
 use crate::proxy::forward;
 use crate::proxy::overload::{self, Asks};
 use crate::sip::essentials::TopVia;
@@ -31,6 +32,13 @@ use crate::topology::restore;
 use crate::transaction::{Action, Actions, ResponseClass, Timer, client, invite_client, invite_server, server};
 use crate::trust::assert::{self, Answered, Identities, Place};
 use crate::trust::{Hop, Origin, Standing};
+
+/// Whom a response comes from, as far as that changes what passes.
+enum OfWhom {
+    Anybody,
+    Tracker,
+    Peer,
+}
 
 impl Engine {
     /// A response for one of our client transactions.
@@ -82,12 +90,11 @@ impl Engine {
         } else {
             self.forget_request(id);
         }
-        match actions.contains(Action::PassResponse) {
-            false => self.drop(what, Drop::Retransmission),
-            true if status == 100 => self.drop(what, Drop::HopByHop),
-            true if server_id.slot == OUR_LISTS => self.notified(server_id.generation, status),
-            true if server_id.slot == OURS => self.subscribed(now, server_id.generation, origin, &message),
-            true => self.pass_response(now, id, server_id, origin, message, essentials, answering),
+        match (actions.contains(Action::PassResponse), About::of(server_id)) {
+            (false, _) => self.drop(what, Drop::Retransmission),
+            (true, _) if status == 100 => self.drop(what, Drop::HopByHop),
+            (true, Some(about)) => self.answered_to_us(now, about, origin, &message),
+            (true, None) => self.pass_response(now, id, server_id, origin, message, essentials, answering),
         }
         if actions.contains(Action::Terminated) {
             self.transactions.remove_client(id);
@@ -148,14 +155,11 @@ impl Engine {
             self.avoided.remove(&peer);
         }
         let class = ResponseClass::from_status(status).unwrap_or(ResponseClass::Failure);
+        let is_guarded = server.peers.is_some() || self.p2p.is_some();
         let mut draft = Draft::from(message);
-        let guarded = match self.p2p.is_some() {
-            true => self.guard_back(now, id, origin, &mut draft, essentials),
-            false => Ok(()),
-        };
-        if let Err(reject) = guarded {
+        if is_guarded && let Err(reject) = self.guard_back(now, id, origin, &mut draft, essentials) {
             self.drop(what, Drop::Held);
-            return self.refuse_instead(now, id, line, reject);
+            return self.refuse_instead(now, id, client, line, reject);
         }
         let draft = match class {
             ResponseClass::Failure => self.hold(now, client, id, origin, draft, essentials),
@@ -199,12 +203,14 @@ impl Engine {
         draft: &mut Draft,
         essentials: &Essentials,
     ) -> Result<(), Reject> {
-        self.guard_response(now, id, draft)?;
+        self.guard_response(now, id, origin, draft)?;
         self.guard_answer(id, origin, draft, essentials)
     }
 
     /// A branch answered what must not go back: it counts as refused here.
-    fn refuse_instead(&mut self, now: Now, id: Id, line: usize, reject: Reject) {
+    fn refuse_instead(&mut self, now: Now, id: Id, client: Id, line: usize, reject: Reject) {
+        // Who only rings is not to go on.
+        self.cancel_branches(now, &[client]);
         let Some(server) = self.transactions.server(id) else {
             return;
         };
@@ -249,10 +255,14 @@ impl Engine {
         let server = self.transactions.server(id)?;
         let policy = Arc::clone(&server.policy);
         let (hop, nonce, method, mut responder) = (server.back, server.nonce, server.method, server.responder);
+        let of_whom = match server.peers.is_some() {
+            true => OfWhom::Peer,
+            false if self.p2p.is_some() && asks_tracker(server) => OfWhom::Tracker,
+            false => OfWhom::Anybody,
+        };
         let (asks, has_dialog, opens) = (server.asks, server.dialog.is_some(), server.opens);
         let of_request = server.kept.take();
         let kept = of_branch.or(of_request.as_deref());
-        let kept_peers = of_request.as_ref().is_some_and(|kept| kept.peers.is_some());
         //= PRIV-130
         let may_enter = opens && responder.is_empty() && forms_dialog(method) && policy.privacy.dialog_sticky.value;
         if may_enter && let Some(to_tag) = essentials.to_tag() {
@@ -287,11 +297,15 @@ impl Engine {
             unprovidable: Default::default(),
             leave_header: true,
             anomalies: Default::default(),
-            called: None,
+            passes: Passes::Everything,
         });
-        let wanted = match kept_peers {
-            true => Wanted::between_peers(Vec::new()),
-            false => wanted,
+        let wanted = match of_whom {
+            OfWhom::Anybody => wanted,
+            OfWhom::Tracker => wanted.of_tracker(),
+            OfWhom::Peer => {
+                ask_for_privacy(&mut draft);
+                Wanted::between_peers(Vec::new())
+            }
         };
         self.counts.anomalies(wanted.anomalies);
         if let Some(kept) = kept {

@@ -48,6 +48,8 @@ pub(super) struct Decided {
     /// What the party that answers is remembered to want.
     pub responder: PrivacySet,
     pub dialog: Option<Box<OfDialog>>,
+    /// It is one between peers.
+    pub peers: Option<Box<OfPeers>>,
 }
 
 /// What becomes of a request.
@@ -62,6 +64,8 @@ pub(super) struct Plan {
     pub responder: PrivacySet,
     /// What it has to do with the dialog store.
     pub stored: Option<Box<OfDialog>>,
+    /// It is one between peers.
+    pub peers: Option<Box<OfPeers>>,
     /// What its charging is known by, when it belongs to a dialog of which this is known.
     pub icid: Option<Icid>,
     /// Nothing of meaning for an ACK.
@@ -98,6 +102,7 @@ impl Engine {
                 targets,
                 responder,
                 stored,
+                peers,
                 icid,
                 loop_part,
                 breadth,
@@ -111,7 +116,7 @@ impl Engine {
                         return Err(Box::new((draft, kept.to, unfit.into())));
                     }
                 };
-                let has_kept = kept.to.is_some() || kept.vias.is_some() || kept.peers.is_some();
+                let has_kept = kept.to.is_some() || kept.vias.is_some();
                 let registers = draft.method() == Some(Method::Register);
                 let asked = (registers && origin.standing() == Standing::Served)
                     .then(|| Asked::of(&draft, origin.flow().certified.is_some()));
@@ -139,6 +144,7 @@ impl Engine {
                     kept: has_kept.then(|| Box::new(kept)),
                     responder,
                     dialog: stored,
+                    peers,
                 })
             }
             Err(reject) => {
@@ -191,12 +197,12 @@ impl Engine {
         if origin.standing() == Standing::Served && author == Author::Peer {
             self.assert(now, &policy, origin, draft)?;
         }
-        if self.p2p.is_some() && author == Author::Peer {
-            if let Some(answer) = self.for_tracker(now, origin, draft, essentials) {
-                return Err(answer);
-            }
-            self.guard_notify(now, origin, draft, other_owner(opened.dialog.as_ref()))?;
+        if author == Author::Peer
+            && let Some(answer) = self.for_tracker(now, origin, draft, essentials)
+        {
+            return Err(answer);
         }
+        let is_list = self.guard_notify(now, origin, draft, other_owner(opened.dialog.as_ref()))?;
         if origin.standing() == Standing::Served && author == Author::Peer {
             by_network = match draft.method() {
                 Some(Method::Register) => {
@@ -206,11 +212,8 @@ impl Engine {
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
-        let to_tracker = self.p2p.is_some() && author == Author::Peer && self.guard_request(origin, draft)?;
-        let between = match self.p2p.is_some() && author == Author::Peer {
-            true => self.between_peers(now, origin, draft, essentials, &opened)?,
-            false => None,
-        };
+        let to_tracker = self.guard_request(origin, draft)?;
+        let between = self.between_peers(now, origin, draft, essentials, &opened, is_list || to_tracker)?;
         //= PCSCF-030
         if let Some(shortest) = policy.pcscf.min_se.value {
             session::take(draft, shortest).map_err(Reject::ShortSession)?;
@@ -225,9 +228,15 @@ impl Engine {
             true => Wanted::nothing(),
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
         };
-        //= P2P-008
-        if let Some(between) = &between {
-            wanted = Wanted::between_peers(between.called.clone());
+        let responder = match &between {
+            Some(between) => {
+                wanted = Wanted::between_peers(between.called.clone());
+                wanted.set
+            }
+            None => responder,
+        };
+        if is_list && between.is_none() {
+            wanted = wanted.of_tracker();
         }
         if origin.standing() == Standing::Served {
             // Behind the reading: it is no word of the UE, which could take back what it asked for before.
@@ -262,10 +271,16 @@ impl Engine {
             },
             None => self.towards(&policy, draft, arrival, opened.dialog.as_ref())?,
         };
+        if let Some(between) = &between
+            && between.has_keys()
+            && !targets.list.iter().all(|target| self.may_carry_keys_by(target))
+        {
+            return Err(Reject::Media);
+        }
         let begins = opened.dialog.is_none();
         let mut called = between.as_ref().map(|between| between.called.clone());
         if to_tracker && let Some(blind) = self.blind(now, origin, draft, &targets, kept)? {
-            called.clone_from(&blind.called);
+            called = Some(Vec::new());
             wanted = blind;
         }
         let icid = opened.dialog.as_ref().and_then(|(memory, _)| memory.served.icid);
@@ -273,7 +288,12 @@ impl Engine {
         if let Some((memory, _)) = dialog.as_mut().filter(|_| begins) {
             memory.called = called;
         }
-        kept.peers = between.map(|between| Box::new(OfPeers { offer: between.offer }));
+        let peers = between.map(|between| {
+            Box::new(OfPeers {
+                offer: between.offer,
+                to: draft.first(Name::To).unwrap_or_default().to_vec(),
+            })
+        });
         forward::count_hop(draft);
         let breadth = breadth::allowed(draft);
         breadth::share(draft, breadth);
@@ -285,6 +305,7 @@ impl Engine {
             targets,
             responder,
             stored,
+            peers,
             icid,
             loop_part,
             breadth,

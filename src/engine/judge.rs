@@ -13,7 +13,7 @@ use super::reject::Reject;
 use crate::policy::{Policy, StatedBy};
 use crate::privacy::call_id::CallId;
 use crate::privacy::gate::{Gate, Request, Response};
-use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet, Wanted, admit};
+use crate::privacy::{Action, Decision, Notes, Outgoing, Passes, PrivacySet, Wanted, admit};
 use crate::proxy::{breadth, check, forward, roles};
 use crate::rule::Rule;
 use crate::seal::Keys;
@@ -209,7 +209,7 @@ impl Judge<'_> {
             unprovidable: Default::default(),
             leave_header: true,
             anomalies: Default::default(),
-            called: None,
+            passes: Passes::Everything,
         });
         (judgement.said, judgement.set) = (wanted.said, wanted.set);
         let Some(own) = self.own_towards(hop.destination()) else {

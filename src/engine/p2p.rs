@@ -5,19 +5,20 @@ mod elsewhere;
 mod guarded;
 mod lists;
 mod sessions;
+mod watchers;
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
-use smallvec::SmallVec;
 
-use self::lists::Lists;
-pub(super) use self::lists::OURS as OUR_LISTS;
+pub(super) use self::guarded::asks_tracker;
+use self::watchers::Watchers;
 use super::reject::{Reject, Replied};
 use super::{Engine, Now};
 use crate::pcscf::path;
-use crate::policy::p2p::{self, Content, TrackerIs};
+use crate::policy::p2p::{Content, TrackerIs};
 use crate::policy::{P2p as Table, Policy};
 use crate::ppsp::response::Role;
 use crate::ppsp::{Fault, SwarmId};
@@ -26,7 +27,7 @@ use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Expose, Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker, View};
+use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
@@ -47,7 +48,7 @@ pub struct P2p {
     hosts: Hosts,
     /// The host of swarms.
     domain: String,
-    lists: Lists,
+    watchers: Watchers,
     contents: Vec<SwarmId>,
 }
 
@@ -91,7 +92,7 @@ impl P2p {
             part,
             hosts,
             domain: table.domain.value.to_ascii_lowercase(),
-            lists: Lists::new(policy.limits.registrations_max as usize),
+            watchers: Watchers::new(policy.limits.registrations_max as usize),
             contents: Vec::new(),
         };
         p2p.know(&table.contents);
@@ -136,7 +137,7 @@ impl P2p {
             Part::Tracker(tracker) => tracker.next_deadline(),
             Part::Guard(_) => None,
         };
-        [tracker, self.lists.next()].into_iter().flatten().min()
+        [tracker, self.watchers.next()].into_iter().flatten().min()
     }
 }
 
@@ -175,21 +176,20 @@ impl Engine {
     ) -> Option<Reject> {
         self.p2p.as_mut()?.tracker()?;
         let method = draft.method().filter(|_| is_of_package(draft, PACKAGE))?;
-        match method {
-            Method::Publish => {
-                let Some(asker) = self.asker(now, origin, draft) else {
-                    return Some(refusal(Fault::Auth));
-                };
-                Some(self.publish(now, &asker, draft))
-            }
-            Method::Subscribe => {
-                let Some(asker) = self.asker(now, origin, draft) else {
-                    return Some(refusal(Fault::Auth));
-                };
-                Some(self.subscribe_to_list(now, origin, asker, draft, essentials))
-            }
-            _ => None,
+        if !matches!(method, Method::Publish | Method::Subscribe) {
+            return None;
         }
+        let Some(mut asker) = self.asker(now, origin, draft) else {
+            return Some(refusal(Fault::Auth));
+        };
+        if method == Method::Subscribe {
+            return Some(self.subscribe_to_list(now, origin, asker, draft, essentials));
+        }
+        let Some(reach) = self.reach_of(origin) else {
+            return Some(refusal(Fault::Internal));
+        };
+        asker.reach = reach;
+        Some(self.publish(now, &asker, draft))
     }
 
     //= P2P-014
@@ -216,31 +216,39 @@ impl Engine {
     }
 
     /// Who asks: a registered UE by its registration, else whom a node of T asserts.
-    fn asker(&mut self, now: Now, origin: &Origin, draft: &Draft) -> Option<Asker> {
+    fn asker(&self, now: Now, origin: &Origin, draft: &Draft) -> Option<Asker> {
         let identity = asserted(draft)?;
         let path = match origin.flow().transport.is_reliable() {
             true => Path::Stream,
             false => Path::Datagram,
         };
         let network = network(origin.flow().remote.ip());
-        let (device, reach) = match origin.standing() {
+        let device = match origin.standing() {
             Standing::Served => {
-                let arrived = self.home(origin.flow());
-                let device = self.bindings.ue(&arrived, now.unix)?.contacts().next()?.to_vec();
-                let mut nonce = [0; 12];
-                self.random.fill_bytes(&mut nonce);
-                (device, path::seal(&self.keys, &arrived, nonce)?)
+                let ue = self.bindings.ue(&self.home(origin.flow()), now.unix)?;
+                ue.contacts().next()?.to_vec()
             }
-            Standing::Trusted => (Vec::new(), Vec::new()),
+            Standing::Trusted => Vec::new(),
             Standing::Untrusted => return None,
         };
         Some(Asker {
             identity,
             device,
-            reach,
+            reach: Vec::new(),
             path,
             network,
         })
+    }
+
+    /// How a peer is reached: a UE by its flow, who is behind a node of the network by its name, which is nothing more to know.
+    fn reach_of(&mut self, origin: &Origin) -> Option<Vec<u8>> {
+        if origin.standing() != Standing::Served {
+            return Some(Vec::new());
+        }
+        let arrived = self.home(origin.flow());
+        let mut nonce = [0; 12];
+        self.random.fill_bytes(&mut nonce);
+        path::seal(&self.keys, &arrived, nonce)
     }
 
     /// A registration is over: what its UE announced is, too.
@@ -293,14 +301,8 @@ fn settings(policy: &Policy) -> Settings {
     Settings {
         epoch_seconds: table.epoch.value.as_secs(),
         grace_seconds: table.grace.value.as_secs(),
-        view: match table.view.value {
-            p2p::View::Shared => View::Shared,
-            p2p::View::Pairwise => View::Pairwise,
-        },
-        expose: match table.expose.value {
-            p2p::Expose::Sealed => Expose::Sealed,
-            p2p::Expose::Ue => Expose::Drawn,
-        },
+        view: table.view.value,
+        expose: table.expose.value,
         network_peers: network_peers.collect(),
         ..Settings::default()
     }
@@ -353,15 +355,8 @@ fn foreign_body(draft: &Draft) -> Option<Reject> {
     if draft.body().is_empty() || is_media_type(draft) {
         return None;
     }
-    let mut rows = SmallVec::new();
-    rows.push((Name::Accept, MEDIA_TYPE.to_owned()));
-    Some(Reject::Replied(Box::new(Replied {
-        status: 415,
-        rows,
-        body: Vec::new(),
-        to_tag: None,
-        rule: Rule::P2P_014,
-    })))
+    let refused = Replied::bare(415, Rule::P2P_014).with(Name::Accept, MEDIA_TYPE);
+    Some(refused.into())
 }
 
 fn is_media_type(draft: &Draft) -> bool {
@@ -376,33 +371,25 @@ fn is_media_type(draft: &Draft) -> bool {
 //= P2P-014
 //= P2P-020
 fn replied(reply: Reply, rule: Rule) -> Reject {
-    let mut rows: SmallVec<[(Name, String); 2]> = SmallVec::new();
-    rows.extend(reply.etag.map(|etag| (Name::SipEtag, etag)));
-    rows.extend(reply.expires.map(|seconds| (Name::Expires, seconds.to_string())));
-    rows.extend(reply.min_expires.map(|seconds| (Name::MinExpires, seconds.to_string())));
-    rows.extend(reply.retry_after.map(|seconds| (Name::RetryAfter, seconds.to_string())));
-    let body = reply.body.unwrap_or_default();
-    if !body.is_empty() {
-        rows.push((Name::ContentType, MEDIA_TYPE.to_owned()));
+    let mut replied = Replied::bare(reply.status, rule);
+    replied.rows.extend(reply.etag.map(|etag| (Name::SipEtag, etag)));
+    for (name, seconds) in [
+        (Name::Expires, reply.expires),
+        (Name::MinExpires, reply.min_expires),
+        (Name::RetryAfter, reply.retry_after),
+    ] {
+        replied.rows.extend(seconds.map(|seconds| (name, seconds.to_string())));
     }
-    Reject::Replied(Box::new(Replied {
-        status: reply.status,
-        rows,
-        body,
-        to_tag: None,
-        rule,
-    }))
+    if let Some(body) = reply.body.filter(|body| !body.is_empty()) {
+        replied = replied.with(Name::ContentType, MEDIA_TYPE);
+        replied.body = Bytes::from(body);
+    }
+    replied.into()
 }
 
 /// A refusal without a word of the tracker.
 fn refusal(fault: Fault) -> Reject {
-    Reject::Replied(Box::new(Replied {
-        status: crate::tracker::reply::status_of(fault),
-        rows: SmallVec::new(),
-        body: Vec::new(),
-        to_tag: None,
-        rule: Rule::P2P_014,
-    }))
+    Replied::bare(crate::tracker::reply::status_of(fault), Rule::P2P_014).into()
 }
 
 /// The table's addresses for the guard.

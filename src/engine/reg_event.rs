@@ -3,35 +3,28 @@
 //! The Contact of the subscription is a sealed token that names the UE's flow, so any engine of this process knows by the
 //! NOTIFY itself whom it is about. The one that subscribed sees to it that the subscription does not end before its UE goes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+use super::originate::About;
 use super::output::Output;
 use super::reject::Reject;
 use super::subscriptions::{REMOTE_BYTES_MAX, Remote, Said};
-use super::transactions::{ClientMachine, ClientTransaction, Id};
-use super::{Engine, Now, TIMERS};
+use super::transactions::Id;
+use super::{Engine, Now};
 use crate::pcscf::register::Told;
 use crate::pcscf::{FlowKey, Learned, SealedFlow, path, reg_event};
-use crate::privacy::call_id::CallId;
-use crate::privacy::gate::{Gate, Request};
-use crate::privacy::{Notes, Outgoing, Wanted};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::uri::Uri;
 use crate::sip::{Draft, Essentials, Message, Name};
 use crate::topology::restore;
-use crate::transaction::{Client, ClientBranch, Reliability};
-use crate::trust::{Destination, Flow, Hop, Origin, Own};
+use crate::trust::{Destination, Flow, Origin, Own};
 
 /// Seconds that are asked for: longer than any registration lasts.
 const EXPIRES: u64 = 600_000;
-
-/// The slot of requests that nobody sent us: they stand for no server transaction. The generation tells whose they are.
-pub(super) const OURS: u32 = u32::MAX;
 
 impl Engine {
     /// Subscribes to what becomes of a UE that has just registered, where the policy wants that, unless it is told already.
@@ -199,56 +192,9 @@ impl Engine {
         let Some(draft) = self.subscription(own, said, remote).filter(|_| hop.is_trusted()) else {
             return self.asked_in_vain(now, number);
         };
-        let branch = ClientBranch {
-            slot: self.transactions.next_client_slot(),
-            nonce: self.random.next_u64(),
-            loop_part: self.random.next_u64(),
-        };
-        let mut nonce = [0; 12];
-        self.random.fill_bytes(&mut nonce);
-        let request = Request {
-            draft,
-            hop,
-            own,
-            wanted: &Wanted::nothing(),
-            branch: &branch.text(),
-            dialog: None,
-            call_id: CallId::Settled,
-            nonce,
-        };
-        let policy = Arc::clone(&self.policy);
-        let gate = Gate {
-            policy: &policy,
-            keys: &self.keys,
-        };
-        match gate.request(request, &mut Notes::off()) {
-            Ok((outgoing, _)) => self.send_subscription(now, number, branch.nonce, outgoing, &hop),
-            Err(_) => self.asked_in_vain(now, number),
+        if !self.originate(now, About::Subscription(number), draft, hop, own) {
+            self.asked_in_vain(now, number);
         }
-    }
-
-    fn send_subscription(&mut self, now: Now, number: u32, nonce: u64, outgoing: Outgoing, hop: &Hop) {
-        let reliability = Reliability::from(hop.destination().transport);
-        let (machine, actions) = Client::start(reliability, &TIMERS);
-        let client = self.transactions.add_client(|client| ClientTransaction {
-            generation: client.generation,
-            nonce,
-            machine: ClientMachine::Other(machine),
-            server: Id {
-                slot: OURS,
-                generation: number,
-            },
-            line: 0,
-            kept: None,
-            reverse_name: hop.reverse_name().map(Box::new),
-            request: Some(outgoing),
-            ack: None,
-            cancel: None,
-            cancel_wanted: false,
-            cancel_reason: None,
-            timer_c: Duration::ZERO,
-        });
-        self.carry_out_client(now, client, actions);
     }
 
     /// The SUBSCRIBE, but for its Via.

@@ -1,5 +1,6 @@
 //! A refusal, and what it looks like: variant → status, reason phrase, headers. The reason tells a stranger nothing about us.
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::security::Refused;
@@ -10,9 +11,9 @@ use crate::privacy::wanted::{Unprovidable, Unreadable};
 use crate::proxy::check::Unfit;
 use crate::proxy::targets::NoTarget;
 use crate::rule::Rule;
-use crate::sip::Name;
 use crate::sip::essentials::Fault;
 use crate::sip::parse::ParseError;
+use crate::sip::{Name, reason};
 
 /// Why this node answers a request itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -357,7 +358,7 @@ pub struct Look {
     pub status: u16,
     pub reason: String,
     pub rows: SmallVec<[(Name, String); 2]>,
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Our tag, where it is not any one.
     pub to_tag: Option<String>,
     pub rule: Rule,
@@ -368,7 +369,7 @@ pub struct Look {
 pub struct Replied {
     pub status: u16,
     pub rows: SmallVec<[(Name, String); 2]>,
-    pub body: Vec<u8>,
+    pub body: Bytes,
     pub to_tag: Option<String>,
     pub rule: Rule,
 }
@@ -458,7 +459,7 @@ impl Reject {
             status,
             reason: reason.to_owned(),
             rows: SmallVec::new(),
-            body: Vec::new(),
+            body: Bytes::new(),
             to_tag: None,
             rule,
         };
@@ -579,38 +580,37 @@ fn plain(status: u16, reason: impl Into<String>, rule: Rule) -> Look {
         status,
         reason: reason.into(),
         rows: SmallVec::new(),
-        body: Vec::new(),
+        body: Bytes::new(),
         to_tag: None,
         rule,
     }
 }
 
 impl Replied {
+    /// One of this status and no more.
+    pub fn bare(status: u16, rule: Rule) -> Replied {
+        Replied {
+            status,
+            rows: SmallVec::new(),
+            body: Bytes::new(),
+            to_tag: None,
+            rule,
+        }
+    }
+
+    /// The same with one more row.
+    pub fn with(mut self, name: Name, value: impl Into<String>) -> Replied {
+        self.rows.push((name, value.into()));
+        self
+    }
+
     fn look(&self) -> Look {
         Look {
             rows: self.rows.clone(),
             body: self.body.clone(),
             to_tag: self.to_tag.clone(),
-            ..plain(self.status, reason_of(self.status), self.rule)
+            ..plain(self.status, reason::usual(self.status), self.rule)
         }
-    }
-}
-
-/// The usual words of a status that a tracker answers with.
-fn reason_of(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        412 => "Conditional Request Failed",
-        413 => "Request Entity Too Large",
-        415 => "Unsupported Media Type",
-        423 => "Interval Too Brief",
-        481 => "Subscription does not exist",
-        489 => "Bad Event",
-        503 => "Service Unavailable",
-        _ => "Server Internal Error",
     }
 }
 
@@ -709,6 +709,12 @@ impl From<Refusal> for Reject {
             Refusal::CannotHide => Reject::CannotHide,
             Refusal::NoAddress => Reject::Unreachable,
         }
+    }
+}
+
+impl From<Replied> for Reject {
+    fn from(replied: Replied) -> Reject {
+        Reject::Replied(Box::new(replied))
     }
 }
 

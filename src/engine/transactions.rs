@@ -99,6 +99,8 @@ pub struct ServerTransaction {
     pub last: Option<Outgoing>,
     /// What the request showed differently on every way on, for our own answers and its responses.
     pub kept: Option<Box<Kept>>,
+    /// It is one between peers, and so is whatever answers it, to the end.
+    pub peers: Option<Box<OfPeers>>,
     /// What forwarding needs; gone when a final response went out.
     pub work: Option<Box<Work>>,
     /// A final answer went out, or none will.
@@ -125,14 +127,14 @@ pub struct Kept {
     pub called: Option<Called>,
     /// The Via rows as they came, where what they hid was opened: its answers show them, whatever the inside makes of them.
     pub vias: Option<Vec<Vec<u8>>>,
-    /// It is one between peers.
-    pub peers: Option<Box<OfPeers>>,
 }
 
-/// What an answer of a peer is held against.
+/// What the answers to a request between peers are held against.
 #[derive(Clone)]
 pub struct OfPeers {
     pub offer: Option<Box<Described>>,
+    /// Its To, as it went on.
+    pub to: Vec<u8>,
 }
 
 /// Whom a request to a served UE was sent to.

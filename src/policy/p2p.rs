@@ -67,8 +67,11 @@ pub struct Source {
 //= P2P-059
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnLeak {
+    /// The name is hidden in an ID of ours; where we have no keys, its entry goes.
     Redact,
+    /// Its entry goes.
     Remove,
+    /// All of it is refused.
     Refuse,
 }
 
@@ -93,7 +96,9 @@ pub enum Media {
 //= P2P-035
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
+    /// All who ask in an epoch hear the same.
     Shared,
+    /// Each hears another, which is of no use to anybody else.
     Pairwise,
 }
 
@@ -103,7 +108,8 @@ pub enum View {
 pub enum Expose {
     /// One of the tracker's.
     Sealed,
-    Ue,
+    /// That very value.
+    Drawn,
 }
 
 impl P2p {

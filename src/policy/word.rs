@@ -206,7 +206,7 @@ words!(View {
 });
 words!(Expose {
     Sealed = "sealed",
-    Ue = "ue",
+    Drawn = "ue",
 });
 words!(OrigIoi {
     Keep = "keep",

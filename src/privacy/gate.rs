@@ -409,9 +409,14 @@ impl Gate<'_> {
             .rows
             .iter()
             .for_each(|(name, value)| row(&mut out, *name, value.as_bytes()));
-        row(&mut out, Name::ContentLength, answer.body.len().to_string().as_bytes());
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(answer.body);
+        match answer.body {
+            [] => out.extend_from_slice(b"Content-Length: 0\r\n\r\n"),
+            body => {
+                row(&mut out, Name::ContentLength, body.len().to_string().as_bytes());
+                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(body);
+            }
+        }
         let bytes = Bytes::from(out);
         match hop {
             Hop::Trusted(hop) => Outgoing::Trusted(Cleared { hop, bytes }),
@@ -488,7 +493,7 @@ impl Gate<'_> {
     //= P2P-076
     fn maps(&self, draft: &Draft, wanted: &Wanted) -> bool {
         let by_policy = self.policy.privacy.call_id.value == CallIds::Map;
-        (by_policy || wanted.called.is_some())
+        (by_policy || wanted.is_of_peer())
             && draft
                 .first(Name::CallId)
                 .is_some_and(|call_id| call_id.len() <= HIDDEN_BYTES_MAX)

@@ -7,7 +7,9 @@ pub mod sdp;
 
 use std::net::IpAddr;
 
+pub use crate::policy::p2p::OnLeak;
 use crate::ppsp::address::{Kind, PeerAddress};
+use crate::ppsp::request::What;
 use crate::ppsp::response::{Outcome, Peer, Role, SwarmResult};
 use crate::ppsp::{Request, Response};
 use crate::seal::TemporaryIds;
@@ -51,18 +53,6 @@ impl Addresses<'_> {
             Addresses::All => true,
         }
     }
-}
-
-/// What becomes of a list that names somebody.
-//= P2P-059
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnLeak {
-    /// The name is hidden in an ID of ours; where we have no keys, its entry goes.
-    Redact,
-    /// Its entry goes.
-    Remove,
-    /// All of it is refused.
-    Refuse,
 }
 
 /// What a body became.
@@ -205,24 +195,40 @@ impl Terms<'_> {
 /// left out unless they are to be known there. `None`: it cannot be read, or names somebody.
 //= P2P-062
 //= P2P-068
-pub fn request_for_outside(body: &[u8], pseudonym: &str, addresses: Addresses<'_>) -> Option<Vec<u8>> {
-    use crate::ppsp::request::What;
-    let mut request = Request::read(body).ok()?;
-    if request
-        .peer_id
-        .as_deref()
-        .is_some_and(|id| names::names_somebody(id.as_bytes()))
-    {
-        return None;
-    }
+pub fn request_for_outside(body: &[u8], pseudonym: &str, hosts: &Hosts, addresses: Addresses<'_>) -> Option<Vec<u8>> {
+    let mut request = without_names(body, hosts, addresses)?;
     request.peer_id = Some(pseudonym.to_string());
-    if names::names_somebody(request.transaction.as_bytes()) {
+    Some(request.to_bytes())
+}
+
+/// A request that one peer sends another, or a tracker that may know who asks: written anew, and nobody named in it. `None`: it
+/// cannot be read, or names somebody.
+//= P2P-056
+//= P2P-062
+pub fn request_for_peer(body: &[u8], hosts: &Hosts, addresses: Addresses<'_>) -> Option<Vec<u8>> {
+    without_names(body, hosts, addresses).map(|request| request.to_bytes())
+}
+
+fn without_names(body: &[u8], hosts: &Hosts, addresses: Addresses<'_>) -> Option<Request> {
+    let mut request = Request::read(body).ok()?;
+    let names = |text: &str| names::names_somebody(text.as_bytes());
+    if request.peer_id.as_deref().is_some_and(names) || names(&request.transaction) {
         return None;
     }
-    if let What::Connect(connect) = &mut request.what {
-        connect.addresses.retain(|address| addresses.passes(address));
+    match &mut request.what {
+        What::Connect(connect) => connect.addresses.retain(|address| addresses.passes(address)),
+        What::StatReport(report) => {
+            let is_temporary = |id: &str| {
+                let read = hosts.read(id.as_bytes());
+                read.is_some_and(|read| !names::names_somebody(read.token))
+            };
+            if !report.tamper.iter().all(|tamper| is_temporary(&tamper.sender)) {
+                return None;
+            }
+        }
+        What::Find(_) => {}
     }
-    Some(request.to_bytes())
+    Some(request)
 }
 
 /// One nonce after another.

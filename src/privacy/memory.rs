@@ -480,6 +480,10 @@ mod tests {
             served: Served { icid, owners },
             ..bare.clone()
         };
+        let called = |icid| DialogMemory {
+            called: Some(vec![b'c'; 70]),
+            ..served(icid, [None, None])
+        };
         let flow = PartyFlow {
             remote: "192.0.2.7:40000".parse().unwrap(),
             connection: None,
@@ -497,6 +501,8 @@ mod tests {
                 },
                 1 + flow.encoded_bytes(),
             ),
+            (called(None), 1 + 2 + 70),
+            (called(Some([9; ICID])), 1 + ICID + 2 + 70),
         ] {
             for (call_id, stored) in [(None, None), (Some(7), None), (None, Some(3)), (Some(7), Some(3))] {
                 // Over a step of the padding.
@@ -515,6 +521,30 @@ mod tests {
                     assert_eq!(memory.texts_bytes(), length);
                 }
             }
+        }
+    }
+
+    //= P2P-075 type=test
+    #[test]
+    fn what_a_peer_is_called_travels_with_the_dialog_alone_and_beside_all_else() {
+        for (stored, icid, from) in [
+            (None, None, None),
+            (Some(7), Some([9; ICID]), None),
+            (None, None, memory().from),
+        ] {
+            let memory = DialogMemory {
+                called: Some(b"sip:t1.x@tid.h".to_vec()),
+                served: Served {
+                    icid,
+                    owners: [None, Some(3)],
+                },
+                stored,
+                from,
+                record_route: None,
+                ..memory()
+            };
+            let token = memory.seal(&keys(), b"c", b"t", [1; 12], 600).unwrap();
+            assert_eq!(DialogMemory::open(&keys(), b"c", b"t", b"x", &token).unwrap().0, memory);
         }
     }
 

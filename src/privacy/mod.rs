@@ -25,4 +25,4 @@ pub use decision::{Action, Decision, Identity, Left, Notes, Tally};
 pub use gate::{Answer, Gate, Outgoing, Refusal};
 pub use memory::{DialogMemory, Party, Side};
 pub use party_flow::PartyFlow;
-pub use wanted::{Anomalies, PrivacySet, Wanted};
+pub use wanted::{Anomalies, Passes, PrivacySet, Wanted};

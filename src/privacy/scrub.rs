@@ -5,7 +5,7 @@ use super::anonymous;
 use super::decision::{Action, Identity, Left, Notes};
 use super::effects::{DELETED, DELETIONS, bound_to_domain};
 use super::guard::headers;
-use super::wanted::{IdentityFate, PrivacySet, Unprovidable, Wanted, identity_fate};
+use super::wanted::{IdentityFate, Passes, PrivacySet, Unprovidable, Wanted, identity_fate};
 use super::{history, of_domain, registrar};
 use crate::policy::spec_t::DefaultPrivacy;
 use crate::policy::{Policy, Stated, StatedBy};
@@ -65,8 +65,10 @@ impl Scrubbed {
             }
             privacy_header(&mut draft, wanted, terms, notes);
         }
-        if wanted.called.is_some() {
-            headers::keep_known(&mut draft);
+        match &wanted.passes {
+            Passes::Everything => {}
+            Passes::OfTracker => headers::keep_known(&mut draft, headers::OF_TRACKER),
+            Passes::OfPeer { .. } => headers::keep_known(&mut draft, headers::OF_PEER),
         }
         Scrubbed(draft)
     }
@@ -191,7 +193,11 @@ fn request_fields(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
     let set = wanted.set;
     let by_id = set.has(PrivacySet::ID) && terms.policy.privacy.id_anonymises_from.value;
     if (set.has(PrivacySet::USER) || by_id) && terms.rewrites_from {
-        from(draft, wanted.called.as_deref(), terms, notes);
+        let called = match &wanted.passes {
+            Passes::OfPeer { called } if !called.is_empty() => Some(&called[..]),
+            _ => None,
+        };
+        from(draft, called, terms, notes);
     }
     if set.has(PrivacySet::USER) && draft.method() == Some(Method::Refer) {
         referred_by(draft, notes);
@@ -213,7 +219,6 @@ fn request_fields(draft: &mut Draft, wanted: &Wanted, terms: Terms<'_>, notes: &
 //= PRIV-100
 //= P2P-072
 fn from(draft: &mut Draft, called: Option<&[u8]>, terms: Terms<'_>, notes: &mut Notes) {
-    let called = called.filter(|called| !called.is_empty());
     let host = &terms.policy.privacy.anonymous_host;
     let Some((row, value)) = draft.first_at(Name::From) else {
         return;

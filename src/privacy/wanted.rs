@@ -89,8 +89,19 @@ pub struct Wanted {
     pub leave_header: bool,
     /// What is odd about the header, for counters.
     pub anomalies: Anomalies,
-    /// The originator is one peer and calls another: what it is called there; empty for nobody.
-    pub called: Option<Vec<u8>>,
+    pub passes: Passes,
+}
+
+/// What of a message reaches who is outside T, beside what the originator wants hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passes {
+    Everything,
+    /// A tracker elsewhere says it to a peer: what the protocol needs.
+    OfTracker,
+    /// One peer says it to another: the same, and who says it is called so. Empty: nothing that is known.
+    OfPeer {
+        called: Vec<u8>,
+    },
 }
 
 /// Oddities of a Privacy header, as a set.
@@ -172,7 +183,7 @@ impl Wanted {
             unprovidable: SmallVec::new(),
             leave_header: true,
             anomalies: Anomalies::default(),
-            called: None,
+            passes: Passes::Everything,
         }
     }
 
@@ -195,8 +206,22 @@ impl Wanted {
             unprovidable: SmallVec::new(),
             leave_header: false,
             anomalies: Anomalies::default(),
-            called: Some(called),
+            passes: Passes::OfPeer { called },
         }
+    }
+
+    /// The same of what a tracker elsewhere says to a peer.
+    //= P2P-063
+    pub fn of_tracker(self) -> Wanted {
+        Wanted {
+            passes: Passes::OfTracker,
+            ..self
+        }
+    }
+
+    /// Whether one peer says it to another.
+    pub fn is_of_peer(&self) -> bool {
+        matches!(self.passes, Passes::OfPeer { .. })
     }
 
     /// Reads the wish of the originator of `draft`.
@@ -383,7 +408,7 @@ impl Said {
             unprovidable: self.unprovidable,
             leave_header,
             anomalies: self.anomalies,
-            called: None,
+            passes: Passes::Everything,
         })
     }
 }

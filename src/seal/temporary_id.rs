@@ -15,13 +15,13 @@ use aes::{Aes128, Block};
 use aws_lc_rs::aead::{AES_128_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::Prk;
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
 pub use form::{Form, Hosts, Read};
 pub use secret::Secret;
 
-use super::mac::Mac;
 use super::{KeyError, NotOurs, derive};
 
 /// Days whose keys are held beside today's, at most.
@@ -127,9 +127,9 @@ pub struct TemporaryIds {
 struct Day {
     day: u32,
     block: Aes128,
-    tags: Mac,
-    swarms: Mac,
-    views: Mac,
+    tags: hmac::Key,
+    swarms: hmac::Key,
+    views: hmac::Key,
     identities: LessSafeKey,
 }
 
@@ -409,7 +409,7 @@ impl Minting<'_> {
 impl Day {
     fn of(secret: &Secret) -> Result<Day, KeyError> {
         let prk = secret.prk();
-        let mac = |label: &[u8]| derive(&prk, label).map(|key| Mac::new(&key));
+        let mac = |label: &[u8]| derive(&prk, label).map(|key| hmac::Key::new(HMAC_SHA256, &key[..]));
         let identities = UnboundKey::new(&AES_128_GCM_SIV, &half(&prk, b"sipveil p2p identities 1")?);
         Ok(Day {
             day: secret.day(),
@@ -427,11 +427,11 @@ impl Day {
 
     /// `sealed`: key id and block.
     fn tag(&self, sealed: &[u8], host: &str) -> [u8; TAG_BYTES] {
-        self.tags.first(&[b"t1", sealed, host.as_bytes()])
+        first(&self.tags, &[b"t1", sealed, host.as_bytes()])
     }
 
     fn swarm_tag(&self, swarm: &[u8]) -> u32 {
-        u32::from_be_bytes(self.swarms.first(&[swarm])) >> (32 - SWARM_BITS)
+        u32::from_be_bytes(first(&self.swarms, &[swarm])) >> (32 - SWARM_BITS)
     }
 
     fn view(&self, viewer: Viewer, place: Place, epoch: u32, swarm: &[u8]) -> u32 {
@@ -441,12 +441,19 @@ impl Day {
             Viewer::Peer(viewer) => Some(viewer.0.to_be_bytes()),
         };
         let viewer = viewer.as_ref().map_or(&b""[..], |viewer| viewer);
-        u32::from_be_bytes(self.views.first(&[viewer, &place, &epoch, swarm]))
+        u32::from_be_bytes(first(&self.views, &[viewer, &place, &epoch, swarm]))
     }
 
     fn asker(&self, asker: &[u8]) -> [u8; VIEWER_BYTES] {
-        self.views.first(&[b"t3", asker])
+        first(&self.views, &[b"t3", asker])
     }
+}
+
+/// The first bytes of the tag of these parts, one behind the other.
+fn first<const N: usize>(key: &hmac::Key, parts: &[&[u8]]) -> [u8; N] {
+    let mut tag = hmac::Context::with_key(key);
+    parts.iter().for_each(|part| tag.update(part));
+    tag.sign().as_ref().first_chunk().copied().unwrap_or([0; N])
 }
 
 fn half(prk: &Prk, label: &[u8]) -> Result<[u8; 16], KeyError> {

@@ -173,9 +173,12 @@ impl Draft {
         before - self.message.index.lines.len()
     }
 
-    /// Takes out every row but those whose name, as written and as known, passes.
-    pub fn retain(&mut self, passes: impl Fn(&[u8], Name) -> bool) {
-        let kept: Vec<bool> = self.all_rows().map(|(text, name, _)| passes(text, name)).collect();
+    /// Takes out every row but those that pass: by the name as written, the name as known, the value.
+    pub fn retain(&mut self, passes: impl Fn(&[u8], Name, &[u8]) -> bool) {
+        let kept: Vec<bool> = self
+            .all_rows()
+            .map(|(text, name, value)| passes(text, name, value))
+            .collect();
         let mut kept = kept.into_iter();
         self.message.index.lines.retain(|_| kept.next().unwrap_or(true));
         let names = self.message.index.lines.iter().map(|line| line.name.bit());

@@ -11,6 +11,7 @@ pub mod message;
 pub mod method;
 pub mod name;
 pub mod parse;
+pub mod reason;
 pub(crate) mod scan;
 pub mod second_reader;
 pub mod uri;

@@ -123,6 +123,7 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> Reply {
         self.table.prolong(slot, now.seconds() + u64::from(expires));
+        self.table.moved(slot, publish.member.reach);
         let etag = self.retag(slot, random);
         // One swarm at a time: what is asked again is asked by chance.
         let mut asked = Vec::new();
@@ -174,6 +175,7 @@ impl Tracker {
             Err(fault) => return Reply::failed(&transaction, fault, None),
         };
         self.table.prolong(slot, now.seconds() + u64::from(expires));
+        self.table.moved(slot, publish.member.reach);
         let etag = self.retag(slot, random);
         let reply = Reply {
             etag: Some(etag),

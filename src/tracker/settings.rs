@@ -1,5 +1,6 @@
 //! How a tracker is set up.
 
+pub use crate::policy::p2p::{Expose, View};
 use crate::ppsp::response::Role;
 
 /// What the policy says of the tracker; the defaults are those of the requirements.
@@ -40,24 +41,6 @@ pub struct Settings {
     /// Peers below which the network's own are named.
     pub seeders_min: usize,
     pub network_peers: Vec<NetworkPeer>,
-}
-
-/// To how many an ID of a peer is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// All who ask in an epoch hear the same.
-    Shared,
-    /// Each hears another, which is of no use to anybody else.
-    Pairwise,
-}
-
-/// What others are told of a peer that drew an ID itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expose {
-    /// One of the tracker's.
-    Sealed,
-    /// That very value.
-    Drawn,
 }
 
 /// A node of the network that holds content.

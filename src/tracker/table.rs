@@ -245,6 +245,14 @@ impl Table {
 
     /// Prolongs all that a peer announced.
     //= P2P-015
+    /// A peer may have come by another way than before.
+    pub fn moved(&mut self, slot: Slot, reach: &[u8]) {
+        let peer = self.peer_mut(slot);
+        if *peer.reach != *reach {
+            peer.reach = reach.into();
+        }
+    }
+
     pub fn prolong(&mut self, slot: Slot, expires_at: u64) {
         let peer = &mut self.peers[slot as usize];
         peer.expires_at = expires_at;

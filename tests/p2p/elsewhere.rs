@@ -218,13 +218,14 @@ fn who_was_hidden_in_an_id_is_reached_by_it_and_by_nobody_else() {
     let notify = notified(&mut scene, INSIDE, MEDIA_TYPE, &text);
     let id = peers(&notify).remove(0);
     let rows = format!("Content-Type: {MEDIA_TYPE}\r\n");
-    let led = one(scene.request(BOB, "MESSAGE", &id, &rows, b"{}"));
+    let find = scene.find();
+    let led = one(scene.request(BOB, "MESSAGE", &id, &rows, &find));
     assert_eq!(
         (led.start(), led.to.to_string().as_str()),
         ("MESSAGE sip:alice@home1.example SIP/2.0", INSIDE)
     );
     assert_eq!(led.row("Privacy"), Some("id;user;header;history;critical"));
-    let other = one(scene.request(ALICE, "MESSAGE", &id, &rows, b"{}"));
+    let other = one(scene.request(ALICE, "MESSAGE", &id, &rows, &find));
     assert_eq!(other.start(), "SIP/2.0 404 Not Found");
 }
 
@@ -250,4 +251,105 @@ fn content_keys_pass_encrypted_and_as_nothing_else() {
             "SIP/2.0 500 Server Internal Error"
         );
     }
+}
+
+//= P2P-063 type=test
+#[test]
+fn beside_a_list_a_tracker_says_what_it_must_and_no_more() {
+    let mut scene = scene(INSIDE, "");
+    let sent = announced(&mut scene);
+    let rows =
+        "P-Asserted-Identity: <sip:carol@home1.example>\r\nSubject: carol\r\nX-Holder: carol\r\nSIP-ETag: abc\r\n";
+    let answer = one(scene
+        .world
+        .packet("core", INSIDE, &respond(&sent, "200 for carol", "s", rows)));
+    assert_eq!(
+        (answer.start(), answer.row("SIP-ETag")),
+        ("SIP/2.0 200 OK", Some("abc"))
+    );
+    assert!(!answer.text().contains("carol"), "{}", answer.text());
+    // Who it asks for credentials is asked.
+    let sent = announced(&mut scene);
+    let rows = "WWW-Authenticate: Digest realm=\"home1.example\", nonce=\"n\"\r\nX-Holder: carol\r\n";
+    let answer = one(scene
+        .world
+        .packet("core", INSIDE, &respond(&sent, "401 Unauthorized", "s", rows)));
+    assert_eq!(
+        answer.row("WWW-Authenticate"),
+        Some("Digest realm=\"home1.example\", nonce=\"n\"")
+    );
+    assert!(!answer.text().contains("carol"));
+}
+
+//= P2P-068 type=test
+#[test]
+fn where_one_of_two_trackers_is_outside_neither_hears_a_name() {
+    let text = policy("").replace("\"embedded\"", "\"sip:192.0.2.70;lr\"");
+    let routes = "[[route]]\nfrom = \"access\"\nmethod = [\"PUBLISH\"]\nnext_hop = [\"sip:192.0.2.70\", \"sip:192.0.2.9\"]\n\
+                  via = \"net\"\n[[route]]";
+    let mut scene = Scene::under(&text.replacen("[[route]]", routes, 1));
+    let sent = announced(&mut scene);
+    assert_eq!(sent.to.to_string(), "192.0.2.70:5060");
+    assert!(sent.start().contains("p1."), "{}", sent.start());
+    for told in ["alice", "kZ3v0m1lqX9sT7yQ4cR2bA"] {
+        assert!(!body(&sent).contains(told), "{told}");
+    }
+}
+
+//= P2P-062 type=test
+#[test]
+fn who_is_accused_is_named_to_no_tracker() {
+    for (tracker, status) in [
+        (INSIDE, "SIP/2.0 400 Bad Request"),
+        (OUTSIDE, "SIP/2.0 400 Bad Request"),
+    ] {
+        let mut scene = scene(tracker, "");
+        let swarm = scene.content.swarm();
+        let body = format!(
+            "{{\"PPSPTrackerProtocol\":{{\"version\":1,\"request_type\":\"STAT_REPORT\",\"transaction_id\":\"t9\",\
+             \"stat_report\":{{\"stat\":[],\"ims_tamper\":[{{\"swarm_id\":\"{swarm}\",\"piece\":0,\"leaf\":0,\
+             \"tid\":\"sip:carol@home1.example\",\"digest\":\"{}\",\"time\":1}}]}}}}}}",
+            "A".repeat(43)
+        );
+        let answer = scene.publish(ALICE, "", body.as_bytes());
+        assert_eq!(answer.start(), status);
+    }
+}
+
+//= P2P-056 type=test
+#[test]
+fn a_ticket_of_a_tracker_outside_is_nobodys_to_read() {
+    let with_ticket = |scene: &Scene| {
+        // Whoever wrote it may have put a name in.
+        list(scene, "{\"peer_id\":\"sip:alice@home1.example\"}").replace(
+            "\"result\":0,",
+            "\"result\":0,\"ims_ticket\":\"eyJ.c2lwOmFsaWNlQGhvbWUx.sig\",",
+        )
+    };
+    let mut outside = scene(OUTSIDE, "");
+    let text = with_ticket(&outside);
+    assert!(
+        !notified(&mut outside, OUTSIDE, MEDIA_TYPE, &text)
+            .text()
+            .contains("c2lwOmFsaWNl")
+    );
+    let mut inside = scene(INSIDE, "");
+    let text = with_ticket(&inside);
+    assert!(
+        notified(&mut inside, INSIDE, MEDIA_TYPE, &text)
+            .text()
+            .contains("ims_ticket")
+    );
+}
+
+//= P2P-137 type=test
+#[test]
+fn an_id_of_a_partner_goes_there_and_its_caller_stays_hidden() {
+    let mut scene = scene(OUTSIDE, "partner_domains = [\"p2p.net.example\"]");
+    let text = format!("sip:t1.{}@tid.p2p.net.example", "A".repeat(36));
+    // By the route of the tests for net.example, which knows no subdomain: by one of its own.
+    let sent = scene.request(BOB, "OPTIONS", &text, "User-Agent: bob's\r\n", b"");
+    let sent = one(sent);
+    assert_eq!(sent.start(), format!("OPTIONS {text} SIP/2.0"));
+    assert_eq!(sent.row("Privacy"), Some("id;user;header;history;critical"));
 }

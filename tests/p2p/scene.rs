@@ -70,6 +70,10 @@ pub struct Scene {
     pub world: World,
     pub content: Content,
     next: u32,
+    /// Of the last announcement of all of it.
+    etag: String,
+    /// What left beside an answer.
+    later: Vec<Sent>,
 }
 
 /// A UE: its name, where it is, and its connection.
@@ -137,6 +141,8 @@ impl Scene {
             world: World::under(Arc::new(policy), world::keys(), [1; 32]),
             content,
             next: 0,
+            etag: String::new(),
+            later: Vec::new(),
         };
         for ue in [ALICE, BOB, CAROL] {
             scene.register(ue, 600);
@@ -144,24 +150,34 @@ impl Scene {
         scene
     }
 
-    pub fn register(&mut self, ue: Ue, expires: u32) {
+    pub fn register_text(&mut self, ue: Ue, expires: u32) -> String {
         let (name, contact) = (ue.name, ue.contact());
         let number = self.number();
-        let text = format!(
+        format!(
             "REGISTER sip:home1.example SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bKr{number}\r\nMax-Forwards: 70\r\n\
              From: <sip:{name}@home1.example>;tag=r\r\nTo: <sip:{name}@home1.example>\r\nCall-ID: register-{name}\r\n\
              CSeq: {number} REGISTER\r\nContact: <{contact}>;expires={expires}\r\nContent-Length: 0\r\n\r\n",
             ue.at
-        );
+        )
+    }
+
+    pub fn register(&mut self, ue: Ue, expires: u32) {
+        let text = self.register_text(ue, expires);
         let forwarded = one(self.says(ue, &text));
         let rows = match expires {
             0 => String::new(),
-            _ => format!("Contact: <{contact}>;expires={expires}\r\n"),
+            _ => format!("Contact: <{}>;expires={expires}\r\n", ue.contact()),
         };
-        let answer = one(self
+        // The end of a registration may end calls as well.
+        let sent = self
             .world
-            .packet("core", CORE, &respond(&forwarded, "200 OK", "s", &rows)));
-        assert_eq!(answer.start(), "SIP/2.0 200 OK");
+            .packet("core", CORE, &respond(&forwarded, "200 OK", "s", &rows));
+        let answer = sent
+            .iter()
+            .find(|sent| sent.row("CSeq").is_some_and(|cseq| cseq.ends_with("REGISTER")));
+        assert_eq!(answer.expect("an answer").start(), "SIP/2.0 200 OK");
+        self.later
+            .extend(sent.into_iter().filter(|sent| sent.start().starts_with("BYE")));
     }
 
     /// A message of a UE, and what leaves for it.
@@ -174,10 +190,9 @@ impl Scene {
         self.next
     }
 
-    /// A request of a UE; `{}` in the rows stands for nothing.
-    pub fn request(&mut self, ue: Ue, method: &str, uri: &str, rows: &str, body: &[u8]) -> Vec<Sent> {
+    pub fn request_text(&mut self, ue: Ue, method: &str, uri: &str, rows: &str, body: &[u8]) -> String {
         let number = self.number();
-        let text = format!(
+        format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\n\
              From: \"{}\" <{}>;tag=f{number}\r\nTo: <{uri}>\r\nCall-ID: {number}\r\nCSeq: 1 {method}\r\nContact: <{}>\r\n\
              {rows}Content-Length: {}\r\n\r\n{}",
@@ -187,7 +202,12 @@ impl Scene {
             ue.contact(),
             body.len(),
             std::str::from_utf8(body).unwrap()
-        );
+        )
+    }
+
+    /// A request of a UE, and what leaves for it.
+    pub fn request(&mut self, ue: Ue, method: &str, uri: &str, rows: &str, body: &[u8]) -> Vec<Sent> {
+        let text = self.request_text(ue, method, uri, rows, body);
         self.says(ue, &text)
     }
 
@@ -238,13 +258,23 @@ impl Scene {
         let etag = answer.row("SIP-ETag").unwrap();
         let answer = self.publish(ue, &format!("SIP-If-Match: {etag}\r\n"), &report.to_bytes());
         assert_eq!(answer.start(), "SIP/2.0 200 OK");
-        answer.row("SIP-ETag").unwrap().to_owned()
+        self.etag = answer.row("SIP-ETag").unwrap().to_owned();
+        self.etag.clone()
+    }
+
+    pub fn last_etag(&self) -> String {
+        self.etag.clone()
+    }
+
+    /// What enters the swarm without any of it.
+    pub fn join(&mut self) -> Vec<u8> {
+        let map = self.content.none();
+        self.connect(Mode::Leech, map)
     }
 
     /// Enters the swarm without any of it.
     pub fn joins(&mut self, ue: Ue) -> String {
-        let map = self.content.none();
-        let body = self.connect(Mode::Leech, map);
+        let body = self.join();
         let answer = self.publish(ue, "", &body);
         assert_eq!(answer.start(), "SIP/2.0 200 OK", "{answer:?}");
         answer.row("SIP-ETag").unwrap().to_owned()
@@ -290,7 +320,11 @@ impl Scene {
 
     pub fn pass(&mut self, seconds: u64) -> Vec<Sent> {
         let sent = self.world.pass(Duration::from_secs(seconds));
-        sent.into_iter().map(|(_, sent)| sent).collect()
+        let later = std::mem::take(&mut self.later);
+        later
+            .into_iter()
+            .chain(sent.into_iter().map(|(_, sent)| sent))
+            .collect()
     }
 }
 

@@ -3,10 +3,10 @@
 use super::scene::{ALICE, BOB, CAROL, Scene, Ue, one};
 use crate::world::{Sent, contact_uri, respond, routes};
 
-const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
-const OTHER_KEY: &str = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+pub const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+pub const OTHER_KEY: &str = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
 
-fn sdp(ue: Ue, key: &str) -> String {
+pub fn sdp(ue: Ue, key: &str) -> String {
     format!(
         "v=0\r\no={name} 12345 1 IN IP4 {ip}\r\ns=Call of {name}\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
          m=application 40000 RTP/SAVP 96\r\na=rtpmap:96 vnd.ppspp/90000\r\n\
@@ -16,7 +16,7 @@ fn sdp(ue: Ue, key: &str) -> String {
     )
 }
 
-fn with_body(text: String, sdp: &str) -> String {
+pub fn with_body(text: String, sdp: &str) -> String {
     text.replace(
         "Content-Length: 0\r\n\r\n",
         &format!(
@@ -28,7 +28,7 @@ fn with_body(text: String, sdp: &str) -> String {
 
 /// Nothing in it tells who this is, or where.
 #[track_caller]
-fn hides(sent: &Sent, hidden: Ue) {
+pub fn hides(sent: &Sent, hidden: Ue) {
     let at = hidden.at.split(':').next().unwrap();
     for told in [hidden.name, at, &hidden.at[at.len() + 1..], "P-Asserted-Identity"] {
         assert!(!sent.text().contains(told), "{told} in {}", sent.text());
@@ -36,13 +36,13 @@ fn hides(sent: &Sent, hidden: Ue) {
 }
 
 /// Both are in the swarm; what Alice is called by Bob.
-fn met(scene: &mut Scene) -> String {
+pub fn met(scene: &mut Scene) -> String {
     scene.joins(BOB);
     scene.shares(ALICE);
     scene.listed(BOB).remove(0)
 }
 
-fn invite(scene: &mut Scene, ue: Ue, uri: &str, rows: &str, sdp: &str) -> Vec<Sent> {
+pub fn invite(scene: &mut Scene, ue: Ue, uri: &str, rows: &str, sdp: &str) -> Vec<Sent> {
     let rows = format!(
         "{rows}Content-Type: application/sdp\r\nUser-Agent: {}'s telephone\r\nSubject: it is {}\r\n",
         ue.name, ue.name
@@ -263,7 +263,8 @@ fn an_id_is_no_address_to_chat_with() {
     let rows = "Content-Type: application/ppsp-tracker+json\r\n";
     let large = one(scene.request(BOB, "MESSAGE", &uri, rows, &large));
     assert_eq!(large.start(), "SIP/2.0 413 Request Entity Too Large");
-    let small = one(scene.request(BOB, "MESSAGE", &uri, rows, b"{}"));
+    let find = scene.find();
+    let small = one(scene.request(BOB, "MESSAGE", &uri, rows, &find));
     assert_eq!(small.start(), "MESSAGE sip:alice@10.30.0.7:41007;transport=tcp SIP/2.0");
     hides(&small, BOB);
 }

@@ -9,7 +9,7 @@ use crate::locate::target::Place;
 use crate::policy::p2p::TrackerIs;
 use crate::ppsp::{Fault, Request};
 use crate::privacy::Wanted;
-use crate::privacy::guard::{Addresses, names, request_for_outside};
+use crate::privacy::guard::{Addresses, request_for_outside, request_for_peer};
 use crate::proxy::targets::Targets;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Method, Name};
@@ -41,13 +41,12 @@ impl Engine {
         if let Some(reject) = foreign_body(draft) {
             return Err(reject);
         }
+        let Some(p2p) = &self.p2p else { return Ok(false) };
         if !draft.body().is_empty() {
-            let request = Request::read(draft.body()).map_err(refusal)?;
-            let names = |text: &str| names::names_somebody(text.as_bytes());
-            if request.peer_id.as_deref().is_some_and(names) || names(&request.transaction) {
-                return Err(refusal(Fault::TidIsPermanent));
-            }
-            draft.set_body(request.to_bytes());
+            Request::read(draft.body()).map_err(refusal)?;
+            // Where the tracker may know who asks, it may know where that is.
+            let body = request_for_peer(draft.body(), &p2p.hosts, Addresses::All);
+            draft.set_body(body.ok_or(refusal(Fault::TidIsPermanent))?);
         }
         Ok(true)
     }
@@ -63,7 +62,8 @@ impl Engine {
         targets: &Targets,
         kept: &mut Kept,
     ) -> Result<Option<Wanted>, Reject> {
-        let is_inside = targets.list.first().is_some_and(|target| match target.place {
+        // Each of them: another one is tried when the first fails.
+        let is_inside = targets.list.iter().all(|target| match target.place {
             Place::Address(address) => {
                 let destination = target.at(address);
                 Hop::judge_recent(&mut self.recent, destination).is_trusted()
@@ -85,8 +85,8 @@ impl Engine {
         let pseudonym = pseudonym.ok_or(Reject::Unguarded)?;
         let uri = format!("sip:{pseudonym}@{}", p2p.domain);
         if !draft.body().is_empty() {
-            let body = request_for_outside(draft.body(), &pseudonym, Addresses::None).ok_or(Reject::Unguarded)?;
-            draft.set_body(body);
+            let body = request_for_outside(draft.body(), &pseudonym, &p2p.hosts, Addresses::None);
+            draft.set_body(body.ok_or(Reject::Unguarded)?);
         }
         if draft.method() == Some(Method::Publish) {
             draft.set_request_uri(uri.as_bytes());

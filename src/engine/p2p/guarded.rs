@@ -1,21 +1,30 @@
-//! What other trackers say to peers, and what one peer answers another: nothing passes that the guard did not write anew.
+//! What other trackers say to peers, and what peers say to each other: no body passes that the guard did not write anew.
+
+use std::hash::BuildHasher as _;
 
 use rand_chacha::rand_core::Rng;
 
-use super::{KEY_PACKAGE, PACKAGE, Part, first_word, is_media_type, is_of_package, relays};
-use crate::engine::reject::Reject;
-use crate::engine::transactions::Id;
+use super::{KEY_PACKAGE, MEDIA_TYPE, PACKAGE, Part, first_word, is_media_type, is_of_package, relays};
+use crate::engine::reject::{Reject, Replied};
+use crate::engine::transactions::{Id, ServerTransaction};
 use crate::engine::{Engine, Now};
-use crate::policy::p2p;
+use crate::locate::Target;
+use crate::policy::P2p as Table;
+use crate::policy::p2p::{Addresses, Media};
 use crate::ppsp::jwe;
-use crate::privacy::guard::{self, Terms, headers};
+use crate::privacy::guard::sdp::{self, Described};
+use crate::privacy::guard::{self, Terms, headers, request_for_peer};
 use crate::proxy::targets::NoTarget;
+use crate::rule::Rule;
 use crate::seal::temporary_id::BEGINNING;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::trust::{Origin, Standing};
+use crate::trust::{Destination, Origin, Standing};
+
+/// Bytes of keys that are passed on at most.
+const KEYS_BYTES_MAX: usize = 16 * 1024;
 
 impl Engine {
-    /// A NOTIFY on its way to a peer: its body as the guard writes it.
+    /// A NOTIFY of lists or keys, whoever says it: its body as the guard writes it. Tells whether it is one.
     //= P2P-056
     //= P2P-061
     //= P2P-065
@@ -25,48 +34,48 @@ impl Engine {
         origin: &Origin,
         draft: &mut Draft,
         asker: Option<u64>,
-    ) -> Result<(), Reject> {
-        let is_notify = draft.method() == Some(Method::Notify) && origin.standing() != Standing::Served;
-        if self.p2p.is_none() || !is_notify {
-            return Ok(());
+    ) -> Result<bool, Reject> {
+        if self.p2p.is_none() || draft.method() != Some(Method::Notify) {
+            return Ok(false);
         }
         if is_of_package(draft, KEY_PACKAGE) {
-            return guard_keys(draft);
+            guard_keys(draft)?;
+        } else if is_of_package(draft, PACKAGE) {
+            self.guard_list(now, origin, draft, asker)?;
+        } else {
+            return Ok(false);
         }
-        match is_of_package(draft, PACKAGE) {
-            true => self.guard_body(now, draft, asker.unwrap_or_default()),
-            false => Ok(()),
-        }
+        Ok(true)
     }
 
-    /// A response of a tracker on its way to a peer.
+    /// A response of a tracker, or of who gives keys, on its way to a peer.
     //= P2P-056
-    pub(in crate::engine) fn guard_response(&mut self, now: Now, id: Id, draft: &mut Draft) -> Result<(), Reject> {
+    pub(in crate::engine) fn guard_response(
+        &mut self,
+        now: Now,
+        id: Id,
+        origin: &Origin,
+        draft: &mut Draft,
+    ) -> Result<(), Reject> {
         if self.p2p.is_none() || draft.body().is_empty() {
             return Ok(());
         }
-        let Some(server) = self.transactions.server(id) else {
+        let Some(server) = self.transactions.server(id).filter(|server| asks_tracker(server)) else {
             return Ok(());
         };
-        let asks = matches!(server.method, Method::Publish | Method::Subscribe);
-        let is_served = server.origin.standing() == Standing::Served;
         let asked = server.work.as_ref().map(|work| &work.draft);
-        let of_package = asked.is_some_and(|asked| is_of_package(asked, PACKAGE));
         let of_keys = asked.is_some_and(|asked| is_of_package(asked, KEY_PACKAGE));
         let arrived = *server.origin.flow();
-        if !(asks && is_served && (of_package || of_keys)) {
-            return Ok(());
-        }
         if of_keys && !is_media_type(draft) {
             return guard_keys(draft);
         }
-        let arrived = self.home(&arrived);
-        let asker = self.bindings.ue(&arrived, now.unix).map(|ue| ue.owner());
-        self.guard_body(now, draft, asker.unwrap_or_default())
+        let asker = self.bindings.ue(&self.home(&arrived), now.unix).map(|ue| ue.owner());
+        self.guard_list(now, origin, draft, asker)
     }
 
+    /// A body of a tracker. `asker`: whom it is for, as tokens are bound to it.
     //= P2P-006
-    fn guard_body(&mut self, now: Now, draft: &mut Draft, asker: u64) -> Result<(), Reject> {
+    fn guard_list(&mut self, now: Now, origin: &Origin, draft: &mut Draft, asker: Option<u64>) -> Result<(), Reject> {
         if draft.body().is_empty() {
             return Ok(());
         }
@@ -75,7 +84,9 @@ impl Engine {
         }
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
-        let Some(p2p) = &self.p2p else { return Ok(()) };
+        let Some(p2p) = &self.p2p else {
+            return Err(Reject::Unguarded);
+        };
         let table = &self.policy.p2p;
         let relays = relays(table);
         let network_peers: Vec<String> = table.network_peers.iter().map(|peer| peer.value.clone()).collect();
@@ -87,31 +98,21 @@ impl Engine {
                 Part::Tracker(tracker) => Some(tracker.ids()),
             },
             network_peers: &network_peers,
-            addresses: match table.addresses.value {
-                p2p::Addresses::None => guard::Addresses::None,
-                p2p::Addresses::Relay => guard::Addresses::Relays(&relays),
-                p2p::Addresses::Real => guard::Addresses::All,
-            },
-            on_leak: match table.on_leak.value {
-                p2p::OnLeak::Redact => guard::OnLeak::Redact,
-                p2p::OnLeak::Remove => guard::OnLeak::Remove,
-                p2p::OnLeak::Refuse => guard::OnLeak::Refuse,
-            },
+            addresses: addresses(table, &relays),
+            on_leak: table.on_leak.value,
             tracker: p2p.tracker_name(table),
-            passes_tickets: true,
+            passes_tickets: origin.is_trusted(),
             epoch: (now.unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
             epochs_kept: 1,
         };
-        match terms.response(draft.body(), &asker.to_be_bytes(), nonce) {
-            Ok(guarded) => {
-                if guarded.leaks.any() {
-                    tracing::warn!(leaks = ?guarded.leaks, "a tracker named somebody to a peer");
-                }
-                draft.set_body(guarded.body);
-                Ok(())
-            }
-            Err(_) => Err(Reject::Unguarded),
+        let asker = asker.unwrap_or_default().to_be_bytes();
+        let guarded = terms.response(draft.body(), &asker, nonce);
+        let guarded = guarded.map_err(|_| Reject::Unguarded)?;
+        if guarded.leaks.any() {
+            tracing::warn!(leaks = ?guarded.leaks, "a tracker named somebody to a peer");
         }
+        draft.set_body(guarded.body);
+        Ok(())
     }
 
     /// What one peer answers another, as it may go back. `Err`: something else is answered.
@@ -128,31 +129,118 @@ impl Engine {
         let Some(server) = self.transactions.server(id) else {
             return Ok(());
         };
-        let Some(of_peers) = server.kept.as_ref().and_then(|kept| kept.peers.clone()) else {
+        let (Some(of_peers), back) = (server.peers.clone(), *server.back.destination()) else {
             return Ok(());
         };
-        if let Some(asked) = server.work.as_ref().and_then(|work| work.draft.first(Name::To)) {
-            headers::answer_to(draft, asked);
-        }
+        headers::answer_to(draft, &of_peers.to);
         match draft.status() {
             300..400 => return Err(Reject::NoTarget(NoTarget::Unusable)),
-            400.. if !draft.body().is_empty() => {
-                draft.remove(Name::ContentType);
-                draft.set_body(Vec::new());
+            400.. => {
+                headers::strip_body(draft);
                 return Ok(());
             }
             _ => {}
         }
-        let described = self.guard_media(origin, draft, essentials)?;
-        match (described, &of_peers.offer) {
-            (Some(answer), Some(offer)) => answer.answers(offer).map_err(|_| Reject::Media),
-            _ => Ok(()),
+        let Some(answer) = self.guard_session(origin, draft, essentials)? else {
+            return Ok(());
+        };
+        if answer.has_keys() && !self.may_carry_keys(&back) {
+            return Err(Reject::Media);
         }
+        match &of_peers.offer {
+            Some(offer) => answer.answers(offer).map_err(|_| Reject::Media),
+            None => Ok(()),
+        }
+    }
+
+    /// The body of a message between peers, as it may go on; of SDP what it describes. One that is nothing of theirs is refused,
+    /// but where the message must not be: there it goes without.
+    //= P2P-079
+    //= P2P-081
+    //= P2P-084
+    //= P2P-088
+    pub(in crate::engine) fn guard_session(
+        &self,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<Option<Described>, Reject> {
+        if draft.body().is_empty() {
+            return Ok(None);
+        }
+        let table = &self.policy.p2p;
+        let relays = relays(table);
+        if draft.method() == Some(Method::Message) && is_media_type(draft) {
+            let hosts = self.p2p.as_ref().map(|p2p| &p2p.hosts).ok_or(Reject::Unguarded)?;
+            let body = request_for_peer(draft.body(), hosts, addresses(table, &relays)).ok_or(Reject::Unguarded)?;
+            draft.set_body(body);
+            return Ok(None);
+        }
+        //= PRIV-064
+        let must_pass = matches!(draft.method(), None | Some(Method::Bye | Method::Ack | Method::Prack));
+        if !is_sdp(draft) {
+            return match must_pass {
+                true => {
+                    headers::strip_body(draft);
+                    Ok(None)
+                }
+                false => Err(other_type()),
+            };
+        }
+        let terms = sdp::Terms {
+            media: match table.media.value {
+                Media::Direct => sdp::Media::Direct,
+                Media::Relay => sdp::Media::Relay(&relays),
+            },
+            takes_dtls: true,
+            session: self.keyed.hash_one(essentials.call_id()) as u32,
+        };
+        let mut described = Described::read(draft.body(), &terms).map_err(|_| Reject::Media)?;
+        if described.has_keys() && !(table.clear_keys.value || origin.flow().transport.is_tls()) {
+            return Err(Reject::Media);
+        }
+        draft.set_body(std::mem::take(&mut described.sdp));
+        Ok(Some(described))
+    }
+
+    /// Whether keys of media may leave by this way.
+    //= P2P-088
+    fn may_carry_keys(&self, way: &Destination) -> bool {
+        self.policy.p2p.clear_keys.value || way.transport.is_tls()
+    }
+
+    /// The same of where a request is to go.
+    pub(in crate::engine) fn may_carry_keys_by(&self, target: &Target) -> bool {
+        self.policy.p2p.clear_keys.value || target.likely_transport().is_tls()
     }
 }
 
-/// Bytes of keys that are passed on at most.
-const KEYS_BYTES_MAX: usize = 16 * 1024;
+/// Whether a request is a peer's for a tracker, or for who gives keys.
+pub(in crate::engine) fn asks_tracker(server: &ServerTransaction) -> bool {
+    let asked = server.work.as_ref().map(|work| &work.draft);
+    matches!(server.method, Method::Publish | Method::Subscribe)
+        && server.origin.standing() == Standing::Served
+        && asked.is_some_and(|asked| is_of_package(asked, PACKAGE) || is_of_package(asked, KEY_PACKAGE))
+}
+
+fn addresses<'a>(table: &Table, relays: &'a [std::net::IpAddr]) -> guard::Addresses<'a> {
+    match table.addresses.value {
+        Addresses::None => guard::Addresses::None,
+        Addresses::Relay => guard::Addresses::Relays(relays),
+        Addresses::Real => guard::Addresses::All,
+    }
+}
+
+fn is_sdp(draft: &Draft) -> bool {
+    let kind = draft.first(Name::ContentType).map(first_word);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp"))
+}
+
+pub(super) fn other_type() -> Reject {
+    Replied::bare(415, Rule::P2P_056)
+        .with(Name::Accept, format!("application/sdp, {MEDIA_TYPE}"))
+        .into()
+}
 
 /// Content keys pass encrypted for the peer that asked, and as nothing else.
 //= P2P-061

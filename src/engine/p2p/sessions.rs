@@ -1,17 +1,14 @@
 //! Sessions between peers: a temporary ID leads to the one device behind it, and neither party learns who the other is.
 
-use std::hash::BuildHasher as _;
-
-use smallvec::SmallVec;
-
-use super::{KEY_PACKAGE, MEDIA_TYPE, PACKAGE, Part, is_media_type, is_of_package, moment, relays};
+use super::guarded::other_type;
+use super::{Part, is_media_type, moment};
 use crate::engine::decide::Opened;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
 use crate::pcscf::{SealedFlow, path};
-use crate::policy::p2p::Media;
 use crate::privacy::Party;
-use crate::privacy::guard::sdp::{self, Described, Terms};
+use crate::privacy::guard::headers::ask_for_privacy;
+use crate::privacy::guard::sdp::Described;
 use crate::proxy::targets::NoTarget;
 use crate::rule::Rule;
 use crate::seal::temporary_id::BEGINNING;
@@ -26,6 +23,7 @@ use crate::trust::{Destination, Origin};
 const MESSAGE_BYTES_MAX: usize = 1300;
 
 /// A request from one peer to another.
+#[derive(Default)]
 pub(in crate::engine) struct Between {
     /// What its sender is called by who gets it. Empty: nothing that is known.
     pub called: Vec<u8>,
@@ -35,9 +33,26 @@ pub(in crate::engine) struct Between {
     pub offer: Option<Box<Described>>,
 }
 
+impl Between {
+    pub fn has_keys(&self) -> bool {
+        self.offer.as_ref().is_some_and(|offer| offer.has_keys())
+    }
+}
+
+/// Whom the host of a Request-URI makes it for.
+enum Led {
+    Nobody,
+    /// A temporary ID of this node, or what looks like one.
+    Here,
+    /// One of a domain that is a partner.
+    Partner,
+}
+
 impl Engine {
     /// What a request is between two peers; `None`: it is between others. Its Request-URI, Privacy and body are then as they may
-    /// go on.
+    /// go on. `is_guarded`: its body is a list's or a key's, and has been looked at.
+    ///
+    /// A dialog that began between peers stays one, whatever the policy says by then.
     //= P2P-069
     //= P2P-074
     pub(in crate::engine) fn between_peers(
@@ -47,40 +62,48 @@ impl Engine {
         draft: &mut Draft,
         essentials: &Essentials,
         opened: &Opened,
+        is_guarded: bool,
     ) -> Result<Option<Between>, Reject> {
-        let Some(p2p) = &self.p2p else { return Ok(None) };
         let mut between = match &opened.dialog {
-            Some((memory, party)) => {
-                let Some(called) = memory.called.clone() else {
-                    return Ok(None);
-                };
-                let called = match party {
-                    Party::Creator => called,
-                    //= P2P-073
-                    Party::Other => own_temporary_id(&p2p.hosts, draft).unwrap_or_default(),
-                };
-                Between {
-                    called,
-                    flow: None,
-                    offer: None,
-                }
-            }
-            None => {
-                let is_meant = essentials.to_tag().is_none() && p2p.hosts.names(draft.request_uri());
-                match is_meant {
-                    false => return Ok(None),
-                    true => self.lead(now, origin, draft)?,
-                }
-            }
+            Some((memory, party)) => match (&memory.called, party) {
+                (None, _) => return Ok(None),
+                (Some(called), Party::Creator) => Between {
+                    called: called.clone(),
+                    ..Between::default()
+                },
+                //= P2P-073
+                (Some(_), Party::Other) => Between {
+                    called: self.own_temporary_id(draft).unwrap_or_default(),
+                    ..Between::default()
+                },
+            },
+            None if self.p2p.is_none() || essentials.to_tag().is_some() => return Ok(None),
+            None => match self.led_by(draft) {
+                Led::Nobody => return Ok(None),
+                Led::Here => self.lead(now, origin, draft)?,
+                //= P2P-137
+                Led::Partner => Between::default(),
+            },
         };
-        draft.remove(Name::Privacy);
-        draft.append(Name::Privacy, &[b"id;user;header;history;critical"]);
-        if is_of_package(draft, PACKAGE) || is_of_package(draft, KEY_PACKAGE) {
-            // The guard of lists and keys looks at it.
-            return Ok(Some(between));
+        ask_for_privacy(draft);
+        if !is_guarded {
+            between.offer = self.guard_session(origin, draft, essentials)?.map(Box::new);
         }
-        between.offer = self.guard_media(origin, draft, essentials)?.map(Box::new);
         Ok(Some(between))
+    }
+
+    fn led_by(&self, draft: &Draft) -> Led {
+        let (Some(p2p), Ok(uri)) = (&self.p2p, draft.read_request_uri()) else {
+            return Led::Nobody;
+        };
+        let host = uri.host().strip_suffix(b".").unwrap_or(uri.host());
+        if host.eq_ignore_ascii_case(p2p.hosts.own().as_bytes()) {
+            return Led::Here;
+        }
+        match p2p.hosts.read(draft.request_uri()) {
+            Some(_) => Led::Partner,
+            None => Led::Nobody,
+        }
     }
 
     /// Makes a request for a temporary ID one for the device behind it.
@@ -92,24 +115,22 @@ impl Engine {
     fn lead(&mut self, now: Now, origin: &Origin, draft: &mut Draft) -> Result<Between, Reject> {
         match draft.method() {
             Some(Method::Invite | Method::Options) => {}
-            Some(Method::Message) if draft.body().len() >= MESSAGE_BYTES_MAX => return Err(too_large()),
+            Some(Method::Message) if draft.body().len() >= MESSAGE_BYTES_MAX => {
+                return Err(Replied::bare(413, Rule::P2P_056).into());
+            }
             Some(Method::Message) if is_media_type(draft) => {}
             Some(Method::Message) => return Err(other_type()),
             _ => return Err(Reject::NoPeer),
         }
-        let asker = self.asker(now, origin, draft).ok_or(Reject::NoPeer)?;
         let uri = draft.request_uri().to_vec();
         if let Some(identity) = self.hidden_here(now, origin, &uri) {
             draft.set_request_uri(&identity);
-            return Ok(Between {
-                called: Vec::new(),
-                flow: None,
-                offer: None,
-            });
+            return Ok(Between::default());
         }
+        let asker = self.asker(now, origin, draft).ok_or(Reject::NoPeer)?;
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
-        let found = tracker.ok_or(Reject::NoPeer)?;
-        let target = found.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
+        let tracker = tracker.ok_or(Reject::NoPeer)?;
+        let target = tracker.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
         let (called, reach) = (target.caller.into_bytes(), target.reach.to_vec());
         let identity = target.identity.to_vec();
         if reach.is_empty() {
@@ -117,8 +138,7 @@ impl Engine {
             draft.set_request_uri(&identity);
             return Ok(Between {
                 called,
-                flow: None,
-                offer: None,
+                ..Between::default()
             });
         }
         let gone = Reject::NoTarget(NoTarget::Unusable);
@@ -157,82 +177,20 @@ impl Engine {
         Some((destination, ue.contacts().next()?.to_vec()))
     }
 
-    /// What a message between peers says of media, as it may go on; it replaces the body.
-    //= P2P-081
-    //= P2P-084
-    //= P2P-088
-    pub(in crate::engine) fn guard_media(
-        &self,
-        origin: &Origin,
-        draft: &mut Draft,
-        essentials: &Essentials,
-    ) -> Result<Option<Described>, Reject> {
-        if draft.body().is_empty() || is_media_type(draft) && draft.method() == Some(Method::Message) {
-            return Ok(None);
-        }
-        if !is_sdp(draft) {
-            return Err(other_type());
-        }
-        let table = &self.policy.p2p;
-        let relays = relays(table);
-        let terms = Terms {
-            media: match table.media.value {
-                Media::Direct => sdp::Media::Direct,
-                Media::Relay => sdp::Media::Relay(&relays),
-            },
-            takes_dtls: true,
-            session: self.keyed.hash_one(essentials.call_id()) as u32,
-        };
-        let described = Described::read(draft.body(), &terms).map_err(|_| Reject::Media)?;
-        let may_carry_keys = table.clear_keys.value || origin.flow().transport.is_tls();
-        if described.has_keys() && !may_carry_keys {
-            return Err(Reject::Media);
-        }
-        draft.set_body(described.sdp.clone());
-        Ok(Some(described))
+    /// The temporary ID that the sender of a request calls itself by, if it does.
+    fn own_temporary_id(&self, draft: &Draft) -> Option<Vec<u8>> {
+        let from = NameAddr::parse(draft.first(Name::From)?).ok()?;
+        let uri = from.uri_bytes();
+        self.p2p.as_ref()?.hosts.read(uri).map(|_| uri.to_vec())
     }
-}
-
-/// The temporary ID that the sender of a request calls itself by, if it does.
-fn own_temporary_id(hosts: &crate::seal::temporary_id::Hosts, draft: &Draft) -> Option<Vec<u8>> {
-    let from = NameAddr::parse(draft.first(Name::From)?).ok()?;
-    let uri = from.uri_bytes();
-    hosts.read(uri).map(|_| uri.to_vec())
-}
-
-fn is_sdp(draft: &Draft) -> bool {
-    let kind = draft.first(Name::ContentType).map(super::first_word);
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp"))
 }
 
 fn not_led(why: NotLed) -> Reject {
     match why {
         NotLed::Unusable => Reject::NoPeer,
-        NotLed::Barred => refused(403, SmallVec::new()),
-        NotLed::TooOften { retry_after } => {
-            let mut rows = SmallVec::new();
-            rows.push((Name::RetryAfter, retry_after.to_string()));
-            refused(503, rows)
-        }
+        NotLed::Barred => Replied::bare(403, Rule::P2P_037).into(),
+        NotLed::TooOften { retry_after } => Replied::bare(503, Rule::P2P_037)
+            .with(Name::RetryAfter, retry_after.to_string())
+            .into(),
     }
-}
-
-fn other_type() -> Reject {
-    let mut rows = SmallVec::new();
-    rows.push((Name::Accept, format!("application/sdp, {MEDIA_TYPE}")));
-    refused(415, rows)
-}
-
-fn too_large() -> Reject {
-    refused(413, SmallVec::new())
-}
-
-fn refused(status: u16, rows: SmallVec<[(Name, String); 2]>) -> Reject {
-    Reject::Replied(Box::new(Replied {
-        status,
-        rows,
-        body: Vec::new(),
-        to_tag: None,
-        rule: Rule::P2P_056,
-    }))
 }

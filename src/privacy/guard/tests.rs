@@ -286,6 +286,7 @@ fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
     let out = request_for_outside(
         body("kZ3v0m1lqX9sT7yQ4cR2bA", "1").as_bytes(),
         &pseudonym,
+        &Hosts::new("tid.p2p.home1.example", &[]),
         Addresses::None,
     )
     .unwrap();
@@ -298,6 +299,7 @@ fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
     let relay = request_for_outside(
         body("k", "1").as_bytes(),
         &pseudonym,
+        &Hosts::new("tid.p2p.home1.example", &[]),
         Addresses::Relays(&[[192, 0, 2, 200].into()]),
     );
     let request::What::Connect(connect) = Request::read(&relay.unwrap()).unwrap().what else {
@@ -312,7 +314,12 @@ fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
         ("262015000000001", "1"),
         ("k", "tel:+15551230001"),
     ] {
-        let refused = request_for_outside(body(peer_id, transaction).as_bytes(), &pseudonym, Addresses::None);
+        let refused = request_for_outside(
+            body(peer_id, transaction).as_bytes(),
+            &pseudonym,
+            &Hosts::new("tid.p2p.home1.example", &[]),
+            Addresses::None,
+        );
         assert_eq!(refused, None, "{peer_id} {transaction}");
     }
 }

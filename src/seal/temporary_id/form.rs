@@ -48,17 +48,6 @@ impl Hosts {
         &self.own
     }
 
-    /// Whether a URI is one of our host, whatever else it is.
-    pub fn names(&self, uri: &[u8]) -> bool {
-        let host = uri.iter().rposition(|byte| *byte == b'@').map(|at| &uri[at + 1..]);
-        let end = |host: &[u8]| {
-            host.iter()
-                .position(|byte| matches!(byte, b':' | b';' | b'?'))
-                .unwrap_or(host.len())
-        };
-        host.is_some_and(|host| host[..end(host)].eq_ignore_ascii_case(self.own.as_bytes()))
-    }
-
     /// Reads what is written exactly as temporary IDs are, of one of these hosts: no port, no parameter, no escape.
     //= P2P-028
     //= P2P-058
