@@ -86,3 +86,54 @@ fn within(host: &[u8], domain: &[u8]) -> bool {
     let (head, tail) = host.split_at(host.len() - domain.len());
     tail.eq_ignore_ascii_case(domain) && (head.is_empty() || head.ends_with(b"."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::parse::{Carrier, ParseLimits, parse};
+
+    const LIMITS: ParseLimits = ParseLimits {
+        start_line_bytes_max: 1000,
+        header_bytes_max: 1000,
+        header_block_bytes_max: 1000,
+        header_rows_max: 100,
+        body_bytes_max: 1000,
+    };
+
+    //= PRIV-062 type=test
+    #[test]
+    fn an_address_or_a_name_of_the_originator_tells_with_a_port_behind_it_as_without() {
+        let tells = |call_id: &str| {
+            let text = format!(
+                "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP pc.home1.example\r\nFrom: <sip:a@home1.example>;tag=1\r\n\
+                 Call-ID: {call_id}\r\n\r\n"
+            );
+            let message = parse(text.into_bytes().into(), Carrier::Datagram, &LIMITS).unwrap();
+            tells(&Draft::from(message))
+        };
+        for told in [
+            "a@192.0.2.7",
+            "a@192.0.2.7:5060",
+            "a@2001:db8::7",
+            "a@2001:db8::5060",
+            "a@[2001:db8::7]",
+            "a@[2001:db8::7]:5060",
+            "a@pc.home1.example",
+            "a@pc.home1.example:5060",
+            "a@home1.example:",
+        ] {
+            assert!(tells(told), "{told}");
+        }
+        for untold in [
+            "a",
+            "192.0.2.7:5060",
+            "a@other.example",
+            "a@other.example:5060",
+            "a@home1.example:x",
+            "a@other.example:home1.example",
+            "a@:5060",
+        ] {
+            assert!(!tells(untold), "{untold}");
+        }
+    }
+}

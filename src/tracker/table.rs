@@ -247,10 +247,7 @@ impl Table {
     //= P2P-015
     /// A peer may have come by another way than before.
     pub fn moved(&mut self, slot: Slot, reach: &[u8]) {
-        let peer = self.peer_mut(slot);
-        if *peer.reach != *reach {
-            peer.reach = reach.into();
-        }
+        self.peer_mut(slot).reach = reach.into();
     }
 
     pub fn prolong(&mut self, slot: Slot, expires_at: u64) {

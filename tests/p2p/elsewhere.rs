@@ -352,4 +352,17 @@ fn an_id_of_a_partner_goes_there_and_its_caller_stays_hidden() {
     let sent = one(sent);
     assert_eq!(sent.start(), format!("OPTIONS {text} SIP/2.0"));
     assert_eq!(sent.row("Privacy"), Some("id;user;header;history;critical"));
+    // Towards a stranger it has no name at all.
+    let routes = "[[route]]\nfrom = \"access\"\ndomain = [\"tid.p2p.net.example\"]\nnext_hop = [\"sip:192.0.2.9\"]\nvia = \"net\"\n\
+                  [[route]]";
+    let policy = policy("partner_domains = [\"p2p.net.example\"]").replacen("[[route]]", routes, 1);
+    let mut scene = Scene::under(&policy);
+    let sent = one(scene.request(BOB, "OPTIONS", &text, "User-Agent: bob's\r\n", b""));
+    assert_eq!(sent.to.to_string(), OUTSIDE);
+    let from = sent.row("From").unwrap();
+    assert!(
+        from.starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag="),
+        "{from}"
+    );
+    assert!(!sent.text().contains("bob"), "{}", sent.text());
 }

@@ -360,3 +360,33 @@ fn a_peer_that_comes_by_another_connection_is_found_there() {
     assert_eq!(at_alice.connection.map(|one| one.0), Some(77));
     let _ = CAROL;
 }
+
+//= P2P-084 type=test
+//= P2P-088 type=test
+#[test]
+fn media_whose_keys_are_not_in_the_message_pass_by_any_way() {
+    let mut scene = Scene::new("");
+    let uri = met(&mut scene);
+    let print = ["AB"; 32].join(":");
+    let dtls: String = sdp(BOB, KEY)
+        .replace("RTP/SAVP", "UDP/TLS/RTP/SAVP")
+        .lines()
+        .map(|line| match line.starts_with("a=crypto") {
+            true => format!("a=fingerprint:sha-256 {print}\r\na=setup:actpass\r\n"),
+            false => format!("{line}\r\n"),
+        })
+        .collect();
+    let at_alice = one(invite(&mut scene, BOB, &uri, "", &dtls));
+    assert!(
+        at_alice.start().starts_with("INVITE sip:alice@"),
+        "{}",
+        at_alice.start()
+    );
+    assert!(at_alice.text().contains(&print));
+    let answer = with_body(
+        respond(&at_alice, "200 OK", "a", ""),
+        &dtls.replace("actpass", "active"),
+    );
+    let answer = one(scene.says(ALICE, &answer));
+    assert_eq!(answer.start(), "SIP/2.0 200 OK");
+}

@@ -323,3 +323,63 @@ fn a_tracker_outside_learns_a_pseudonym_and_no_address() {
         assert_eq!(refused, None, "{peer_id} {transaction}");
     }
 }
+
+//= P2P-068 type=test
+#[test]
+fn a_pseudonym_comes_back_as_an_id_or_its_entry_goes() {
+    let stage = Stage::new();
+    let terms = stage.terms(OnLeak::Redact);
+    let listed = |identity: &[u8]| {
+        let pseudonym = stage.ids.pseudonym(identity, b"tracker").unwrap();
+        let guarded = terms.response(&list(vec![entry(&pseudonym)]), b"bob", [1; 12]).unwrap();
+        let Outcome::Successful(swarms) = Response::read(&guarded.body).unwrap().outcome else {
+            panic!("no success");
+        };
+        (swarms[0].peers.clone(), guarded.leaks)
+    };
+    let (peers, leaks) = listed(b"sip:alice@home1.example");
+    assert_eq!(leaks, Leaks::default());
+    let opened = stage.ids.open_identity(peers[0].id.as_bytes(), b"bob").unwrap();
+    assert_eq!(opened.0, b"sip:alice@home1.example");
+    // One too long to be hidden whole.
+    let (peers, leaks) = listed(&[b'a'; 250]);
+    let removed = Leaks {
+        removed: 1,
+        ..Leaks::default()
+    };
+    assert_eq!((peers.len(), leaks), (0, removed));
+}
+
+//= P2P-062 type=test
+#[test]
+fn who_is_accused_has_an_id_or_is_accused_of_nothing() {
+    let report = |sender: &str| {
+        let request = Request {
+            transaction: "t1".into(),
+            peer_id: None,
+            what: request::What::StatReport(request::StatReport {
+                tamper: vec![request::Tamper {
+                    swarm: SwarmId::of_root([4; 32]),
+                    piece: 0,
+                    leaf: 0,
+                    sender: sender.into(),
+                    seen: [5; 32],
+                    time: 1,
+                    evidence: None,
+                }],
+                ..Default::default()
+            }),
+        };
+        request_for_peer(&request.to_bytes(), &hosts(), Addresses::None)
+    };
+    let id = minted(&ids(), 3, EPOCH);
+    let written = report(&id).expect("a report");
+    assert!(String::from_utf8(written).unwrap().contains(&id));
+    for named in [
+        "sip:alice@home1.example",
+        "alice",
+        "sip:t2.262011234567890aaaaaaaa@tid.p2p.home1.example",
+    ] {
+        assert_eq!(report(named), None, "{named}");
+    }
+}
