@@ -1,0 +1,121 @@
+//! What a peer says to the tracker, and what it makes of the answers (RFC 7846).
+
+use data_encoding::BASE64URL_NOPAD;
+use sipveil::ppsp::challenge;
+use sipveil::ppsp::layout::Layout;
+use sipveil::ppsp::proof::TreeProof;
+use sipveil::ppsp::request::{Action, Connect, Find, Mode, Proof, Shown, StatReport, SwarmAction, Tamper, What};
+use sipveil::ppsp::response::{Challenge, Kind, Outcome, SwarmResult};
+use sipveil::ppsp::{ChunkMap, Fault, Request, Response, SwarmId};
+
+use super::content::Whole;
+use super::download::BadLeaf;
+use super::random;
+
+/// The media type of all of it.
+pub const MEDIA_TYPE: &str = "application/ppsp-tracker+json";
+pub const EVENT: &str = "p2p-content";
+
+/// Peers that are asked for.
+const PEERS: u8 = 8;
+
+fn request(what: What) -> Vec<u8> {
+    let request = Request {
+        transaction: random::word(),
+        peer_id: None,
+        what,
+    };
+    request.to_bytes()
+}
+
+/// Enters a swarm, under a temporary ID that is drawn for it. Who this is stands nowhere in here.
+//= P2P-013
+pub fn join(swarm: SwarmId, map: ChunkMap) -> Vec<u8> {
+    let mode = if map.is_full() { Mode::Seeder } else { Mode::Leech };
+    let action = SwarmAction {
+        swarm,
+        action: Action::Join,
+        mode,
+        map: Some(map),
+    };
+    let request = Request {
+        transaction: random::word(),
+        peer_id: Some(BASE64URL_NOPAD.encode(&random::bytes::<16>())),
+        what: What::Connect(Connect {
+            swarms: vec![action],
+            peer_count: None,
+            addresses: Vec::new(),
+        }),
+    };
+    request.to_bytes()
+}
+
+/// The answer to a challenge. `None`: what is asked for is not held, or not what the nonce draws: nothing is shown then.
+//= P2P-106
+pub fn proof(swarm: SwarmId, asked: &Challenge, content: Option<&Whole>) -> Option<Vec<u8>> {
+    let content = content.filter(|content| content.tree().root() == swarm)?;
+    let whole = [(0, content.layout().pieces() - 1)];
+    let drawn = challenge::Challenge::draw(asked.nonce, content.layout(), &whole, asked.leaves.len()).ok()?;
+    let is_drawn = drawn.leaves().iter().map(|leaf| u64::from(*leaf)).eq(asked.leaves.iter().copied());
+    if asked.kind != Kind::Tree || !is_drawn {
+        return None;
+    }
+    let TreeProof { leaves, hashes } = TreeProof::make(content.tree(), &drawn, |leaf| content.leaf(leaf))?;
+    Some(request(What::StatReport(StatReport {
+        proof: Some(Proof {
+            swarm,
+            nonce: asked.nonce,
+            shown: Shown::Tree { leaves, hashes },
+        }),
+        ..StatReport::default()
+    })))
+}
+
+/// Asks who else is in a swarm.
+//= P2P-046
+pub fn find(swarm: SwarmId) -> Vec<u8> {
+    let peer_count = Some(PEERS);
+    request(What::Find(Find { swarm, peer_count }))
+}
+
+/// Tells of a leaf that was not the content's, and whose it was.
+//= P2P-123
+pub fn tampered(swarm: SwarmId, layout: &Layout, bad: &BadLeaf, sender: &str, at: u64) -> Vec<u8> {
+    let tamper = Tamper {
+        swarm,
+        piece: bad.leaf / layout.piece_leaves(),
+        leaf: bad.leaf.into(),
+        sender: sender.to_owned(),
+        seen: bad.seen,
+        time: at,
+        evidence: None,
+    };
+    request(What::StatReport(StatReport {
+        tamper: vec![tamper],
+        ..StatReport::default()
+    }))
+}
+
+/// What the tracker says of one swarm.
+pub fn told(swarm: SwarmId, body: &[u8]) -> Result<SwarmResult, Refused> {
+    let response = Response::read(body).ok_or(Refused::Unreadable)?;
+    match response.outcome {
+        Outcome::Failed { fault, .. } => Err(Refused::Fault(fault)),
+        Outcome::Successful(swarms) => {
+            let told = swarms.into_iter().find(|told| told.swarm == swarm).ok_or(Refused::Unreadable)?;
+            match (told.is_done, told.fault) {
+                (true, _) => Ok(told),
+                (false, fault) => Err(Refused::Fault(fault.unwrap_or(Fault::Internal))),
+            }
+        }
+    }
+}
+
+/// What the tracker did not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the tracker's answer is none of its protocol")]
+    Unreadable,
+    #[error("the tracker says no: {0}")]
+    Fault(Fault),
+}

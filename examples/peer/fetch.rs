@@ -1,0 +1,178 @@
+//! A UE that wants a content: enters its swarm, calls peers one after another, takes what is the content's and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use sipveil::ppsp::ChunkMap;
+use sipveil::ppsp::manifest::Manifest;
+use sipveil::ppsp::response::{Peer, Role};
+
+use super::announce;
+use super::content::{Incoming, NoContent, Whole};
+use super::download::{BadLeaf, Download, Ended};
+use super::keys::{self, Asking, Granted};
+use super::run;
+use super::source::decrypt;
+use super::ue::{Problem, Ue};
+use super::{message, now};
+
+/// What did not come, or not as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFetched {
+    #[error(transparent)]
+    Ue(#[from] Problem),
+    #[error("no peer has the rest of it: {left} of {of} runs of leaves are missing")]
+    Incomplete { left: usize, of: u32 },
+    #[error("what came is not the content: {0}")]
+    Content(#[from] NoContent),
+    #[error("the content is encrypted and {0}")]
+    Keys(&'static str),
+    #[error("cannot write: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// What is wanted, and where it goes.
+pub struct Wanted {
+    pub manifest: Manifest,
+    pub content: PathBuf,
+    /// As it was before it was published.
+    pub plain: Option<PathBuf>,
+}
+
+/// Registers, fetches, and leaves again whatever came of it.
+pub async fn fetch(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
+    ue.register().await?;
+    println!("registered");
+    let fetched = fetches(ue, wanted).await;
+    ue.leave().await?;
+    println!("left");
+    fetched
+}
+
+async fn fetches(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
+    let (swarm, layout) = (wanted.manifest.root, wanted.manifest.layout);
+    let nothing = ChunkMap::of_ranges(layout.pieces(), &[]).map_err(|_| NoContent::Size)?;
+    let announced = ue.announce(swarm, None, nothing).await?;
+    println!("joined");
+    let mut ticket = announced.told.ticket;
+    let mut peers = ue.find(swarm).await?;
+    // What other users have spares the network's own.
+    peers.sort_by_key(|peer| peer.role != Role::Peer);
+    println!("told of {} peers", peers.len());
+    let incoming = Incoming::create(&wanted.content)?;
+    let mut left: Vec<u32> = (0..run::runs(layout.shape())).collect();
+    for peer in &peers {
+        let mut download = Download::new(swarm, layout, left);
+        let session = session(ue, peer, &mut download, &incoming).await;
+        left = download.left();
+        match session {
+            Ok((Ended::Bad(bad), _)) => report(ue, wanted, peer, &bad).await?,
+            Ok((_, told)) => ticket = ticket.or(told),
+            // Another one may be there.
+            Err(problem) => println!("{problem}"),
+        }
+        if left.is_empty() {
+            break;
+        }
+    }
+    if !left.is_empty() {
+        return Err(NotFetched::Incomplete {
+            left: left.len(),
+            of: run::runs(layout.shape()),
+        });
+    }
+    let whole = Whole::open(&wanted.content, &wanted.manifest)?;
+    println!("fetched {} bytes, each leaf verified", layout.shape().size());
+    if let Some(plain) = &wanted.plain {
+        open(ue, wanted, plain, &peers, ticket).await?;
+    }
+    drop(whole);
+    println!("done");
+    Ok(())
+}
+
+/// One call, from INVITE to BYE.
+async fn session(
+    ue: &mut Ue,
+    peer: &Peer,
+    download: &mut Download,
+    incoming: &Incoming,
+) -> Result<(Ended, Option<String>), Problem> {
+    let (dialog, media) = ue.call(&peer.id).await?;
+    println!("called {}", peer.id);
+    let mut bye = None;
+    let fetched = tokio::select! {
+        fetched = media.fetch(download, incoming) => Some(fetched),
+        request = ue.agent.next() => { bye = Some(request?); None }
+    };
+    match bye {
+        // Whatever it is, it ends the session: nothing else is expected in one.
+        Some(request) => {
+            let answer = request.answer("200 OK", &super::random::word());
+            ue.agent.send(&answer).await?;
+            Ok((Ended::Lost, None))
+        }
+        None => {
+            ue.hangs_up(dialog).await?;
+            Ok(fetched.transpose()?.unwrap_or((Ended::Lost, None)))
+        }
+    }
+}
+
+/// The network is told, and looks itself.
+//= P2P-123
+async fn report(ue: &mut Ue, wanted: &Wanted, peer: &Peer, bad: &BadLeaf) -> Result<(), Problem> {
+    println!("leaf {} is not the content's: dropped, the session ended", bad.leaf);
+    let manifest = &wanted.manifest;
+    let body = announce::tampered(manifest.root, &manifest.layout, bad, &peer.id, now());
+    match ue.publishes(manifest.root, body).await {
+        Ok(_) => println!("reported {}", message::uri(&peer.id)),
+        Err(problem) => println!("the report is not taken: {problem}"),
+    }
+    Ok(())
+}
+
+/// Asks for the keys, where there are any, and writes it as it was.
+//= P2P-093
+async fn open(
+    ue: &mut Ue,
+    wanted: &Wanted,
+    plain: &Path,
+    peers: &[Peer],
+    ticket: Option<String>,
+) -> Result<(), NotFetched> {
+    let manifest = &wanted.manifest;
+    if manifest.encryption.is_none() {
+        std::fs::copy(&wanted.content, plain)?;
+        return Ok(());
+    }
+    let server = manifest.cache_servers.first().ok_or(NotFetched::Keys("its manifest names no cache"))?;
+    let ticket = match ticket {
+        Some(ticket) => ticket,
+        None => ticket_of_cache(ue, wanted, &server.uri, peers).await?,
+    };
+    let (asking, body) = Asking::begin(manifest, ticket).map_err(|_| NotFetched::Keys("no key could be drawn"))?;
+    let notice = ue.subscribe(&server.uri, keys::EVENT, [keys::ASKED, keys::ANSWERED], body).await?;
+    let text = std::str::from_utf8(&notice.body).unwrap_or_default();
+    let granted: Granted = asking
+        .opens(manifest, text)
+        .map_err(|_| NotFetched::Keys("what the cache answered does not open"))?;
+    println!("keys of {} groups of pieces", granted.len());
+    let at = now();
+    Ok(decrypt(&wanted.content, plain, manifest, |group| granted.of(group, at))?)
+}
+
+/// A cache gives a ticket to who fetches from it: so it is asked what it holds.
+//= P2P-095
+async fn ticket_of_cache(ue: &mut Ue, wanted: &Wanted, uri: &str, peers: &[Peer]) -> Result<String, NotFetched> {
+    let listed = peers.iter().find(|peer| peer.role == Role::Cache).map(|peer| peer.id.as_str());
+    let (dialog, media) = ue.call(listed.unwrap_or(uri)).await?;
+    // One run is enough to be told.
+    let mut download = Download::new(wanted.manifest.root, wanted.manifest.layout, [0]);
+    let aside = wanted.content.with_added_extension("aside");
+    let fetched = media.fetch(&mut download, &Incoming::create(&aside)?).await;
+    ue.hangs_up(dialog).await?;
+    std::fs::remove_file(&aside)?;
+    let (_, ticket) = fetched?;
+    println!("the cache gave a ticket");
+    ticket.ok_or(NotFetched::Keys("the cache gives no ticket"))
+}

@@ -1,0 +1,119 @@
+//! The connection to the proxy: TCP, or TLS with the authority that is believed. What comes is cut into messages.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+use super::message::{Cutter, Message};
+
+/// Messages that came and were not looked at yet, at most.
+const WAITING_MAX: usize = 256;
+
+/// Where the proxy is, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub to: SocketAddr,
+    pub tls: Option<Tls>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Certificates of who issued the proxy's.
+    pub authority: PathBuf,
+    /// The name in it.
+    pub name: String,
+}
+
+/// Both directions, apart: each message with its bytes.
+pub struct Line {
+    pub local: SocketAddr,
+    pub transport: &'static str,
+    writes: Box<dyn AsyncWrite + Unpin + Send>,
+    came: mpsc::Receiver<(Message, Vec<u8>)>,
+}
+
+impl Line {
+    pub async fn open(way: &Way) -> std::io::Result<Line> {
+        let stream = TcpStream::connect(way.to).await?;
+        match &way.tls {
+            None => Line::over(stream),
+            Some(tls) => {
+                let local = stream.local_addr()?;
+                stream.set_nodelay(true)?;
+                let name = ServerName::try_from(tls.name.clone()).map_err(std::io::Error::other)?;
+                let stream = connector(tls)?.connect(name, stream).await?;
+                Ok(Line::of(local, "TLS", stream))
+            }
+        }
+    }
+
+    /// On a connection that somebody else opened.
+    pub fn over(stream: TcpStream) -> std::io::Result<Line> {
+        let local = stream.local_addr()?;
+        stream.set_nodelay(true)?;
+        Ok(Line::of(local, "TCP", stream))
+    }
+
+    fn of(local: SocketAddr, transport: &'static str, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Line {
+        let (reads, writes) = tokio::io::split(stream);
+        let (teller, came) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(read(reads, teller));
+        Line {
+            local,
+            transport,
+            writes: Box::new(writes),
+            came,
+        }
+    }
+
+    pub async fn send(&mut self, message: &Message) -> std::io::Result<()> {
+        self.writes.write_all(&message.write()).await?;
+        self.writes.flush().await
+    }
+
+    /// `None`: the connection is over.
+    pub async fn next(&mut self) -> Option<(Message, Vec<u8>)> {
+        self.came.recv().await
+    }
+}
+
+async fn read(mut reads: impl AsyncRead + Unpin, teller: mpsc::Sender<(Message, Vec<u8>)>) {
+    let (mut cutter, mut buffer) = (Cutter::default(), vec![0; 16 << 10]);
+    while let Ok(length @ 1..) = reads.read(&mut buffer).await {
+        cutter.push(&buffer[..length]);
+        loop {
+            match cutter.cut() {
+                Ok(Some(came)) => {
+                    if teller.send(came).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+fn connector(tls: &Tls) -> std::io::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&tls.authority).map_err(std::io::Error::other)? {
+        let certificate = certificate.map_err(std::io::Error::other)?;
+        roots.add(certificate).map_err(std::io::Error::other)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

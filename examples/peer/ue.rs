@@ -1,0 +1,263 @@
+//! A UE of IMS that shares content: registers, announces, asks for peers, calls them by what the tracker calls them.
+
+use sipveil::ppsp::SwarmId;
+use sipveil::ppsp::response::{Peer, SwarmResult};
+
+use super::agent::{Agent, Dialog, Failed};
+use super::announce::{self, EVENT, MEDIA_TYPE, Refused};
+use super::content::Whole;
+use super::media::{Half, Media};
+use super::message::Message;
+use super::random;
+use super::sdp::End;
+
+const REGISTERED_SECONDS: &str = "3600";
+const ANNOUNCED_SECONDS: &str = "1800";
+pub const SDP: &str = "application/sdp";
+
+/// Who this is, and where.
+#[derive(Clone)]
+pub struct Subscriber {
+    /// The public identity. Nobody beyond the network may see it.
+    pub identity: String,
+    /// The domain of the network.
+    pub home: String,
+    /// The domain of lists and temporary IDs.
+    pub p2p: String,
+}
+
+pub struct Ue {
+    pub agent: Agent,
+    who: Subscriber,
+    instance: String,
+    /// The publication as it stands, and the word it was last known by.
+    etag: Option<String>,
+}
+
+/// What did not go as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error(transparent)]
+    Line(#[from] Failed),
+    #[error(transparent)]
+    Tracker(#[from] Refused),
+    #[error("{method} is answered {answer:?}")]
+    Status { method: &'static str, answer: String },
+    #[error("the other side says nothing of media that is protected")]
+    NoMedia,
+    #[error("the tracker asks for leaves that are not held: nothing is answered")]
+    NotHeld,
+    #[error("media: {0}")]
+    Media(#[from] std::io::Error),
+}
+
+fn done(method: &'static str, answer: Message) -> Result<Message, Problem> {
+    match answer.status() {
+        Some(200..300) => Ok(answer),
+        _ => Err(Problem::Status {
+            method,
+            answer: answer.start,
+        }),
+    }
+}
+
+impl Ue {
+    pub fn new(agent: Agent, who: Subscriber) -> Ue {
+        Ue {
+            agent,
+            who,
+            instance: random::word(),
+            etag: None,
+        }
+    }
+
+    fn user(&self) -> String {
+        // What stands in Contact is nobody's name.
+        format!("ue-{}", &self.instance[..8])
+    }
+
+    pub async fn register(&mut self) -> Result<(), Problem> {
+        self.registers(REGISTERED_SECONDS).await
+    }
+
+    /// Registers, or ends that.
+    async fn registers(&mut self, seconds: &str) -> Result<(), Problem> {
+        let contact = self.agent.contact(&self.user());
+        let instance = format!("\"<urn:uuid:{}>\"", uuid(&self.instance));
+        let (registrar, own) = (format!("sip:{}", self.who.home), &self.who.identity);
+        let request = self
+            .agent
+            .request("REGISTER", [&registrar, own], own)
+            .with("Contact", format!("{contact};+sip.instance={instance};expires={seconds}"))
+            .with("Expires", seconds)
+            .with("Supported", "path, outbound");
+        done("REGISTER", self.agent.ask(request).await?).map(|_| ())
+    }
+
+    /// Enters a swarm with what is held of it, and proves that, when asked to.
+    //= P2P-013
+    //= P2P-106
+    pub async fn announce(&mut self, swarm: SwarmId, content: Option<&Whole>, map: sipveil::ppsp::ChunkMap) -> Result<Announced, Problem> {
+        let told = self.publishes(swarm, announce::join(swarm, map)).await?;
+        let Some(asked) = told.challenge.clone() else {
+            return Ok(Announced { told, challenged: 0 });
+        };
+        let proof = announce::proof(swarm, &asked, content).ok_or(Problem::NotHeld)?;
+        let told = self.publishes(swarm, proof).await?;
+        let challenged = asked.leaves.len();
+        Ok(Announced { told, challenged })
+    }
+
+    /// PUBLISH with a body about one swarm.
+    pub async fn publishes(&mut self, swarm: SwarmId, body: Vec<u8>) -> Result<SwarmResult, Problem> {
+        let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
+        let answer = self.agent.ask(request.with_body(MEDIA_TYPE, body)).await?;
+        if answer.is_of("Content-Type", MEDIA_TYPE) && answer.status().is_some_and(|status| status >= 300) {
+            announce::told(swarm, &answer.body)?;
+        }
+        let answer = done("PUBLISH", answer)?;
+        self.etag = answer.row("SIP-ETag").map(str::to_owned);
+        Ok(announce::told(swarm, &answer.body)?)
+    }
+
+    /// Keeps up what was announced; proves again what is asked for again.
+    //= P2P-015
+    pub async fn refresh(&mut self, swarm: SwarmId, content: &Whole) -> Result<(), Problem> {
+        let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
+        let answer = done("PUBLISH", self.agent.ask(request).await?)?;
+        self.etag = answer.row("SIP-ETag").map(str::to_owned);
+        let told = announce::told(swarm, &answer.body).ok();
+        if let Some(asked) = told.and_then(|told| told.challenge) {
+            let proof = announce::proof(swarm, &asked, Some(content)).ok_or(Problem::NotHeld)?;
+            self.publishes(swarm, proof).await?;
+        }
+        Ok(())
+    }
+
+    fn publication(&self, seconds: &str) -> Message {
+        let own = &self.who.identity;
+        let request = self.agent.request("PUBLISH", [own, own], own).with("Event", EVENT).with("Expires", seconds);
+        match &self.etag {
+            Some(etag) => request.with("SIP-If-Match", etag),
+            None => request,
+        }
+    }
+
+    /// Takes back what was announced, and is not there any more.
+    //= P2P-017
+    pub async fn leave(&mut self) -> Result<(), Problem> {
+        if self.etag.is_some() {
+            let request = self.publication("0");
+            done("PUBLISH", self.agent.ask(request).await?)?;
+            self.etag = None;
+        }
+        self.registers("0").await
+    }
+
+    /// Who else is in the swarm.
+    //= P2P-046
+    pub async fn find(&mut self, swarm: SwarmId) -> Result<Vec<Peer>, Problem> {
+        let to = format!("sip:sw.{}@{}", swarm.text(), self.who.p2p);
+        let body = announce::find(swarm);
+        let notice = self.subscribe(&to, EVENT, [MEDIA_TYPE, MEDIA_TYPE], body).await?;
+        Ok(announce::told(swarm, &notice.body)?.peers)
+    }
+
+    /// SUBSCRIBE once; the NOTIFY that comes of it. `media`: of the question, of the answer.
+    pub async fn subscribe(
+        &mut self,
+        to: &str,
+        event: &str,
+        media: [&str; 2],
+        body: Vec<u8>,
+    ) -> Result<Message, Problem> {
+        let request = self
+            .agent
+            .request("SUBSCRIBE", [to, to], &self.who.identity)
+            .with("Contact", self.agent.contact(&self.user()))
+            .with("Event", event)
+            .with("Expires", "0")
+            .with("Accept", media[1])
+            .with_body(media[0], body);
+        let call_id = request.row("Call-ID").unwrap_or_default().to_owned();
+        done("SUBSCRIBE", self.agent.ask(request).await?)?;
+        loop {
+            let notice = self.agent.next().await?;
+            let is_ours = notice.method() == "NOTIFY" && notice.row("Call-ID") == Some(&call_id);
+            let status = if is_ours { "200 OK" } else { "481 Call/Transaction Does Not Exist" };
+            self.answers(&notice, status).await?;
+            if is_ours && notice.is_of("Content-Type", media[1]) {
+                return Ok(notice);
+            }
+        }
+    }
+
+    async fn answers(&mut self, request: &Message, status: &str) -> Result<(), Problem> {
+        match request.method() {
+            "ACK" => Ok(()),
+            _ => Ok(self.agent.send(&request.answer(status, &random::word())).await?),
+        }
+    }
+
+    /// Calls a peer by what the tracker calls it.
+    pub async fn call(&mut self, peer: &str) -> Result<(Dialog, Media), Problem> {
+        let half = Half::open(self.agent.line.local.ip()).await?;
+        let request = self
+            .agent
+            .request("INVITE", [peer, peer], &self.who.identity)
+            .with("Contact", self.agent.contact(&self.user()))
+            .with("Privacy", "id")
+            .with_body(SDP, half.described());
+        let answer = done("INVITE", self.agent.ask(request).await?)?;
+        let mut dialog = Dialog::begun(&answer).ok_or(Problem::NoMedia)?;
+        let ack = self.agent.within(&mut dialog, "ACK");
+        self.agent.send(&ack).await?;
+        match End::read(&answer.body) {
+            Some(other) => Ok((dialog, half.joined(&other).await?)),
+            None => {
+                self.hangs_up(dialog).await?;
+                Err(Problem::NoMedia)
+            }
+        }
+    }
+
+    pub async fn hangs_up(&mut self, mut dialog: Dialog) -> Result<(), Problem> {
+        let bye = self.agent.within(&mut dialog, "BYE");
+        done("BYE", self.agent.ask(bye).await?).map(|_| ())
+    }
+
+    /// Takes a call: 200 with our half of the media. `None`: it was refused.
+    pub async fn accept(&mut self, invite: &Message) -> Result<Option<(Dialog, Media)>, Problem> {
+        let contact = self.agent.contact(&self.user());
+        accept(&mut self.agent, invite, &contact).await
+    }
+}
+
+/// The same for who is no UE.
+pub async fn accept(agent: &mut Agent, invite: &Message, contact: &str) -> Result<Option<(Dialog, Media)>, Problem> {
+    let other = End::read(&invite.body).filter(|_| invite.is_of("Content-Type", SDP));
+    let (Some(other), tag) = (other, random::word()) else {
+        agent.send(&invite.answer("488 Not Acceptable Here", &random::word())).await?;
+        return Ok(None);
+    };
+    let half = Half::open(agent.line.local.ip()).await?;
+    let answer = invite.answer("200 OK", &tag).with("Contact", contact).with_body(SDP, half.described());
+    let dialog = Dialog::entered(invite, &answer).ok_or(Problem::NoMedia)?;
+    let media = half.joined(&other).await?;
+    agent.send(&answer).await?;
+    Ok(Some((dialog, media)))
+}
+
+/// What came of an announcement.
+pub struct Announced {
+    pub told: SwarmResult,
+    /// Leaves that had to be shown.
+    pub challenged: usize,
+}
+
+/// Hexadecimal digits in the groups of a UUID.
+fn uuid(hex: &str) -> String {
+    let padded = format!("{hex:0<32}");
+    let groups = [&padded[..8], &padded[8..12], &padded[12..16], &padded[16..20], &padded[20..32]];
+    groups.join("-")
+}

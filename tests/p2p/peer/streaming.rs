@@ -1,0 +1,51 @@
+//! Content over sockets: two ends of SRTP on loopback.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use tokio::runtime::Builder;
+
+use super::content::{Incoming, Whole};
+use super::download::{Download, Ended};
+use super::media::Half;
+use super::published::Published;
+use super::sdp::End;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A session as two UEs have it: descriptions exchanged, then content.
+fn session(published: &Published, alters_one_in: Option<u32>, ticket: Option<&str>) -> (Ended, Option<String>) {
+    let mut upload = published.upload(alters_one_in);
+    upload.ticket = ticket.map(str::to_owned);
+    let mut download = Download::new(published.manifest.root, published.manifest.layout, published.runs());
+    let incoming = Incoming::create(&published.path().join("incoming")).unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (server, client) = (Half::open(LOOPBACK).await.unwrap(), Half::open(LOOPBACK).await.unwrap());
+        let [of_server, of_client] = [&server, &client].map(|half| End::read(half.described().as_bytes()).unwrap());
+        assert!(of_server.master != of_client.master, "each sends with a key of its own");
+        let server = server.joined(&of_client).await.unwrap();
+        let client = client.joined(&of_server).await.unwrap();
+        let serving = tokio::spawn(server.serve(upload));
+        let fetched = client.fetch(&mut download, &incoming).await.unwrap();
+        serving.abort();
+        fetched
+    })
+}
+
+//= P2P-085 type=test
+//= P2P-091 type=test
+#[test]
+fn a_content_comes_over_srtp() {
+    let published = Published::new(3_000_001, false);
+    assert_eq!(session(&published, None, None), (Ended::Done, None));
+    assert!(Whole::open(&published.path().join("incoming"), &published.manifest).is_ok());
+    assert!(std::fs::read(published.path().join("incoming")).unwrap() == published.plain);
+}
+
+#[test]
+fn a_ticket_comes_with_the_map_and_a_bad_leaf_ends_it() {
+    let published = Published::new(300_000, false);
+    let (ended, ticket) = session(&published, Some(7), Some("a.b.c"));
+    assert!(matches!(ended, Ended::Bad(bad) if bad.leaf == 6), "{ended:?}");
+    assert_eq!(ticket.as_deref(), Some("a.b.c"));
+}
