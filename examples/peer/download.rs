@@ -43,6 +43,9 @@ struct Asked {
     hashes: Option<Vec<Hash>>,
     at: Duration,
     again: Duration,
+    /// Whether all of it was asked for once alone.
+    is_first: bool,
+    /// Questions since something came.
     tries: u32,
 }
 
@@ -147,6 +150,7 @@ impl Download {
                 hashes: None,
                 at: now,
                 again: self.patience(),
+                is_first: true,
                 tries: 1,
             };
             let frame = asked.frame(run);
@@ -178,9 +182,10 @@ impl Download {
             return None;
         }
         // Once a loss, not for each run of it: those that were asked again have their own time.
-        if asked.tries == 1 {
+        if asked.is_first {
             self.window = (self.window / 2.0).max(1.0);
         }
+        asked.is_first = false;
         asked.tries += 1;
         asked.at = now;
         asked.again = (asked.again * 2).min(AGAIN_MAX);
@@ -223,7 +228,10 @@ impl Download {
             return Taken::Nothing;
         };
         match hashes.lead_to(&root, shape) {
-            true => asked.hashes = Some(hashes.leaves),
+            true => {
+                asked.hashes = Some(hashes.leaves);
+                asked.tries = 0;
+            }
             false => {
                 let leaf = run::leaves_of(shape, hashes.run).start;
                 let seen = hashes.leaves.first().copied().unwrap_or(tree::MISSING);
@@ -248,9 +256,10 @@ impl Download {
             return Taken::Nothing;
         }
         asked.missing &= !(1 << place);
+        asked.tries = 0;
         if asked.missing == 0 {
             // What was asked twice tells nothing of how long an answer takes.
-            let took = (asked.tries == 1).then(|| now.saturating_sub(asked.at));
+            let took = asked.is_first.then(|| now.saturating_sub(asked.at));
             self.asked.remove(&run);
             if let Some(took) = took {
                 self.usual = Some(self.usual.map_or(took, |usual| (usual * 7 + took) / 8));

@@ -25,6 +25,7 @@ mod demo;
 mod download;
 mod fetch;
 mod frame;
+mod ground;
 mod key_service;
 mod keyfile;
 mod keys;

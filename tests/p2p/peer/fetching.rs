@@ -82,7 +82,7 @@ fn download(published: &Published) -> Download {
 #[test]
 fn a_content_comes_whole_over_a_wire_that_loses() {
     let published = Published::new(700_003, false);
-    for lost in [0, 5, 30] {
+    for lost in [0, 5, 20] {
         let mut download = download(&published);
         let outcome = fetch(&mut download, &published.upload(None), &mut Wire::new(lost), published.plain.len());
         assert_eq!(outcome.ended, Ended::Done, "{lost} of 100 lost");
