@@ -3,6 +3,7 @@
 mod announce;
 mod elsewhere;
 mod lists;
+mod peer;
 mod planted;
 mod roads;
 mod scene;

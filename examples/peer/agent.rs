@@ -11,6 +11,9 @@ use super::random;
 /// Until a question counts as lost (timer F of RFC 3261).
 const PATIENCE: Duration = Duration::from_secs(32);
 
+/// Requests that are kept while an answer is waited for; what comes then is asked again by who wants it.
+const WAITING_MAX: usize = 64;
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -75,7 +78,10 @@ impl Agent {
     /// The final answer.
     pub async fn ask(&mut self, request: Message) -> Result<Message, Failed> {
         self.line.send(&request).await?;
-        let branch = request.row("Via").and_then(|via| parameter(via, "branch")).map(str::to_owned);
+        let branch = request
+            .row("Via")
+            .and_then(|via| parameter(via, "branch"))
+            .map(str::to_owned);
         let answered = async {
             loop {
                 let message = self.receive().await?;
@@ -87,11 +93,14 @@ impl Agent {
                             return Ok(message);
                         }
                     }
-                    None => self.waiting.push_back(message),
+                    None if self.waiting.len() < WAITING_MAX => self.waiting.push_back(message),
+                    None => {}
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, answered).await.unwrap_or(Err(Failed::Silent))
+        tokio::time::timeout(PATIENCE, answered)
+            .await
+            .unwrap_or(Err(Failed::Silent))
     }
 
     /// The next request of somebody else.
@@ -127,7 +136,10 @@ impl Agent {
         let request = Message::new(format!("{method} {} SIP/2.0", dialog.target))
             .with("Via", self.via())
             .with("Max-Forwards", "70");
-        let routed = dialog.routes.iter().fold(request, |request, route| request.with("Route", route));
+        let routed = dialog
+            .routes
+            .iter()
+            .fold(request, |request, route| request.with("Route", route));
         routed
             .with("From", &dialog.local)
             .with("To", &dialog.remote)
@@ -142,13 +154,25 @@ impl Dialog {
         let mut routes = routes(answer.rows("Record-Route"));
         routes.reverse();
         let number = answer.row("CSeq")?.split(' ').next()?.parse().ok()?;
-        Dialog::of(answer, answer.row("Contact")?, [answer.row("From")?, answer.row("To")?], routes, number)
+        Dialog::of(
+            answer,
+            answer.row("Contact")?,
+            [answer.row("From")?, answer.row("To")?],
+            routes,
+            number,
+        )
     }
 
     /// The same for who was asked, and answered.
     pub fn entered(request: &Message, answer: &Message) -> Option<Dialog> {
         let routes = routes(request.rows("Record-Route"));
-        Dialog::of(answer, request.row("Contact")?, [answer.row("To")?, answer.row("From")?], routes, 0)
+        Dialog::of(
+            answer,
+            request.row("Contact")?,
+            [answer.row("To")?, answer.row("From")?],
+            routes,
+            0,
+        )
     }
 
     fn of(

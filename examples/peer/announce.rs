@@ -56,7 +56,11 @@ pub fn proof(swarm: SwarmId, asked: &Challenge, content: Option<&Whole>) -> Opti
     let content = content.filter(|content| content.tree().root() == swarm)?;
     let whole = [(0, content.layout().pieces() - 1)];
     let drawn = challenge::Challenge::draw(asked.nonce, content.layout(), &whole, asked.leaves.len()).ok()?;
-    let is_drawn = drawn.leaves().iter().map(|leaf| u64::from(*leaf)).eq(asked.leaves.iter().copied());
+    let is_drawn = drawn
+        .leaves()
+        .iter()
+        .map(|leaf| u64::from(*leaf))
+        .eq(asked.leaves.iter().copied());
     if asked.kind != Kind::Tree || !is_drawn {
         return None;
     }
@@ -102,7 +106,10 @@ pub fn told(swarm: SwarmId, body: &[u8]) -> Result<SwarmResult, Refused> {
     match response.outcome {
         Outcome::Failed { fault, .. } => Err(Refused::Fault(fault)),
         Outcome::Successful(swarms) => {
-            let told = swarms.into_iter().find(|told| told.swarm == swarm).ok_or(Refused::Unreadable)?;
+            let told = swarms
+                .into_iter()
+                .find(|told| told.swarm == swarm)
+                .ok_or(Refused::Unreadable)?;
             match (told.is_done, told.fault) {
                 (true, _) => Ok(told),
                 (false, fault) => Err(Refused::Fault(fault.unwrap_or(Fault::Internal))),

@@ -136,7 +136,8 @@ fn cache(options: &Options, keys: &Path) -> Result<Cache, Failure> {
         if manifest.encryption.is_some() {
             let text = std::fs::read_to_string(folder.master()).map_err(other)?;
             let master = source::open_master(&text, &manifest.root, &secret.opening);
-            let master = master.ok_or_else(|| other("content.master is not for these keys: publish with --cache-keys"))?;
+            let master =
+                master.ok_or_else(|| other("content.master is not for these keys: publish with --cache-keys"))?;
             kept.push(Kept { manifest, master });
         }
     }
@@ -154,7 +155,11 @@ fn cache(options: &Options, keys: &Path) -> Result<Cache, Failure> {
 
 async fn ue(options: &Options) -> Result<Ue, Failure> {
     let line = Line::open(&options.way()?).await.map_err(other)?;
-    let record = options.get("record").map(std::fs::File::create).transpose().map_err(other)?;
+    let record = options
+        .get("record")
+        .map(std::fs::File::create)
+        .transpose()
+        .map_err(other)?;
     Ok(Ue::new(Agent::new(line, record), options.subscriber()?))
 }
 
@@ -165,7 +170,9 @@ fn share(options: &Options) -> Result<(), Failure> {
     let alters = options.parsed("alter-one-in")?;
     runtime()?.block_on(async {
         let mut ue = ue(options).await?;
-        share::share(&mut ue, &manifest, content, alters, closed()).await.map_err(other)
+        share::share(&mut ue, &manifest, content, alters, closed())
+            .await
+            .map_err(other)
     })
 }
 

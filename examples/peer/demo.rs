@@ -16,8 +16,6 @@ use super::random;
 /// Who shares and who fetches, in clear nowhere but on their own side.
 const SHARES: &str = "sip:alice.liddell@home1.example";
 const FETCHES: &str = "sip:charles.dodgson@home1.example";
-/// One leaf of so many is altered by who is to be caught.
-const ALTERS: &str = "20000";
 
 fn other(error: impl std::fmt::Display) -> Failure {
     Failure::Other(error.to_string())
@@ -41,14 +39,23 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     };
     let own = std::env::current_exe().map_err(other)?;
     let built = own.parent().and_then(Path::parent).map(|folder| folder.join("sipveil"));
-    let program = options.get("proxy-program").map(PathBuf::from).or(built).unwrap_or_default();
+    let program = options
+        .get("proxy-program")
+        .map(PathBuf::from)
+        .or(built)
+        .unwrap_or_default();
     if !program.is_file() {
         let build = "build it (`cargo build --release`) or name it with --proxy-program";
         return Err(other(format!("there is no proxy at {}: {build}", program.display())));
     }
     let folder = TempDir::new().map_err(other)?;
     let ground = Ground::new(folder.path(), &own, &program).map_err(other)?;
-    let shown = Demo { ground, wish, begin: Instant::now() }.show();
+    let shown = Demo {
+        ground,
+        wish,
+        begin: Instant::now(),
+    }
+    .show();
     if options.has("keep") || shown.is_err() {
         println!("left behind: {}", folder.keep().display());
     }
@@ -74,14 +81,18 @@ impl Demo<'_> {
         self.says("source", &format!("a film of {} MiB", self.wish.mib));
         let encrypt = self.wish.keys.then_some("--encrypt");
         let swarm = ground.publish(encrypt)?;
-        let how = if self.wish.keys { "encrypted, cut and signed" } else { "cut and signed" };
+        let how = if self.wish.keys {
+            "encrypted, cut and signed"
+        } else {
+            "cut and signed"
+        };
         self.says("source", &format!("{how}: ni:///sha-256;{swarm}"));
         let (network, core) = ground.network()?;
         self.says("core", &format!("registrar and cache at {core}"));
         let proxy = ground.proxy(&core, self.wish.tamper)?;
         self.says("proxy", &format!("UEs come in at {} by TLS", proxy.access));
         let shares = self.shares(&proxy)?;
-        let fetched = self.fetches(&proxy)?;
+        let fetched = self.fetches(&proxy, &shares)?;
         let left = shares.stop(|line| self.says("shares", line))?;
         let (left, ended) = (left.success(), proxy.process.terminate()?);
         network.stop(|_| {})?;
@@ -99,23 +110,30 @@ impl Demo<'_> {
         let mut words = vec!["share".to_owned(), self.ground.text("published")];
         words.extend(self.ground.ue(proxy, SHARES, "shares"));
         if self.wish.tamper {
-            words.extend(["--alter-one-in", ALTERS].map(str::to_owned));
+            // The last leaf of the first half.
+            words.extend(["--alter-one-in".to_owned(), (self.wish.mib * 512).to_string()]);
         }
         let process = self.ground.start("shares", &words)?;
         process.until("ready", |line| self.says("shares", line))?;
         Ok(process)
     }
 
-    fn fetches(&self, proxy: &Proxy) -> Result<bool, String> {
+    fn fetches(&self, proxy: &Proxy, shares: &Process) -> Result<bool, String> {
         let ground = &self.ground;
-        let mut words = ["fetch", &ground.text("published/content.manifest"), "--out", &ground.text("incoming")]
-            .map(str::to_owned)
-            .to_vec();
+        let mut words = [
+            "fetch",
+            &ground.text("published/content.manifest"),
+            "--out",
+            &ground.text("incoming"),
+        ]
+        .map(str::to_owned)
+        .to_vec();
         words.extend(["--plain".to_owned(), ground.text("fetched")]);
         words.extend(ground.ue(proxy, FETCHES, "fetches"));
         let process = ground.start("fetches", &words)?;
         let (mut called, mut reported) = (None, false);
         let ended = process.ends(|line| {
+            shares.said().for_each(|line| self.says("shares", &line));
             if line.starts_with("called ") {
                 called = Some(Instant::now());
             }
@@ -150,7 +168,13 @@ impl Demo<'_> {
             if names(others) {
                 return Err(format!("{who} received the identity of the other"));
             }
-            self.says("demo", &format!("{who} received {} bytes of SIP, none of them the other's name", heard.len()));
+            self.says(
+                "demo",
+                &format!(
+                    "{who} received {} bytes of SIP, none of them the other's name",
+                    heard.len()
+                ),
+            );
         }
         Ok(())
     }

@@ -68,7 +68,10 @@ pub struct BadLeaf {
 pub enum Taken {
     Nothing,
     /// The content's own: the only bytes that may be used.
-    Leaf { leaf: u32, bytes: Vec<u8> },
+    Leaf {
+        leaf: u32,
+        bytes: Vec<u8>,
+    },
     Ticket(String),
 }
 

@@ -99,23 +99,23 @@ async fn session(
 ) -> Result<(Ended, Option<String>), Problem> {
     let (dialog, media) = ue.call(&peer.id).await?;
     println!("called {}", peer.id);
-    let mut bye = None;
-    let fetched = tokio::select! {
-        fetched = media.fetch(download, incoming) => Some(fetched),
-        request = ue.agent.next() => { bye = Some(request?); None }
+    let fetching = media.fetch(download, incoming);
+    tokio::pin!(fetching);
+    let fetched = loop {
+        let request = tokio::select! {
+            fetched = &mut fetching => break fetched,
+            request = ue.agent.next() => request?,
+        };
+        if ue.is_hung_up(&request, &dialog).await? {
+            println!("the other side hung up");
+            return Ok((Ended::Lost, None));
+        }
     };
-    match bye {
-        // Whatever it is, it ends the session: nothing else is expected in one.
-        Some(request) => {
-            let answer = request.answer("200 OK", &super::random::word());
-            ue.agent.send(&answer).await?;
-            Ok((Ended::Lost, None))
-        }
-        None => {
-            ue.hangs_up(dialog).await?;
-            Ok(fetched.transpose()?.unwrap_or((Ended::Lost, None)))
-        }
+    ue.hangs_up(dialog).await?;
+    if let Ok((Ended::Lost, _)) = fetched {
+        println!("it does not answer any more");
     }
+    Ok(fetched?)
 }
 
 /// The network is told, and looks itself.
@@ -145,26 +145,36 @@ async fn open(
         std::fs::copy(&wanted.content, plain)?;
         return Ok(());
     }
-    let server = manifest.cache_servers.first().ok_or(NotFetched::Keys("its manifest names no cache"))?;
+    let server = manifest
+        .cache_servers
+        .first()
+        .ok_or(NotFetched::Keys("its manifest names no cache"))?;
     let ticket = match ticket {
         Some(ticket) => ticket,
         None => ticket_of_cache(ue, wanted, &server.uri, peers).await?,
     };
     let (asking, body) = Asking::begin(manifest, ticket).map_err(|_| NotFetched::Keys("no key could be drawn"))?;
-    let notice = ue.subscribe(&server.uri, keys::EVENT, [keys::ASKED, keys::ANSWERED], body).await?;
+    let notice = ue
+        .subscribe(&server.uri, keys::EVENT, [keys::ASKED, keys::ANSWERED], body)
+        .await?;
     let text = std::str::from_utf8(&notice.body).unwrap_or_default();
     let granted: Granted = asking
         .opens(manifest, text)
         .map_err(|_| NotFetched::Keys("what the cache answered does not open"))?;
     println!("keys of {} groups of pieces", granted.len());
     let at = now();
-    Ok(decrypt(&wanted.content, plain, manifest, |group| granted.of(group, at))?)
+    Ok(decrypt(&wanted.content, plain, manifest, |group| {
+        granted.of(group, at)
+    })?)
 }
 
 /// A cache gives a ticket to who fetches from it: so it is asked what it holds.
 //= P2P-095
 async fn ticket_of_cache(ue: &mut Ue, wanted: &Wanted, uri: &str, peers: &[Peer]) -> Result<String, NotFetched> {
-    let listed = peers.iter().find(|peer| peer.role == Role::Cache).map(|peer| peer.id.as_str());
+    let listed = peers
+        .iter()
+        .find(|peer| peer.role == Role::Cache)
+        .map(|peer| peer.id.as_str());
     let (dialog, media) = ue.call(listed.unwrap_or(uri)).await?;
     // One run is enough to be told.
     let mut download = Download::new(wanted.manifest.root, wanted.manifest.layout, [0]);

@@ -1,7 +1,7 @@
 //! What peers say to each other inside SRTP, one message a packet: who holds what, what is asked for, hashes and leaves.
 
-use sipveil::ppsp::tree::{HASH_BYTES, LEAF_BYTES};
 use sipveil::ppsp::json::{Json, Limits};
+use sipveil::ppsp::tree::{HASH_BYTES, LEAF_BYTES};
 use sipveil::ppsp::{ChunkMap, ticket};
 
 use super::run::{RUN_LEAVES, RunHashes};
@@ -17,7 +17,10 @@ pub enum Frame {
     Map(ChunkMap),
     Ask(Ask),
     Hashes(RunHashes),
-    Leaf { leaf: u32, bytes: Vec<u8> },
+    Leaf {
+        leaf: u32,
+        bytes: Vec<u8>,
+    },
     /// A cache tells who fetches from it what keys may be asked for.
     Ticket(String),
 }
@@ -161,9 +164,8 @@ mod tests {
         assert!(Frame::read(&leaf(LEAF_BYTES)).is_some());
         assert_eq!(Frame::read(&leaf(LEAF_BYTES + 1)), None);
         assert_eq!(Frame::read(&leaf(0)), None);
-        let hashes = |leaves: usize, siblings| {
-            [&[3, 0, 0, 0, 1, leaves as u8][..], &vec![7; (leaves + siblings) * 32]].concat()
-        };
+        let hashes =
+            |leaves: usize, siblings| [&[3, 0, 0, 0, 1, leaves as u8][..], &vec![7; (leaves + siblings) * 32]].concat();
         assert!(Frame::read(&hashes(16, 26)).is_some());
         assert_eq!(Frame::read(&hashes(17, 0)), None);
         assert_eq!(Frame::read(&hashes(16, 27)), None);

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::keyfile::{Secret, key_text, public_path};
 use super::process::Process;
 
-const SOURCE: &str = "studio.example";
-const CACHE: &str = "sip:ccs@ccs.p2p.home1.example";
+pub const SOURCE: &str = "studio.example";
+pub const CACHE: &str = "sip:ccs@ccs.p2p.home1.example";
 /// In the proxy's certificate.
-const NAME: &str = "pcscf1.home1.example";
+pub const NAME: &str = "pcscf1.home1.example";
 
 pub struct Ground<'a> {
     folder: &'a Path,
@@ -59,7 +59,9 @@ impl<'a> Ground<'a> {
     /// Publishes the film. Gives the name of its swarm.
     pub fn publish(&self, encrypt: Option<&str>) -> Result<String, String> {
         let keys = public_path(&self.path("ccs.key")).display().to_string();
-        let mut words = ["publish", &self.text("film"), "--out", &self.text("published")].map(str::to_owned).to_vec();
+        let mut words = ["publish", &self.text("film"), "--out", &self.text("published")]
+            .map(str::to_owned)
+            .to_vec();
         words.extend(["--key", &self.text("source.key"), "--source", SOURCE].map(str::to_owned));
         words.extend(["--cache", CACHE, "--cache-keys", &keys].map(str::to_owned));
         words.extend(encrypt.map(str::to_owned));
@@ -71,11 +73,15 @@ impl<'a> Ground<'a> {
 
     /// Registrar and cache, and where they are.
     pub fn network(&self) -> Result<(Process, String), String> {
-        let mut words = ["network", "--keys", &self.text("ccs.key"), "--cache", CACHE].map(str::to_owned).to_vec();
+        let mut words = ["network", "--keys", &self.text("ccs.key"), "--cache", CACHE]
+            .map(str::to_owned)
+            .to_vec();
         words.extend(["--content", &self.text("published")].map(str::to_owned));
         words.extend(self.source());
         let process = self.start("network", &words)?;
-        let line = process.until("listens at ", |_| {}).map_err(|error| error + "\n" + &self.failure("network"))?;
+        let line = process
+            .until("listens at ", |_| {})
+            .map_err(|error| error + "\n" + &self.failure("network"))?;
         let at = line.trim_start_matches("listens at ").to_owned();
         Ok((process, at))
     }
@@ -92,7 +98,7 @@ impl<'a> Ground<'a> {
         let mut access = None;
         let started = process.until("stop with", |line| {
             let mut of_line = line.split_whitespace();
-            if of_line.next() == Some("access") {
+            if of_line.next() == Some("access") && access.is_none() {
                 access = of_line.find_map(|word| word.strip_prefix("tls://")).map(str::to_owned);
             }
         });
@@ -104,16 +110,40 @@ impl<'a> Ground<'a> {
     /// The words of a UE.
     pub fn ue(&self, proxy: &Proxy, identity: &str, name: &str) -> Vec<String> {
         let (authority, record) = (self.text("ca.pem"), self.text(&format!("{name}.sip")));
-        let words = ["--proxy", &proxy.access, "--authority", &authority, "--name", NAME, "--record", &record];
+        let words = [
+            "--proxy",
+            &proxy.access,
+            "--authority",
+            &authority,
+            "--name",
+            NAME,
+            "--record",
+            &record,
+        ];
         let mut words = words.map(str::to_owned).to_vec();
-        words.extend(["--identity", identity, "--home", "home1.example", "--p2p", "p2p.home1.example"].map(str::to_owned));
+        words.extend(
+            [
+                "--identity",
+                identity,
+                "--home",
+                "home1.example",
+                "--p2p",
+                "p2p.home1.example",
+            ]
+            .map(str::to_owned),
+        );
         words.extend(self.source());
         words
     }
 
-    fn policy(&self, core: &str, lists_cache: bool) -> String {
+    /// One that is as short as can be: `core`, the address of registrar and cache.
+    pub fn policy(&self, core: &str, lists_cache: bool) -> String {
         let (folder, source_key) = (self.folder.display(), &self.source_key);
-        let network_peers = if lists_cache { format!("network_peers = [\"{CACHE}\"]") } else { String::new() };
+        let network_peers = if lists_cache {
+            format!("network_peers = [\"{CACHE}\"]")
+        } else {
+            String::new()
+        };
         format!(
             r#"schema = 1
 profile = "ims"
@@ -131,6 +161,8 @@ default_privacy = {{ to_ue = "keep", to_untrusted = "keep" }}
 [proxy]
 workers = 1
 drain = "2s"
+[privacy]
+values = ["none", "id", "critical", "user", "header", "history"]
 [p2p]
 tracker = "embedded"
 domain = "p2p.home1.example"
@@ -152,7 +184,7 @@ fn certificates(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(folder.join("ca.pem"), params.self_signed(&key)?.pem())?;
     let issuer = rcgen::Issuer::new(params, key);
     let key = rcgen::KeyPair::generate()?;
-    let edge = rcgen::CertificateParams::new(vec![NAME.to_owned()])?.signed_by(&key, &issuer)?;
+    let edge = rcgen::CertificateParams::new(["127.0.0.1", NAME].map(str::to_owned))?.signed_by(&key, &issuer)?;
     std::fs::write(folder.join("edge.pem"), edge.pem())?;
     write_secret(&folder.join("edge.key"), &key.serialize_pem())?;
     Ok(())
@@ -161,6 +193,10 @@ fn certificates(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     made.and_then(|mut made| made.write_all(text.as_bytes()))
 }

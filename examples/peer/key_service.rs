@@ -42,12 +42,18 @@ pub struct KeyService {
     kept: Vec<Kept>,
     entitled: Entitled,
     asked: BTreeMap<String, VecDeque<u64>>,
-    /// Whose a ticket is: of who showed it, or was given it, first.
-    holders: BTreeMap<Viewer, String>,
+    /// Whose a ticket is, of who showed it or was given it first, and when it was last seen: older ones are over.
+    holders: BTreeMap<Viewer, (String, u64)>,
 }
 
 impl KeyService {
-    pub fn new(name: String, signing: SigningKey, tag_key: &[u8; 32], kept: Vec<Kept>, entitled: Entitled) -> KeyService {
+    pub fn new(
+        name: String,
+        signing: SigningKey,
+        tag_key: &[u8; 32],
+        kept: Vec<Kept>,
+        entitled: Entitled,
+    ) -> KeyService {
         KeyService {
             name,
             signing,
@@ -75,21 +81,28 @@ impl KeyService {
     pub fn ticket(&mut self, at: u64, identity: &str, swarm: SwarmId) -> Option<String> {
         let pieces = self.kept(&swarm)?.manifest.layout.pieces();
         let viewer = self.viewer(identity);
-        self.belongs(viewer, identity).then_some(())?;
+        self.belongs(at, viewer, identity).then_some(())?;
         let ticket = Ticket::new(at, swarm, viewer, &[(0, pieces - 1)]);
         ticket.sign(&self.signing).ok()
     }
 
     /// Whether a ticket of this viewer is this identity's.
     //= P2P-096
-    fn belongs(&mut self, viewer: Viewer, identity: &str) -> bool {
-        match self.holders.get(&viewer) {
-            Some(holder) => holder == identity,
-            None if self.holders.len() < REMEMBERED_MAX => {
-                self.holders.insert(viewer, identity.to_owned());
+    fn belongs(&mut self, at: u64, viewer: Viewer, identity: &str) -> bool {
+        if self.holders.len() >= REMEMBERED_MAX {
+            self.holders.retain(|_, (_, seen)| *seen + LIFETIME_SECONDS > at);
+        }
+        let has_room = self.holders.len() < REMEMBERED_MAX;
+        match self.holders.get_mut(&viewer) {
+            Some((holder, seen)) if holder == identity => {
+                *seen = at;
                 true
             }
-            None => false,
+            None if has_room => {
+                self.holders.insert(viewer, (identity.to_owned(), at));
+                true
+            }
+            Some(_) | None => false,
         }
     }
 
@@ -107,7 +120,7 @@ impl KeyService {
         let number = kept.manifest.encryption.ok_or(Fault::UnknownSwarm)?.version;
         let ticket = self.opened(at, &request, VerifyingKey::Ed25519(kept.manifest.tracker_key));
         let ticket = ticket.ok_or(Fault::KeyNotAuthorised)?;
-        if !self.belongs(ticket.viewer, identity) {
+        if !self.belongs(at, ticket.viewer, identity) {
             return Err(Fault::KeyNotAuthorised);
         }
         let entitled: &[PieceRange] = match &self.entitled {
@@ -144,7 +157,8 @@ impl KeyService {
     //= P2P-103
     fn may_ask(&mut self, at: u64, identity: &str) -> Result<(), Fault> {
         if self.asked.len() >= REMEMBERED_MAX {
-            self.asked.retain(|_, times| times.back().is_some_and(|last| last + 60 > at));
+            self.asked
+                .retain(|_, times| times.back().is_some_and(|last| last + 60 > at));
         }
         if self.asked.len() >= REMEMBERED_MAX {
             return Err(Fault::Busy);

@@ -53,8 +53,11 @@ impl Secret {
         let text = Zeroizing::new(text([&seeds[0], &seeds[1]]));
         let file = |error| unusable(path, error);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        made.and_then(|mut made| made.write_all(text.as_bytes())).map_err(file)?;
-        let public = Secret::load_or_make(path)?.public().ok_or_else(|| BadKeys::Form(path.to_owned()))?;
+        made.and_then(|mut made| made.write_all(text.as_bytes()))
+            .map_err(file)?;
+        let public = Secret::load_or_make(path)?
+            .public()
+            .ok_or_else(|| BadKeys::Form(path.to_owned()))?;
         std::fs::write(public_path(path), self::text([&public.signs, &public.opens])).map_err(file)
     }
 

@@ -53,7 +53,11 @@ impl Half {
         self.socket.connect(other.address).await?;
         Ok(Media {
             socket: self.socket,
-            sealing: Sealing::new(&self.master, u32::from_be_bytes(random::bytes()), u16::from_be_bytes(random::bytes())),
+            sealing: Sealing::new(
+                &self.master,
+                u32::from_be_bytes(random::bytes()),
+                u16::from_be_bytes(random::bytes()),
+            ),
             opening: Opening::new(&other.master),
             buffer: vec![0; PACKET_MAX],
         })
@@ -70,7 +74,10 @@ pub struct Media {
 
 impl Media {
     async fn send(&mut self, frame: &Frame) -> std::io::Result<()> {
-        let packet = self.sealing.seal(&frame.write()).map_err(|_| std::io::Error::other("the key is used up"))?;
+        let packet = self
+            .sealing
+            .seal(&frame.write())
+            .map_err(|_| std::io::Error::other("the key is used up"))?;
         match self.socket.send(&packet).await {
             // Nobody there yet, or not any more: what is missing is asked for again.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(()),

@@ -47,7 +47,9 @@ impl Message {
                 (Some(_), None) => return None,
                 (None, _) => {
                     let (name, value) = line.split_once(':')?;
-                    message.rows.push((long(name.trim()).to_owned(), value.trim().to_owned()));
+                    message
+                        .rows
+                        .push((long(name.trim()).to_owned(), value.trim().to_owned()));
                 }
             }
         }
@@ -72,7 +74,10 @@ impl Message {
     }
 
     pub fn row(&self, name: &str) -> Option<&str> {
-        self.rows.iter().find(|row| row.0.eq_ignore_ascii_case(name)).map(|row| row.1.as_str())
+        self.rows
+            .iter()
+            .find(|row| row.0.eq_ignore_ascii_case(name))
+            .map(|row| row.1.as_str())
     }
 
     /// The status of a response. `None`: it is a request.
@@ -84,7 +89,10 @@ impl Message {
         let of_request = self.start.split(' ').next().unwrap_or_default();
         match self.status() {
             None => of_request,
-            Some(_) => self.row("CSeq").and_then(|row| row.split(' ').next_back()).unwrap_or_default(),
+            Some(_) => self
+                .row("CSeq")
+                .and_then(|row| row.split(' ').next_back())
+                .unwrap_or_default(),
         }
     }
 
@@ -170,7 +178,11 @@ impl Cutter {
         let begins = self.0.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.0.drain(..begins);
         let Some(end) = self.0.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return if self.0.len() > BYTES_MAX { Err(NoMessage) } else { Ok(None) };
+            return if self.0.len() > BYTES_MAX {
+                Err(NoMessage)
+            } else {
+                Ok(None)
+            };
         };
         let head = Message::read(&self.0[..end], &[]).ok_or(NoMessage)?;
         let length = head.row("Content-Length").map_or(Ok(0), str::parse::<usize>);
@@ -224,7 +236,11 @@ mod tests {
 
     #[test]
     fn what_is_no_message_ends_the_stream() {
-        for bytes in [&b"GET / HTTP/1.1\r\nno row\r\n\r\n"[..], b"X\r\nContent-Length: -1\r\n\r\n", &[b'a'; BYTES_MAX + 1]] {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\nno row\r\n\r\n"[..],
+            b"X\r\nContent-Length: -1\r\n\r\n",
+            &[b'a'; BYTES_MAX + 1],
+        ] {
             let mut cutter = Cutter::default();
             cutter.push(bytes);
             assert_eq!(cutter.cut(), Err(NoMessage));

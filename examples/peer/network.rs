@@ -30,7 +30,10 @@ pub struct Cache {
 }
 
 /// Reads the contents of these folders.
-pub fn held(folders: &[String], open: impl Fn(&Path) -> Result<sipveil::ppsp::manifest::Manifest, String>) -> Result<Held, String> {
+pub fn held(
+    folders: &[String],
+    open: impl Fn(&Path) -> Result<sipveil::ppsp::manifest::Manifest, String>,
+) -> Result<Held, String> {
     if folders.len() > CACHED_MAX {
         return Err(format!("a cache holds {CACHED_MAX} contents at most: leave some out"));
     }
@@ -66,10 +69,16 @@ async fn connection(stream: TcpStream, cache: Option<Arc<Cache>>) -> Result<(), 
         match (request.method(), &cache) {
             ("ACK", _) => {}
             ("REGISTER", _) => agent.send(&registered(&request)).await?,
-            ("SUBSCRIBE", Some(cache)) if request.is_of("Event", keys::EVENT) => subscribed(&mut agent, &request, cache).await?,
+            ("SUBSCRIBE", Some(cache)) if request.is_of("Event", keys::EVENT) => {
+                subscribed(&mut agent, &request, cache).await?
+            }
             ("INVITE", Some(cache)) => invited(&mut agent, &request, cache).await?,
             ("BYE", _) => agent.send(&request.answer("200 OK", &random::word())).await?,
-            _ => agent.send(&request.answer("501 Not Implemented", &random::word())).await?,
+            _ => {
+                agent
+                    .send(&request.answer("501 Not Implemented", &random::word()))
+                    .await?
+            }
         }
     }
 }
@@ -78,11 +87,15 @@ async fn connection(stream: TcpStream, cache: Option<Arc<Cache>>) -> Result<(), 
 pub fn registered(request: &Message) -> Message {
     let mut answer = request.answer("200 OK", &random::word());
     for name in ["Path", "Contact"] {
-        answer = request.rows(name).fold(answer, |answer, value| answer.with(name, value));
+        answer = request
+            .rows(name)
+            .fold(answer, |answer, value| answer.with(name, value));
     }
     let identity = uri(request.row("To").unwrap_or_default());
     let expires = request.row("Expires").unwrap_or(REGISTERED_SECONDS);
-    answer.with("Expires", expires).with("P-Associated-URI", format!("<{identity}>"))
+    answer
+        .with("Expires", expires)
+        .with("P-Associated-URI", format!("<{identity}>"))
 }
 
 /// Who asks, as the network says: never From, never the body.
@@ -113,7 +126,9 @@ async fn subscribed(agent: &mut Agent, request: &Message, cache: &Cache) -> Resu
         .with("Expires", "0")
         .with("Contact", contact(agent, cache));
     agent.send(&answer).await?;
-    let Some(mut dialog) = Dialog::entered(request, &answer) else { return Ok(()) };
+    let Some(mut dialog) = Dialog::entered(request, &answer) else {
+        return Ok(());
+    };
     let notice = agent
         .within(&mut dialog, "NOTIFY")
         .with("Contact", contact(agent, cache))
@@ -153,7 +168,9 @@ async fn invited(agent: &mut Agent, request: &Message, cache: &Cache) -> Result<
         several => several.iter().find(|(swarm, _)| request.start.contains(&swarm.text())),
     };
     let Some((swarm, content)) = content.filter(|_| request.is_of("Content-Type", SDP)) else {
-        return Ok(agent.send(&request.answer("488 Not Acceptable Here", &random::word())).await?);
+        return Ok(agent
+            .send(&request.answer("488 Not Acceptable Here", &random::word()))
+            .await?);
     };
     let ticket = asserted(request).and_then(|identity| service(cache).ticket(now(), identity, *swarm));
     let upload = Upload {

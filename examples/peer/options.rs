@@ -77,12 +77,18 @@ impl Options {
     }
 
     pub fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Misused> {
-        let parse = |text: &str| text.parse().map_err(|_| Misused(format!("--{name} {text} cannot be read")));
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|_| Misused(format!("--{name} {text} cannot be read")))
+        };
         self.get(name).map(parse).transpose()
     }
 
     pub fn word(&self, what: &str) -> Result<&str, Misused> {
-        self.words.first().map(String::as_str).ok_or_else(|| Misused(format!("{what} is missing")))
+        self.words
+            .first()
+            .map(String::as_str)
+            .ok_or_else(|| Misused(format!("{what} is missing")))
     }
 
     /// An Ed25519 key.
@@ -92,7 +98,9 @@ impl Options {
     }
 
     pub fn way(&self) -> Result<Way, Misused> {
-        let to: SocketAddr = self.parsed("proxy")?.ok_or_else(|| Misused("--proxy is missing".into()))?;
+        let to: SocketAddr = self
+            .parsed("proxy")?
+            .ok_or_else(|| Misused("--proxy is missing".into()))?;
         let tls = match self.get("authority") {
             None => None,
             Some(authority) => Some(Tls {

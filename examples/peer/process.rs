@@ -28,7 +28,10 @@ impl Process {
             .spawn()
             .map_err(failed)?;
         let (teller, lines) = channel();
-        let out = child.stdout.take().ok_or_else(|| format!("{name} has no standard output"))?;
+        let out = child
+            .stdout
+            .take()
+            .ok_or_else(|| format!("{name} has no standard output"))?;
         std::thread::spawn(move || {
             let lines = BufReader::new(out).lines().map_while(Result::ok);
             lines.for_each(|line| drop(teller.send(line)));
@@ -43,6 +46,11 @@ impl Process {
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => Err(format!("{} says nothing any more", self.name)),
         }
+    }
+
+    /// What it said meanwhile.
+    pub fn said(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
     }
 
     /// Lines up to the one that begins like this, each shown to `each`.
@@ -72,7 +80,9 @@ impl Process {
 
     /// Sends SIGTERM: the proxy goes by that.
     pub fn terminate(self) -> Result<ExitStatus, String> {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let kill = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
         kill.map_err(|error| format!("kill: {error}"))?;
         self.ends(|_| {})
     }

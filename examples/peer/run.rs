@@ -123,6 +123,9 @@ mod tests {
     fn runs_cover_a_content() {
         let shape = Shape::of(33 * 1024 + 1).unwrap();
         assert_eq!(runs(shape), 3);
-        assert_eq!([0, 1, 2, 3].map(|run| leaves_of(shape, run)), [0..16, 16..32, 32..34, 34..34]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|run| leaves_of(shape, run)),
+            [0..16, 16..32, 32..34, 34..34]
+        );
     }
 }

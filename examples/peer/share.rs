@@ -52,7 +52,13 @@ pub async fn share(
     served
 }
 
-async fn serve(ue: &mut Ue, manifest: &Manifest, upload: &Upload, ends: impl Future<Output = ()>) -> Result<(), Problem> {
+/// Takes calls of what was announced.
+pub async fn serve(
+    ue: &mut Ue,
+    manifest: &Manifest,
+    upload: &Upload,
+    ends: impl Future<Output = ()>,
+) -> Result<(), Problem> {
     let mut sessions: BTreeMap<String, AbortHandle> = BTreeMap::new();
     let mut refresh = next_refresh();
     tokio::pin!(ends);
@@ -74,7 +80,10 @@ async fn serve(ue: &mut Ue, manifest: &Manifest, upload: &Upload, ends: impl Fut
             }
             "INVITE" => {
                 if let Some((dialog, media)) = ue.accept(&request).await? {
-                    println!("called by {}", super::message::uri(request.row("From").unwrap_or_default()));
+                    println!(
+                        "called by {}",
+                        super::message::uri(request.row("From").unwrap_or_default())
+                    );
                     let session = tokio::spawn(media.serve(upload.clone()));
                     sessions.insert(dialog.call_id, session.abort_handle());
                 }

@@ -99,7 +99,9 @@ pub fn publish(file: &Path, folder: &Folder, wish: &Wish<'_>, key: &SigningKey) 
         (&mut plain).take(layout.piece_bytes()).read_to_end(&mut bytes)?;
         if let Some(keys) = &keys {
             let group = keys.group(&version, piece / group_pieces);
-            group.apply(piece % group_pieces, 0, &mut bytes).map_err(|_| Unpublished::Empty)?;
+            group
+                .apply(piece % group_pieces, 0, &mut bytes)
+                .map_err(|_| Unpublished::Empty)?;
         }
         builder.push(&bytes)?;
         out.write_all(&bytes)?;
@@ -181,7 +183,9 @@ pub fn decrypt(
     let mut bytes = Vec::new();
     for piece in 0..manifest.layout.pieces() {
         bytes.clear();
-        (&mut sealed).take(manifest.layout.piece_bytes()).read_to_end(&mut bytes)?;
+        (&mut sealed)
+            .take(manifest.layout.piece_bytes())
+            .read_to_end(&mut bytes)?;
         let group = piece.checked_div(manifest.group_pieces).unwrap_or(0);
         let place = piece.checked_rem(manifest.group_pieces).unwrap_or(piece);
         let key = key_of(group).ok_or_else(|| std::io::Error::other("the key of a group is missing"))?;

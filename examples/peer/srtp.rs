@@ -231,7 +231,11 @@ impl Opening {
         });
         match index.checked_sub(newest.index) {
             Some(ahead) => {
-                newest.taken = newest.taken.checked_shl(ahead.try_into().unwrap_or(u32::MAX)).unwrap_or(0) | 1;
+                newest.taken = newest
+                    .taken
+                    .checked_shl(ahead.try_into().unwrap_or(u32::MAX))
+                    .unwrap_or(0)
+                    | 1;
                 newest.index = index;
             }
             None => newest.taken |= 1 << (newest.index - index),

@@ -88,7 +88,10 @@ impl Ue {
         let request = self
             .agent
             .request("REGISTER", [&registrar, own], own)
-            .with("Contact", format!("{contact};+sip.instance={instance};expires={seconds}"))
+            .with(
+                "Contact",
+                format!("{contact};+sip.instance={instance};expires={seconds}"),
+            )
             .with("Expires", seconds)
             .with("Supported", "path, outbound");
         done("REGISTER", self.agent.ask(request).await?).map(|_| ())
@@ -97,7 +100,12 @@ impl Ue {
     /// Enters a swarm with what is held of it, and proves that, when asked to.
     //= P2P-013
     //= P2P-106
-    pub async fn announce(&mut self, swarm: SwarmId, content: Option<&Whole>, map: sipveil::ppsp::ChunkMap) -> Result<Announced, Problem> {
+    pub async fn announce(
+        &mut self,
+        swarm: SwarmId,
+        content: Option<&Whole>,
+        map: sipveil::ppsp::ChunkMap,
+    ) -> Result<Announced, Problem> {
         let told = self.publishes(swarm, announce::join(swarm, map)).await?;
         let Some(asked) = told.challenge.clone() else {
             return Ok(Announced { told, challenged: 0 });
@@ -136,7 +144,11 @@ impl Ue {
 
     fn publication(&self, seconds: &str) -> Message {
         let own = &self.who.identity;
-        let request = self.agent.request("PUBLISH", [own, own], own).with("Event", EVENT).with("Expires", seconds);
+        let request = self
+            .agent
+            .request("PUBLISH", [own, own], own)
+            .with("Event", EVENT)
+            .with("Expires", seconds);
         match &self.etag {
             Some(etag) => request.with("SIP-If-Match", etag),
             None => request,
@@ -184,7 +196,11 @@ impl Ue {
         loop {
             let notice = self.agent.next().await?;
             let is_ours = notice.method() == "NOTIFY" && notice.row("Call-ID") == Some(&call_id);
-            let status = if is_ours { "200 OK" } else { "481 Call/Transaction Does Not Exist" };
+            let status = if is_ours {
+                "200 OK"
+            } else {
+                "481 Call/Transaction Does Not Exist"
+            };
             self.answers(&notice, status).await?;
             if is_ours && notice.is_of("Content-Type", media[1]) {
                 return Ok(notice);
@@ -226,6 +242,20 @@ impl Ue {
         done("BYE", self.agent.ask(bye).await?).map(|_| ())
     }
 
+    /// Answers what comes meanwhile: whether it ends this call.
+    pub async fn is_hung_up(&mut self, request: &Message, dialog: &Dialog) -> Result<bool, Problem> {
+        let is_of_call = request.row("Call-ID") == Some(&dialog.call_id);
+        let ends = is_of_call && request.method() == "BYE";
+        let status = match request.method() {
+            "BYE" if ends => "200 OK",
+            "INVITE" if !is_of_call => "486 Busy Here",
+            "INVITE" => "488 Not Acceptable Here",
+            _ => "481 Call/Transaction Does Not Exist",
+        };
+        self.answers(request, status).await?;
+        Ok(ends)
+    }
+
     /// Takes a call: 200 with our half of the media. `None`: it was refused.
     pub async fn accept(&mut self, invite: &Message) -> Result<Option<(Dialog, Media)>, Problem> {
         let contact = self.agent.contact(&self.user());
@@ -237,11 +267,16 @@ impl Ue {
 pub async fn accept(agent: &mut Agent, invite: &Message, contact: &str) -> Result<Option<(Dialog, Media)>, Problem> {
     let other = End::read(&invite.body).filter(|_| invite.is_of("Content-Type", SDP));
     let (Some(other), tag) = (other, random::word()) else {
-        agent.send(&invite.answer("488 Not Acceptable Here", &random::word())).await?;
+        agent
+            .send(&invite.answer("488 Not Acceptable Here", &random::word()))
+            .await?;
         return Ok(None);
     };
     let half = Half::open(agent.line.local.ip()).await?;
-    let answer = invite.answer("200 OK", &tag).with("Contact", contact).with_body(SDP, half.described());
+    let answer = invite
+        .answer("200 OK", &tag)
+        .with("Contact", contact)
+        .with_body(SDP, half.described());
     let dialog = Dialog::entered(invite, &answer).ok_or(Problem::NoMedia)?;
     let media = half.joined(&other).await?;
     agent.send(&answer).await?;
@@ -258,6 +293,12 @@ pub struct Announced {
 /// Hexadecimal digits in the groups of a UUID.
 fn uuid(hex: &str) -> String {
     let padded = format!("{hex:0<32}");
-    let groups = [&padded[..8], &padded[8..12], &padded[12..16], &padded[16..20], &padded[20..32]];
+    let groups = [
+        &padded[..8],
+        &padded[8..12],
+        &padded[12..16],
+        &padded[16..20],
+        &padded[20..32],
+    ];
     groups.join("-")
 }

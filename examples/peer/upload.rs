@@ -33,7 +33,9 @@ impl Upload {
             return Vec::new();
         };
         let leaves = run::leaves_of(self.content.tree().shape(), ask.run);
-        let wanted = leaves.clone().filter(|leaf| ask.wanted & 1 << (leaf - leaves.start) != 0);
+        let wanted = leaves
+            .clone()
+            .filter(|leaf| ask.wanted & 1 << (leaf - leaves.start) != 0);
         let leaf = |leaf: u32| {
             let mut bytes = self.content.leaf(leaf)?;
             if self.alters_one_in.is_some_and(|of| leaf % of.max(1) == of.max(1) - 1) {

@@ -105,7 +105,11 @@ fn who_holds_nothing_never_answers_a_challenge() {
     ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map));
     let (_, asked) = ground.joins("sip:liar@home1.example", &published);
     assert_eq!(announce::proof(swarm, &asked, None), None);
-    assert_eq!(announce::proof(swarm, &asked, Some(&other.whole())), None, "another content");
+    assert_eq!(
+        announce::proof(swarm, &asked, Some(&other.whole())),
+        None,
+        "another content"
+    );
     assert_eq!(ground.peers("sip:bob@home1.example", swarm), Vec::<String>::new());
     // Nothing came in time: it is out, and not taken again at once.
     ground.now.at += Duration::from_secs(4);

@@ -62,7 +62,11 @@ fn fetch(download: &mut Download, upload: &Upload, wire: &mut Wire, size: usize)
         if let Some(ended) = download.ended() {
             return Outcome { bytes, ended, asked };
         }
-        let heard: Vec<Frame> = wire.carries(said).iter().flat_map(|frame| upload.answers(frame)).collect();
+        let heard: Vec<Frame> = wire
+            .carries(said)
+            .iter()
+            .flat_map(|frame| upload.answers(frame))
+            .collect();
         now += STEP;
         for frame in wire.carries(heard) {
             if let Taken::Leaf { leaf, bytes: content } = download.take(now, frame) {
@@ -84,7 +88,12 @@ fn a_content_comes_whole_over_a_wire_that_loses() {
     let published = Published::new(700_003, false);
     for lost in [0, 5, 20] {
         let mut download = download(&published);
-        let outcome = fetch(&mut download, &published.upload(None), &mut Wire::new(lost), published.plain.len());
+        let outcome = fetch(
+            &mut download,
+            &published.upload(None),
+            &mut Wire::new(lost),
+            published.plain.len(),
+        );
         assert_eq!(outcome.ended, Ended::Done, "{lost} of 100 lost");
         assert!(outcome.bytes == published.plain, "{lost} of 100 lost");
         assert!(download.left().is_empty());
@@ -101,7 +110,12 @@ fn a_content_comes_whole_over_a_wire_that_loses() {
 fn a_tampering_peer_is_noticed_at_its_first_bad_leaf() {
     let published = Published::new(700_003, false);
     let mut download = download(&published);
-    let outcome = fetch(&mut download, &published.upload(Some(100)), &mut Wire::new(0), published.plain.len());
+    let outcome = fetch(
+        &mut download,
+        &published.upload(Some(100)),
+        &mut Wire::new(0),
+        published.plain.len(),
+    );
     let Ended::Bad(bad) = outcome.ended else {
         panic!("{:?}", outcome.ended);
     };
@@ -118,7 +132,10 @@ fn a_tampering_peer_is_noticed_at_its_first_bad_leaf() {
     // What is there is the content's, what is not is zero: nothing altered was used.
     for leaf in (0..leaves).filter(differs) {
         let place = leaf as usize * 1024;
-        assert!(outcome.bytes[place..].iter().take(1024).all(|byte| *byte == 0), "leaf {leaf}");
+        assert!(
+            outcome.bytes[place..].iter().take(1024).all(|byte| *byte == 0),
+            "leaf {leaf}"
+        );
     }
     assert!(download.left().contains(&(99 / 16)));
     // Whatever it says from now on.
@@ -128,7 +145,12 @@ fn a_tampering_peer_is_noticed_at_its_first_bad_leaf() {
     };
     assert_eq!(download.take(Duration::from_secs(9), frame), Taken::Nothing);
     let mut rest = Download::new(published.manifest.root, published.manifest.layout, download.left());
-    let honest = fetch(&mut rest, &published.upload(None), &mut Wire::new(0), published.plain.len());
+    let honest = fetch(
+        &mut rest,
+        &published.upload(None),
+        &mut Wire::new(0),
+        published.plain.len(),
+    );
     assert_eq!((honest.ended, rest.left()), (Ended::Done, Vec::new()));
 }
 

@@ -1,16 +1,16 @@
 //! Keys of encrypted content: who gets which, and who gets none.
 
+use sipveil::ppsp::Fault;
 use sipveil::ppsp::jwe::Fresh;
 use sipveil::ppsp::jws::SigningKey;
 use sipveil::ppsp::ticket::Ticket;
-use sipveil::ppsp::Fault;
 
 use super::key_service::{Entitled, Kept, KeyService};
 use super::keyfile::Secret;
 use super::keys::{Asking, Granted};
 use super::published::{CACHE, NOW, Published};
-use super::source::{decrypt, open_master};
 use super::random;
+use super::source::{decrypt, open_master};
 
 const ALICE: &str = "sip:alice@home1.example";
 const BOB: &str = "sip:bob@home1.example";
@@ -29,7 +29,13 @@ fn service(published: &Published, entitled: Entitled) -> KeyService {
     let master = open_master(&text, &manifest.root, &published.cache.opening).unwrap();
     // The same keys again: a service takes its own.
     let signing = Secret::load_or_make(&published.path().join("ccs.key")).unwrap().signing;
-    KeyService::new(CACHE.into(), signing, &[2; 32], vec![Kept { manifest, master }], entitled)
+    KeyService::new(
+        CACHE.into(),
+        signing,
+        &[2; 32],
+        vec![Kept { manifest, master }],
+        entitled,
+    )
 }
 
 fn fresh() -> Fresh {
@@ -85,7 +91,11 @@ fn keys_are_of_what_is_asked_paid_and_to_be_had() {
         Ok([0, 1].map(|group| granted.of(group, NOW).is_some()))
     };
     assert_eq!(groups(ALICE, &ticket(&[(0, 17)])), Ok([true, true]));
-    assert_eq!(groups(ALICE, &ticket(&[(3, 4)])), Ok([true, false]), "of one range, one range");
+    assert_eq!(
+        groups(ALICE, &ticket(&[(3, 4)])),
+        Ok([true, false]),
+        "of one range, one range"
+    );
     assert_eq!(groups(ALICE, &ticket(&[(17, 17)])), Ok([false, true]));
     assert_eq!(groups(ALICE, &ticket(&[])), Err(Fault::KeyNotAuthorised));
     let of_other = Ticket::new(NOW, swarm, [7; 16], &[(0, 17)]).sign(&tracker()).unwrap();
@@ -103,8 +113,15 @@ fn a_request_of_another_identity_is_refused() {
     let mut service = service(&published, Entitled::Everybody);
     let ticket = service.ticket(NOW, ALICE, published.manifest.root).unwrap();
     let (asking, body) = Asking::begin(&published.manifest, ticket).unwrap();
-    assert_eq!(service.keys(NOW, None, &body, fresh()), Err(Fault::Auth), "nobody vouches");
-    assert_eq!(service.keys(NOW, Some(BOB), &body, fresh()), Err(Fault::KeyNotAuthorised));
+    assert_eq!(
+        service.keys(NOW, None, &body, fresh()),
+        Err(Fault::Auth),
+        "nobody vouches"
+    );
+    assert_eq!(
+        service.keys(NOW, Some(BOB), &body, fresh()),
+        Err(Fault::KeyNotAuthorised)
+    );
     let text = service.keys(NOW, Some(ALICE), &body, fresh()).unwrap();
     assert!(asking.opens(&published.manifest, &text).is_ok());
     // A ticket of the tracker is of who shows it first.

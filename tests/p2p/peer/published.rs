@@ -112,14 +112,22 @@ fn what_is_encrypted_opens_with_the_master_that_was_sealed_for_the_cache() {
     let (files, manifest) = (published.files(), &published.manifest);
     let sealed = std::fs::read(files.content()).unwrap();
     assert_eq!(sealed.len(), published.plain.len());
-    assert!(sealed.chunks(4096).zip(published.plain.chunks(4096)).all(|(sealed, plain)| sealed != plain));
+    assert!(
+        sealed
+            .chunks(4096)
+            .zip(published.plain.chunks(4096))
+            .all(|(sealed, plain)| sealed != plain)
+    );
     // The tree is over what is transported: no key is needed to look at it.
     assert_eq!(published.whole().tree().root(), manifest.root);
     let text = std::fs::read_to_string(files.master()).unwrap();
     let master = open_master(&text, &manifest.root, &published.cache.opening).unwrap();
     let version = sipveil::ppsp::content_key::Version::of_title("film", 1);
     let opened = published.path().join("opened");
-    decrypt(&files.content(), &opened, manifest, |group| Some(master.group(&version, group))).unwrap();
+    decrypt(&files.content(), &opened, manifest, |group| {
+        Some(master.group(&version, group))
+    })
+    .unwrap();
     assert!(std::fs::read(&opened).unwrap() == published.plain);
     let other = Secret::load_or_make(&published.path().join("other.key")).unwrap();
     assert!(open_master(&text, &manifest.root, &other.opening).is_none());
@@ -152,8 +160,16 @@ fn what_cannot_be_published_is_said() {
 fn another_content_is_not_opened() {
     let published = Published::new(300_000, false);
     let path = published.files().content();
-    for other in [&b""[..], &published.plain[..299_999], &[&published.plain[..299_999], b"x"].concat()] {
+    for other in [
+        &b""[..],
+        &published.plain[..299_999],
+        &[&published.plain[..299_999], b"x"].concat(),
+    ] {
         std::fs::write(&path, other).unwrap();
-        assert!(Whole::open(&path, &published.manifest).is_err(), "{} bytes", other.len());
+        assert!(
+            Whole::open(&path, &published.manifest).is_err(),
+            "{} bytes",
+            other.len()
+        );
     }
 }
