@@ -21,6 +21,9 @@ use super::source::{self, Folder, Wish, open_manifest};
 use super::ue::Ue;
 use super::{demo, now, random, share};
 
+/// Contents of a cache: each has its tree in memory.
+const CACHED_MAX: usize = 64;
+
 /// Why a command ended otherwise than well.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -129,10 +132,18 @@ fn network(options: &Options) -> Result<(), Failure> {
 fn cache(options: &Options, keys: &Path) -> Result<Cache, Failure> {
     let secret = Secret::load_or_make(keys).map_err(other)?;
     let uri = options.must("cache")?.to_owned();
-    let open = |path: &Path| manifest(options, path).map_err(|failure| failure.to_string());
-    let held = network::held(options.all("content"), open).map_err(other)?;
-    let mut kept = Vec::new();
-    for (manifest, folder) in held.manifests {
+    let folders = options.all("content");
+    if folders.len() > CACHED_MAX {
+        return Err(other(format!(
+            "a cache holds {CACHED_MAX} contents at most: leave some out"
+        )));
+    }
+    let (mut held, mut kept) = (Vec::new(), Vec::new());
+    for folder in folders {
+        let folder = Folder::of(Path::new(folder));
+        let manifest = manifest(options, &folder.manifest())?;
+        let whole = Whole::open(&folder.content(), &manifest).map_err(other)?;
+        held.push((manifest.root, Arc::new(whole)));
         if manifest.encryption.is_some() {
             let text = std::fs::read_to_string(folder.master()).map_err(other)?;
             let master = source::open_master(&text, &manifest.root, &secret.opening);
@@ -148,7 +159,7 @@ fn cache(options: &Options, keys: &Path) -> Result<Cache, Failure> {
     let service = KeyService::new(uri.clone(), secret.signing, &random::bytes(), kept, entitled);
     Ok(Cache {
         uri,
-        held: held.contents,
+        held,
         service: Mutex::new(service),
     })
 }
@@ -170,7 +181,8 @@ fn share(options: &Options) -> Result<(), Failure> {
     let alters = options.parsed("alter-one-in")?;
     runtime()?.block_on(async {
         let mut ue = ue(options).await?;
-        share::share(&mut ue, &manifest, content, alters, closed())
+        let ready = || println!("ready");
+        share::share(&mut ue, &manifest, content, alters, (ready, closed()))
             .await
             .map_err(other)
     })

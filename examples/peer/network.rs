@@ -1,6 +1,5 @@
 //! What stands for the core: a registrar that takes everybody, and a content cache with its key service, a network peer.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sipveil::ppsp::jwe::Fresh;
@@ -14,44 +13,17 @@ use super::key_service::KeyService;
 use super::keys;
 use super::line::Line;
 use super::message::{Message, uri};
-use super::source::Folder;
 use super::ue::{Problem, SDP, accept};
 use super::upload::Upload;
 use super::{now, random};
 
 const REGISTERED_SECONDS: &str = "3600";
-const CACHED_MAX: usize = 64;
 
 /// What a cache holds, and gives keys of.
 pub struct Cache {
     pub uri: String,
     pub held: Vec<(SwarmId, Arc<Whole>)>,
     pub service: Mutex<KeyService>,
-}
-
-/// Reads the contents of these folders.
-pub fn held(
-    folders: &[String],
-    open: impl Fn(&Path) -> Result<sipveil::ppsp::manifest::Manifest, String>,
-) -> Result<Held, String> {
-    if folders.len() > CACHED_MAX {
-        return Err(format!("a cache holds {CACHED_MAX} contents at most: leave some out"));
-    }
-    let mut held = Held::default();
-    for folder in folders {
-        let folder = Folder::of(Path::new(folder));
-        let manifest = open(&folder.manifest())?;
-        let whole = Whole::open(&folder.content(), &manifest).map_err(|error| error.to_string())?;
-        held.contents.push((manifest.root, Arc::new(whole)));
-        held.manifests.push((manifest, folder));
-    }
-    Ok(held)
-}
-
-#[derive(Default)]
-pub struct Held {
-    pub contents: Vec<(SwarmId, Arc<Whole>)>,
-    pub manifests: Vec<(sipveil::ppsp::manifest::Manifest, Folder)>,
 }
 
 /// Serves whoever connects.

@@ -20,13 +20,13 @@ const SESSIONS_MAX: usize = 32;
 /// Between half and most of what was granted.
 const REFRESH: std::ops::Range<u64> = 900..1500;
 
-/// Until `ends`.
+/// From registering to leaving. `ready` is called when it is announced; it goes on until the future ends.
 pub async fn share(
     ue: &mut Ue,
     manifest: &Manifest,
     content: Arc<Whole>,
     alters_one_in: Option<u32>,
-    ends: impl Future<Output = ()>,
+    (ready, ends): (impl FnOnce(), impl Future<Output = ()>),
 ) -> Result<(), Problem> {
     ue.register().await?;
     println!("registered");
@@ -40,7 +40,7 @@ pub async fn share(
     for name in &announced.told.assigned {
         println!("others call it {name}");
     }
-    println!("ready");
+    ready();
     let upload = Upload {
         content: Arc::clone(&content),
         ticket: None,
@@ -53,7 +53,7 @@ pub async fn share(
 }
 
 /// Takes calls of what was announced.
-pub async fn serve(
+async fn serve(
     ue: &mut Ue,
     manifest: &Manifest,
     upload: &Upload,

@@ -20,7 +20,6 @@ use super::line::{Line, Tls, Way};
 use super::network::{self, Cache};
 use super::source::{Folder, Wish, open_master, publish};
 use super::ue::{Subscriber, Ue};
-use super::upload::Upload;
 use super::{now, random, share};
 use crate::end_to_end::node::Node;
 
@@ -93,24 +92,15 @@ fn play(scene: Scene) -> Played {
         tokio::spawn(network::serve(listener, Some(Arc::new(cache))));
         let node = Node::start(&path, &ground.policy(&core, scene.lists_cache));
         let mut shares = ue(&path, &node, SHARES, "shares").await;
-        shares.register().await.unwrap();
-        let announced = shares
-            .announce(manifest.root, Some(&content), content.map())
-            .await
-            .unwrap();
-        assert_eq!(announced.challenged, 4);
         let (ends, ended) = oneshot::channel::<()>();
-        let upload = Upload {
-            content,
-            ticket: None,
-            alters_one_in: scene.alters_one_in,
-        };
-        let of_serving = manifest.clone();
-        let serving = tokio::spawn(async move {
+        let (ready, is_ready) = oneshot::channel::<()>();
+        let of_sharing = manifest.clone();
+        let sharing = tokio::spawn(async move {
+            let ready = || ready.send(()).unwrap();
             let ended = async { drop(ended.await) };
-            share::serve(&mut shares, &of_serving, &upload, ended).await?;
-            shares.leave().await
+            share::share(&mut shares, &of_sharing, content, scene.alters_one_in, (ready, ended)).await
         });
+        is_ready.await.unwrap();
         let mut fetches = ue(&path, &node, FETCHES, "fetches").await;
         let wanted = Wanted {
             manifest,
@@ -119,7 +109,7 @@ fn play(scene: Scene) -> Played {
         };
         let fetched = fetch::fetch(&mut fetches, &wanted).await;
         ends.send(()).unwrap();
-        serving.await.unwrap().unwrap();
+        sharing.await.unwrap().unwrap();
         node.stop();
         fetched
     });
