@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::line::Line;
 use super::message::{Message, parameter, routes, uri};
 use super::random;
 
 /// Until a question counts as lost (timer F of RFC 3261).
-const PATIENCE: Duration = Duration::from_secs(32);
+pub const PATIENCE: Duration = Duration::from_secs(32);
 
 /// Requests that are kept while an answer is waited for; what comes then is asked again by who wants it.
 const WAITING_MAX: usize = 64;
@@ -114,6 +116,13 @@ impl Agent {
                 return Ok(message);
             }
         }
+    }
+
+    /// The same for who does not wait for ever.
+    pub async fn next_until(&mut self, end: Instant) -> Result<Message, Failed> {
+        tokio::time::timeout_at(end, self.next())
+            .await
+            .unwrap_or(Err(Failed::Silent))
     }
 
     pub async fn send(&mut self, message: &Message) -> Result<(), Failed> {

@@ -100,6 +100,14 @@ pub fn tampered(swarm: SwarmId, layout: &Layout, bad: &BadLeaf, sender: &str, at
     }))
 }
 
+/// Why something is not done, where the answer says it.
+pub fn refused(body: &[u8]) -> Option<Refused> {
+    match Response::read(body)?.outcome {
+        Outcome::Failed { fault, .. } => Some(Refused::Fault(fault)),
+        Outcome::Successful(_) => None,
+    }
+}
+
 /// What the tracker says of one swarm.
 pub fn told(swarm: SwarmId, body: &[u8]) -> Result<SwarmResult, Refused> {
     let response = Response::read(body).ok_or(Refused::Unreadable)?;
@@ -118,11 +126,11 @@ pub fn told(swarm: SwarmId, body: &[u8]) -> Result<SwarmResult, Refused> {
     }
 }
 
-/// What the tracker did not do.
+/// What was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("the tracker's answer is none of its protocol")]
+    #[error("the answer is none of the tracker protocol")]
     Unreadable,
-    #[error("the tracker says no: {0}")]
+    #[error("the network says no: {0}")]
     Fault(Fault),
 }

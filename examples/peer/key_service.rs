@@ -7,13 +7,15 @@ use data_encoding::BASE64URL_NOPAD;
 use sipveil::ppsp::content_key::{ContentMaster, KeyId, Version, granted, groups_of};
 use sipveil::ppsp::jwe::{About, Fresh};
 use sipveil::ppsp::jws::{SigningKey, VerifyingKey};
-use sipveil::ppsp::key_message::{self, GrantedKey, KEYS_MAX};
+use sipveil::ppsp::key_message::{self, GrantedKey};
 use sipveil::ppsp::key_request::KeyRequest;
 use sipveil::ppsp::manifest::Manifest;
 use sipveil::ppsp::ranges::PieceRange;
 use sipveil::ppsp::ticket::{LIFETIME_SECONDS, Ticket, VIEWER_BYTES, Viewer};
 use sipveil::ppsp::{Fault, SwarmId};
 
+/// Keys of one answer: what has more is longer than the 16 KiB that are passed on.
+pub const KEYS_MAX: usize = 48;
 /// Requests of one identity in a minute.
 const REQUESTS_PER_MINUTE: usize = 6;
 /// Identities that are remembered, and tickets.

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sipveil::ppsp::jwe::Fresh;
+use sipveil::ppsp::response::{Outcome, Response};
 use sipveil::ppsp::{Fault, SwarmId};
 use sipveil::tracker::reply::status_of;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::agent::{Agent, Dialog};
+use super::announce::MEDIA_TYPE;
 use super::content::Whole;
 use super::key_service::KeyService;
 use super::keys;
@@ -129,8 +131,16 @@ fn refused(request: &Message, fault: Fault) -> Message {
         503 => "503 Service Unavailable",
         _ => "500 Server Internal Error",
     };
-    let body = format!(r#"{{"ims_error":"{}"}}"#, fault.word());
-    request.answer(status, &random::word()).with_body(keys::ASKED, body)
+    let failed = Response {
+        transaction: "0".into(),
+        outcome: Outcome::Failed {
+            fault,
+            retry_after: None,
+        },
+    };
+    request
+        .answer(status, &random::word())
+        .with_body(MEDIA_TYPE, failed.to_bytes())
 }
 
 /// Serves the content that is asked for: with one content, that one; else the one that the URI names.

@@ -70,7 +70,6 @@ mod tests {
         assert_eq!(End::read(six.write(1).as_bytes()), Some(six));
     }
 
-    /// What two peers write passes the guard between them, key and all.
     #[test]
     fn nothing_in_it_names_anybody() {
         for forbidden in ["i=", "u=", "e=", "p=", "a=cname", "a=ssrc", "a=tool"] {

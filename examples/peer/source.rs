@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use super::random;
 
-/// Pieces that share a key, where the content has no more groups than a message of keys.
+/// Pieces that share a key, where the content is then of no more groups than this.
 const GROUP_PIECES: u32 = 16;
-const GROUPS_MAX: u32 = sipveil::ppsp::key_message::KEYS_MAX as u32;
+const GROUPS_MAX: u32 = super::key_service::KEYS_MAX as u32;
 /// The first encryption of a content; another one is another content.
 const VERSION: u32 = 1;
 /// How long a manifest holds.

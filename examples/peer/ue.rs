@@ -3,7 +3,9 @@
 use sipveil::ppsp::SwarmId;
 use sipveil::ppsp::response::{Peer, SwarmResult};
 
-use super::agent::{Agent, Dialog, Failed};
+use tokio::time::Instant;
+
+use super::agent::{Agent, Dialog, Failed, PATIENCE};
 use super::announce::{self, EVENT, MEDIA_TYPE, Refused};
 use super::content::Whole;
 use super::media::{Half, Media};
@@ -52,8 +54,13 @@ pub enum Problem {
 }
 
 fn done(method: &'static str, answer: Message) -> Result<Message, Problem> {
-    match answer.status() {
-        Some(200..300) => Ok(answer),
+    let refused = match answer.is_of("Content-Type", MEDIA_TYPE) {
+        true => announce::refused(&answer.body),
+        false => None,
+    };
+    match (answer.status(), refused) {
+        (Some(200..300), _) => Ok(answer),
+        (_, Some(refused)) => Err(refused.into()),
         _ => Err(Problem::Status {
             method,
             answer: answer.start,
@@ -120,9 +127,6 @@ impl Ue {
     pub async fn publishes(&mut self, swarm: SwarmId, body: Vec<u8>) -> Result<SwarmResult, Problem> {
         let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
         let answer = self.agent.ask(request.with_body(MEDIA_TYPE, body)).await?;
-        if answer.is_of("Content-Type", MEDIA_TYPE) && answer.status().is_some_and(|status| status >= 300) {
-            announce::told(swarm, &answer.body)?;
-        }
         let answer = done("PUBLISH", answer)?;
         self.etag = answer.row("SIP-ETag").map(str::to_owned);
         Ok(announce::told(swarm, &answer.body)?)
@@ -193,8 +197,9 @@ impl Ue {
             .with_body(media[0], body);
         let call_id = request.row("Call-ID").unwrap_or_default().to_owned();
         done("SUBSCRIBE", self.agent.ask(request).await?)?;
+        let begin = Instant::now();
         loop {
-            let notice = self.agent.next().await?;
+            let notice = self.agent.next_until(begin + PATIENCE).await?;
             let is_ours = notice.method() == "NOTIFY" && notice.row("Call-ID") == Some(&call_id);
             let status = if is_ours {
                 "200 OK"

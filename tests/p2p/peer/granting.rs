@@ -1,11 +1,13 @@
 //! Keys of encrypted content: who gets which, and who gets none.
 
 use sipveil::ppsp::Fault;
-use sipveil::ppsp::jwe::Fresh;
+use sipveil::ppsp::content_key::{ContentMaster, KeyId, Version};
+use sipveil::ppsp::jwe::{About, Curve, Fresh, PrivateKey};
 use sipveil::ppsp::jws::SigningKey;
+use sipveil::ppsp::key_message::{self, GrantedKey};
 use sipveil::ppsp::ticket::Ticket;
 
-use super::key_service::{Entitled, Kept, KeyService};
+use super::key_service::{Entitled, KEYS_MAX, Kept, KeyService};
 use super::keyfile::Secret;
 use super::keys::{Asking, Granted};
 use super::published::{CACHE, NOW, Published};
@@ -130,6 +132,33 @@ fn a_request_of_another_identity_is_refused() {
     assert!(asks(&mut service, &published, Some(ALICE), &ticket).is_ok());
     let stolen = asks(&mut service, &published, Some(BOB), &ticket);
     assert_eq!(stolen.map(|granted| granted.len()), Err(Fault::KeyNotAuthorised));
+}
+
+/// The longest answer that a cache gives passes the proxy.
+//= P2P-061 type=test
+#[test]
+fn the_longest_answer_is_passed_on() {
+    let swarm = sipveil::ppsp::SwarmId::of_root([6; 32]);
+    let version = Version::of_title("film", u32::MAX);
+    let key = |group: u32| GrantedKey {
+        id: KeyId {
+            swarm,
+            group: 8191 - group,
+            version: u32::MAX,
+        },
+        key: ContentMaster::new([1; 32]).group(&version, group),
+        not_before: NOW,
+        expires: NOW + 86_400,
+    };
+    let keys: Vec<GrantedKey> = (0..KEYS_MAX as u32).map(key).collect();
+    let about = About {
+        nonce: &[7; 64],
+        swarm: &swarm,
+        signer: CACHE,
+    };
+    let to = PrivateKey::new(Curve::X25519, &[4; 32]).unwrap().public_key().unwrap();
+    let text = key_message::seal(&keys, &about, &tracker(), &to, fresh()).unwrap();
+    assert!(text.len() <= 16 << 10, "{} bytes", text.len());
 }
 
 //= P2P-103 type=test

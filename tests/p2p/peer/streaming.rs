@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use sipveil::privacy::guard::sdp::{Described, Media, Terms};
 use tokio::runtime::Builder;
 
 use super::content::{Incoming, Whole};
@@ -9,6 +10,7 @@ use super::download::{Download, Ended};
 use super::media::Half;
 use super::published::Published;
 use super::sdp::End;
+use super::srtp::Master;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -30,6 +32,29 @@ fn session(published: &Published, alters_one_in: Option<u32>, ticket: Option<&st
         serving.abort();
         fetched
     })
+}
+
+/// What two peers write passes the guard between them, and means the same behind it.
+//= P2P-081 type=test
+#[test]
+fn what_peers_describe_passes_the_guard() {
+    let terms = Terms {
+        media: Media::Direct,
+        takes_dtls: false,
+        session: 7,
+    };
+    let described = |port: u16, master: u8| {
+        let end = End {
+            address: (LOOPBACK, port).into(),
+            master: Master::new([master; 30]),
+        };
+        let guarded = Described::read(end.write(1).as_bytes(), &terms).unwrap();
+        assert_eq!(End::read(&guarded.sdp), Some(end));
+        guarded
+    };
+    let offer = described(4000, 1);
+    assert_eq!(described(4001, 2).answers(&offer), Ok(()));
+    assert!(described(4001, 1).answers(&offer).is_err(), "the same key");
 }
 
 //= P2P-085 type=test
