@@ -16,9 +16,6 @@ use super::random;
 pub const MEDIA_TYPE: &str = "application/ppsp-tracker+json";
 pub const EVENT: &str = "p2p-content";
 
-/// Peers that are asked for.
-const PEERS: u8 = 8;
-
 fn request(what: What) -> Vec<u8> {
     let request = Request {
         transaction: random::word(),
@@ -75,10 +72,10 @@ pub fn proof(swarm: SwarmId, asked: &Challenge, content: Option<&Whole>) -> Opti
     })))
 }
 
-/// Asks who else is in a swarm.
+/// Asks who else is in a swarm: so many at most.
 //= P2P-046
-pub fn find(swarm: SwarmId) -> Vec<u8> {
-    let peer_count = Some(PEERS);
+pub fn find(swarm: SwarmId, peers: u8) -> Vec<u8> {
+    let peer_count = Some(peers);
     request(What::Find(Find { swarm, peer_count }))
 }
 

@@ -19,7 +19,7 @@ use super::network::{self, Cache};
 use super::options::{Misused, Options};
 use super::source::{self, Folder, Wish, open_manifest};
 use super::ue::Ue;
-use super::{demo, now, random, share};
+use super::{demo, load, now, random, share};
 
 /// Contents of a cache: each has its tree in memory.
 const CACHED_MAX: usize = 64;
@@ -47,6 +47,7 @@ pub fn run(command: &str, words: Vec<String>) -> Result<(), Failure> {
         "share" => share(&options),
         "fetch" => fetch(&options),
         "demo" => demo::run(&options),
+        "load" => load::run(&options),
         other => Err(Misused(format!("no command {other:?}")).into()),
     }
 }
@@ -97,7 +98,7 @@ fn manifest(options: &Options, path: &Path) -> Result<Manifest, Failure> {
     open_manifest(path, Some(source), now()).map_err(|error| other(format!("{}: {error}", path.display())))
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+pub fn runtime() -> Result<Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(other)
 }

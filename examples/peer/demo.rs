@@ -37,17 +37,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         keys: options.has("keys"),
         tamper: options.has("tamper"),
     };
-    let own = std::env::current_exe().map_err(other)?;
-    let built = own.parent().and_then(Path::parent).map(|folder| folder.join("sipveil"));
-    let program = options
-        .get("proxy-program")
-        .map(PathBuf::from)
-        .or(built)
-        .unwrap_or_default();
-    if !program.is_file() {
-        let build = "build it (`cargo build --release`) or name it with --proxy-program";
-        return Err(other(format!("there is no proxy at {}: {build}", program.display())));
-    }
+    let [own, program] = programs(options)?;
     let folder = TempDir::new().map_err(other)?;
     let ground = Ground::new(folder.path(), &own, &program).map_err(other)?;
     let shown = Demo {
@@ -60,6 +50,22 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         println!("left behind: {}", folder.keep().display());
     }
     shown.map_err(Failure::Other)
+}
+
+/// This program, and the proxy's.
+pub fn programs(options: &Options) -> Result<[PathBuf; 2], Failure> {
+    let own = std::env::current_exe().map_err(other)?;
+    let built = own.parent().and_then(Path::parent).map(|folder| folder.join("sipveil"));
+    let program = options
+        .get("proxy-program")
+        .map(PathBuf::from)
+        .or(built)
+        .unwrap_or_default();
+    if !program.is_file() {
+        let build = "build it (`cargo build --release`) or name it with --proxy-program";
+        return Err(other(format!("there is no proxy at {}: {build}", program.display())));
+    }
+    Ok([own, program])
 }
 
 struct Demo<'a> {
@@ -89,7 +95,7 @@ impl Demo<'_> {
         self.says("source", &format!("{how}: ni:///sha-256;{swarm}"));
         let (network, core) = ground.network()?;
         self.says("core", &format!("registrar and cache at {core}"));
-        let proxy = ground.proxy(&core, self.wish.tamper)?;
+        let proxy = ground.proxy(&core, self.wish.tamper, &[])?;
         self.says("proxy", &format!("UEs come in at {} by TLS", proxy.access));
         let shares = self.shares(&proxy)?;
         let fetched = self.fetches(&proxy, &shares)?;
@@ -180,7 +186,7 @@ impl Demo<'_> {
     }
 }
 
-fn write_random(path: &Path, mib: u64) -> Result<(), String> {
+pub fn write_random(path: &Path, mib: u64) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut file = std::fs::File::create(path).map_err(failed)?;
     for _ in 0..mib * 16 {

@@ -38,6 +38,9 @@ pub struct Wanted {
     pub plain: Option<PathBuf>,
 }
 
+/// Peers that are asked for.
+const PEERS: u8 = 8;
+
 /// Registers, fetches, and leaves again whatever came of it.
 pub async fn fetch(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
     ue.register().await?;
@@ -54,7 +57,7 @@ async fn fetches(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
     let announced = ue.announce(swarm, None, nothing).await?;
     println!("joined");
     let mut ticket = announced.told.ticket;
-    let mut peers = ue.find(swarm).await?;
+    let mut peers = ue.find(swarm, PEERS).await?;
     // What other users have spares the network's own.
     peers.sort_by_key(|peer| peer.role != Role::Peer);
     println!("told of {} peers", peers.len());

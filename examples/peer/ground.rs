@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keyfile::{Secret, key_text, public_path};
+use super::keyfile::{Secret, key_of, key_text, public_path};
 use super::process::Process;
 
 pub const SOURCE: &str = "studio.example";
@@ -77,7 +77,7 @@ impl<'a> Ground<'a> {
             .map(str::to_owned)
             .to_vec();
         words.extend(["--content", &self.text("published")].map(str::to_owned));
-        words.extend(self.source());
+        words.extend(self.source_words());
         let process = self.start("network", &words)?;
         let line = process
             .until("listens at ", |_| {})
@@ -86,15 +86,23 @@ impl<'a> Ground<'a> {
         Ok((process, at))
     }
 
-    fn source(&self) -> [String; 4] {
+    /// Who signs, and with what.
+    pub fn source(&self) -> Option<(&'static str, [u8; 32])> {
+        Some((SOURCE, key_of(&self.source_key)?))
+    }
+
+    fn source_words(&self) -> [String; 4] {
         ["--source", SOURCE, "--source-key", &self.source_key].map(str::to_owned)
     }
 
-    pub fn proxy(&self, core: &str, lists_cache: bool) -> Result<Proxy, String> {
+    /// `under`: the program, with its words, that starts it in its stead.
+    pub fn proxy(&self, core: &str, lists_cache: bool, under: &[String]) -> Result<Proxy, String> {
         let file = self.path("policy.toml");
         std::fs::write(&file, self.policy(core, lists_cache)).map_err(|error| error.to_string())?;
-        let words = ["--config".to_owned(), file.display().to_string()];
-        let process = Process::start("proxy", self.program, &words, &self.path("proxy.log"))?;
+        let mut words = under.to_vec();
+        words.extend([self.program, Path::new("--config"), &file].map(|word| word.display().to_string()));
+        let program = PathBuf::from(words.remove(0));
+        let process = Process::start("proxy", &program, &words, &self.path("proxy.log"))?;
         let mut access = None;
         let started = process.until("stop with", |line| {
             let mut of_line = line.split_whitespace();
@@ -132,7 +140,7 @@ impl<'a> Ground<'a> {
             ]
             .map(str::to_owned),
         );
-        words.extend(self.source());
+        words.extend(self.source_words());
         words
     }
 

@@ -1,6 +1,6 @@
 //! The connection to the proxy: TCP, or TLS with the authority that is believed. What comes is cut into messages.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
@@ -21,6 +21,8 @@ const WAITING_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Way {
     pub to: SocketAddr,
+    /// The address it is reached from, where that is not for the system to say.
+    pub from: Option<IpAddr>,
     pub tls: Option<Tls>,
 }
 
@@ -42,7 +44,17 @@ pub struct Line {
 
 impl Line {
     pub async fn open(way: &Way) -> std::io::Result<Line> {
-        let stream = TcpStream::connect(way.to).await?;
+        let stream = match way.from {
+            None => TcpStream::connect(way.to).await?,
+            Some(from) => {
+                let socket = match from {
+                    IpAddr::V4(_) => TcpSocket::new_v4()?,
+                    IpAddr::V6(_) => TcpSocket::new_v6()?,
+                };
+                socket.bind(SocketAddr::new(from, 0))?;
+                socket.connect(way.to).await?
+            }
+        };
         match &way.tls {
             None => Line::over(stream),
             Some(tls) => {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `demo` starts everything on loopback and tells step by step what happens; the other commands are its parts (`peer --help`). The
-//! proxy hides each peer from the other: the demo searches what each received.
+//! proxy hides each peer from the other: the demo searches what each received. `load` tells what many UEs cost the proxy.
 
 #![allow(
     clippy::disallowed_methods,
@@ -30,6 +30,7 @@ mod key_service;
 mod keyfile;
 mod keys;
 mod line;
+mod load;
 mod media;
 mod message;
 mod network;

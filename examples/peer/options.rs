@@ -17,6 +17,8 @@ peer network [--listen 127.0.0.1:0] [--keys FILE --cache URI --source NAME --sou
 peer share FOLDER UE                  announces what is in FOLDER and serves it
 peer fetch MANIFEST --out FOLDER UE [--plain FILE]
 peer demo [--mib 64] [--keys] [--tamper] [--arch 2] [--proxy-program PATH] [--keep]
+peer load [--ues 400] [--refreshes 20000] [--lists 2400] [--at-once 64] [--proxy-program PATH] [--under 'taskset -c 0']
+             what it costs the proxy that UEs keep up what they announced and ask for lists
 
 UE: --proxy 127.0.0.1:PORT [--authority ca.pem --name NAME] --identity sip:… --home DOMAIN --p2p DOMAIN
     --source NAME --source-key 43 [--record FILE] [--alter-one-in N]
@@ -108,7 +110,7 @@ impl Options {
                 name: self.must("name")?.to_owned(),
             }),
         };
-        Ok(Way { to, tls })
+        Ok(Way { to, from: None, tls })
     }
 
     pub fn subscriber(&self) -> Result<Subscriber, Misused> {

@@ -39,6 +39,11 @@ impl Process {
         Ok(Process { name, child, lines })
     }
 
+    /// By which the system knows it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line. `None`: it says no more.
     pub fn line(&self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {

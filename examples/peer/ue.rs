@@ -170,11 +170,11 @@ impl Ue {
         self.registers("0").await
     }
 
-    /// Who else is in the swarm.
+    /// Who else is in the swarm: so many at most.
     //= P2P-046
-    pub async fn find(&mut self, swarm: SwarmId) -> Result<Vec<Peer>, Problem> {
+    pub async fn find(&mut self, swarm: SwarmId, peers: u8) -> Result<Vec<Peer>, Problem> {
         let to = format!("sip:sw.{}@{}", swarm.text(), self.who.p2p);
-        let body = announce::find(swarm);
+        let body = announce::find(swarm, peers);
         let notice = self.subscribe(&to, EVENT, [MEDIA_TYPE, MEDIA_TYPE], body).await?;
         Ok(announce::told(swarm, &notice.body)?.peers)
     }

@@ -61,7 +61,7 @@ impl Ground {
     }
 
     fn peers(&mut self, name: &str, swarm: SwarmId) -> Vec<String> {
-        let body = announce::find(swarm);
+        let body = announce::find(swarm, 8);
         let reply = self.tracker.find(self.now, member(name), &body, 8, &mut self.random);
         let peers = told(swarm, &reply.body.unwrap()).unwrap().peers;
         peers.into_iter().map(|peer| peer.id).collect()

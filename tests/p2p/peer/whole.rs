@@ -119,6 +119,7 @@ fn play(scene: Scene) -> Played {
 async fn ue(folder: &Path, node: &Node, identity: &str, name: &str) -> Ue {
     let way = Way {
         to: node.address("access", "tls"),
+        from: None,
         tls: Some(Tls {
             authority: folder.join("ca.pem"),
             name: NAME.into(),
