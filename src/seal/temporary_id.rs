@@ -15,8 +15,9 @@ use aes::{Aes128, Block};
 use aws_lc_rs::aead::{AES_128_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::Prk;
-use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use form::{Form, Hosts, Read};
@@ -123,13 +124,16 @@ pub struct TemporaryIds {
     pseudonyms: Zeroizing<[u8; 32]>,
 }
 
+/// A key that is worked up already: a list needs many tags of it.
+type Tagging = Hmac<Sha256>;
+
 /// The keys of one day.
 struct Day {
     day: u32,
     block: Aes128,
-    tags: hmac::Key,
-    swarms: hmac::Key,
-    views: hmac::Key,
+    tags: Tagging,
+    swarms: Tagging,
+    views: Tagging,
     identities: LessSafeKey,
 }
 
@@ -409,14 +413,15 @@ impl Minting<'_> {
 impl Day {
     fn of(secret: &Secret) -> Result<Day, KeyError> {
         let prk = secret.prk();
-        let mac = |label: &[u8]| derive(&prk, label).map(|key| hmac::Key::new(HMAC_SHA256, &key[..]));
+        let tagging =
+            |label: &[u8]| Tagging::new_from_slice(&derive(&prk, label)?[..]).map_err(|_| KeyError::Derivation);
         let identities = UnboundKey::new(&AES_128_GCM_SIV, &half(&prk, b"sipveil p2p identities 1")?);
         Ok(Day {
             day: secret.day(),
             block: Aes128::new(&half(&prk, b"sipveil p2p blocks 1")?.into()),
-            tags: mac(b"sipveil p2p tags 1")?,
-            swarms: mac(b"sipveil p2p swarms 1")?,
-            views: mac(b"sipveil p2p views 1")?,
+            tags: tagging(b"sipveil p2p tags 1")?,
+            swarms: tagging(b"sipveil p2p swarms 1")?,
+            views: tagging(b"sipveil p2p views 1")?,
             identities: LessSafeKey::new(identities.map_err(|_| KeyError::Derivation)?),
         })
     }
@@ -450,10 +455,10 @@ impl Day {
 }
 
 /// The first bytes of the tag of these parts, one behind the other.
-fn first<const N: usize>(key: &hmac::Key, parts: &[&[u8]]) -> [u8; N] {
-    let mut tag = hmac::Context::with_key(key);
+fn first<const N: usize>(key: &Tagging, parts: &[&[u8]]) -> [u8; N] {
+    let mut tag = key.clone();
     parts.iter().for_each(|part| tag.update(part));
-    tag.sign().as_ref().first_chunk().copied().unwrap_or([0; N])
+    tag.finalize().into_bytes().first_chunk().copied().unwrap_or([0; N])
 }
 
 fn half(prk: &Prk, label: &[u8]) -> Result<[u8; 16], KeyError> {
