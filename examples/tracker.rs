@@ -21,6 +21,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+#[cfg(feature = "mimalloc")]
+use mimalloc as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sipveil::ppsp::layout::Layout;

@@ -57,12 +57,19 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> Expiring<K, V, S> {
         }
     }
 
+    /// Lets go of what has ended.
+    pub fn forget_ended(&mut self, now: Duration) {
+        while let Some(first) = self.ends.first_entry().filter(|first| first.key().0 <= now) {
+            self.entries.remove(&first.remove());
+        }
+    }
+
     pub fn clear(&mut self) {
         self.entries.clear();
         self.ends.clear();
     }
 
-    /// Entries held, ended ones among them until their room is needed.
+    /// Entries held, ended ones among them until their room is needed or they are let go.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -97,6 +104,8 @@ mod tests {
         table.remove(&"c");
         table.insert("d", 5, at(1));
         assert_eq!((table.len(), table.get(&"b", at(0))), (2, Some(&4)));
+        table.forget_ended(at(1));
+        assert_eq!((table.len(), table.get(&"d", at(0)), table.ends.len()), (1, None, 1));
         table.clear();
         assert!(table.is_empty() && table.ends.is_empty());
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Moment;
-use super::bounded::Bounded;
 use super::rate::Rate;
 use super::resolve::NotLed;
 use super::settings::Settings;
-use super::table::Slot;
+use super::table::{Hashing, Slot, Table};
+use crate::locate::Expiring;
 
 /// How long a rate is of interest.
 const KEPT: Duration = Duration::from_secs(60);
@@ -15,48 +15,50 @@ const KEPT: Duration = Duration::from_secs(60);
 //= P2P-038
 const BARRED: Duration = Duration::from_secs(600);
 
-/// Calls of the last minute.
+/// Calls of the last minute, but for those that a peer made and got in all: these stand with the peer.
 pub(super) struct Calls {
-    callers: Bounded<Slot, Rate>,
-    called: Bounded<Slot, Rate>,
-    pairs: Bounded<(Slot, Slot), Rate>,
+    pairs: Expiring<(Slot, Slot), Rate, Hashing>,
     /// By identity: who is no peer at all may try too.
-    misses: Bounded<u64, Rate>,
-    barred: Bounded<u64, ()>,
+    misses: Expiring<u64, Rate, Hashing>,
+    barred: Expiring<u64, (), Hashing>,
 }
 
 impl Calls {
-    pub fn new(max: usize) -> Calls {
+    pub fn new(hashing: Hashing, max: usize) -> Calls {
         Calls {
-            callers: Bounded::new(max),
-            called: Bounded::new(max),
-            pairs: Bounded::new(max),
-            misses: Bounded::new(max),
-            barred: Bounded::new(max),
+            pairs: Expiring::new(hashing, max),
+            misses: Expiring::new(hashing, max),
+            barred: Expiring::new(hashing, max),
         }
     }
 
     pub fn is_barred(&self, now: Moment, identity: u64) -> bool {
-        self.barred.live(&identity, now.at).is_some()
+        self.barred.get(&identity, now.at).is_some()
     }
 
     /// An ID led nowhere for this identity.
     //= P2P-038
     pub fn missed(&mut self, now: Moment, identity: u64, settings: &Settings) {
-        let mut rate = self.misses.get(&identity).copied().unwrap_or_default();
+        let mut rate = self.misses.get(&identity, now.at).copied().unwrap_or_default();
         if !rate.takes(now.seconds(), settings.misses_per_minute) {
-            self.barred.insert(identity, now.at + BARRED, ());
+            self.barred.insert(identity, (), now.at + BARRED);
         }
-        self.misses.insert(identity, now.at + KEPT, rate);
+        self.misses.insert(identity, rate, now.at + KEPT);
     }
 
     /// Counts one call, unless there were too many.
     //= P2P-078
-    pub fn takes(&mut self, now: Moment, pair: (Slot, Slot), settings: &Settings) -> Result<(), NotLed> {
+    pub fn takes(
+        &mut self,
+        now: Moment,
+        pair: (Slot, Slot),
+        table: &mut Table,
+        settings: &Settings,
+    ) -> Result<(), NotLed> {
         let (caller, called) = pair;
-        let mut of_pair = self.pairs.get(&pair).copied().unwrap_or_default();
-        let mut of_caller = self.callers.get(&caller).copied().unwrap_or_default();
-        let mut of_called = self.called.get(&called).copied().unwrap_or_default();
+        let mut of_pair = self.pairs.get(&pair, now.at).copied().unwrap_or_default();
+        let mut of_caller = table.peer(caller).calls;
+        let mut of_called = table.peer(called).called;
         let takes = |rate: &mut Rate, per_minute: u32| match rate.takes(now.seconds(), per_minute) {
             true => Ok(()),
             false => Err(NotLed::TooOften {
@@ -66,16 +68,13 @@ impl Calls {
         takes(&mut of_pair, settings.calls_per_pair_and_minute)?;
         takes(&mut of_caller, settings.calls_per_minute)?;
         takes(&mut of_called, settings.called_per_minute)?;
-        let until = now.at + KEPT;
-        self.pairs.insert(pair, until, of_pair);
-        self.callers.insert(caller, until, of_caller);
-        self.called.insert(called, until, of_called);
+        self.pairs.insert(pair, of_pair, now.at + KEPT);
+        table.peer_mut(caller).calls = of_caller;
+        table.peer_mut(called).called = of_called;
         Ok(())
     }
 
     pub fn forget_ended(&mut self, now: Duration) {
-        self.callers.forget_ended(now);
-        self.called.forget_ended(now);
         self.pairs.forget_ended(now);
         self.misses.forget_ended(now);
         self.barred.forget_ended(now);
@@ -93,27 +92,35 @@ mod tests {
         }
     }
 
+    fn hashing() -> Hashing {
+        Hashing::new((1, 2))
+    }
+
+    /// Peers at the first places.
+    fn peers(count: u32) -> Table {
+        let mut table = Table::new(hashing(), 1000, 1);
+        (0..count).for_each(|slot| assert_eq!(table.enter(&slot.to_be_bytes(), b"1", b"", 0), Ok(slot)));
+        table
+    }
+
     //= P2P-078 type=test
     #[test]
     fn a_pair_a_caller_and_who_is_called_have_their_rates() {
-        let (mut calls, settings) = (Calls::new(1000), Settings::default());
-        let took = |calls: &mut Calls, pairs: &mut dyn Iterator<Item = (Slot, Slot)>| {
-            pairs
-                .filter(|pair| calls.takes(at(1), *pair, &settings).is_ok())
-                .count()
-        };
-        assert_eq!(took(&mut calls, &mut (0..10).map(|_| (1, 2))), 3);
-        assert_eq!(took(&mut calls, &mut (10..100).map(|called| (3, called))), 30);
-        assert_eq!(took(&mut calls, &mut (10..100).map(|caller| (caller, 4))), 60);
-        let again = calls.takes(at(1), (1, 2), &settings);
-        assert_eq!(again, Err(NotLed::TooOften { retry_after: 20 }));
-        assert_eq!(calls.takes(at(21), (1, 2), &settings), Ok(()));
+        let (mut calls, mut table, settings) = (Calls::new(hashing(), 1000), peers(100), Settings::default());
+        let mut takes = |seconds, pair| calls.takes(at(seconds), pair, &mut table, &settings);
+        let mut took =
+            |pairs: &mut dyn Iterator<Item = (Slot, Slot)>| pairs.filter(|pair| takes(1, *pair).is_ok()).count();
+        assert_eq!(took(&mut (0..10).map(|_| (1, 2))), 3);
+        assert_eq!(took(&mut (10..100).map(|called| (3, called))), 30);
+        assert_eq!(took(&mut (10..100).map(|caller| (caller, 4))), 60);
+        assert_eq!(takes(1, (1, 2)), Err(NotLed::TooOften { retry_after: 20 }));
+        assert_eq!(takes(21, (1, 2)), Ok(()));
     }
 
     //= P2P-038 type=test
     #[test]
     fn who_tries_many_ids_that_lead_nowhere_is_led_nowhere_for_ten_minutes() {
-        let (mut calls, settings) = (Calls::new(1000), Settings::default());
+        let (mut calls, settings) = (Calls::new(hashing(), 1000), Settings::default());
         for _ in 0..20 {
             calls.missed(at(1), 7, &settings);
         }
@@ -124,18 +131,12 @@ mod tests {
 
     #[test]
     fn there_are_only_so_many() {
-        let (mut calls, settings) = (Calls::new(10), Settings::default());
+        let (mut calls, mut table, settings) = (Calls::new(hashing(), 10), peers(101), Settings::default());
         for slot in 0..100 {
-            calls.takes(at(1), (slot, slot + 1), &settings).unwrap();
+            calls.takes(at(1), (slot, slot + 1), &mut table, &settings).unwrap();
             calls.missed(at(1), slot.into(), &settings);
         }
-        let kept = [
-            calls.callers.len(),
-            calls.called.len(),
-            calls.pairs.len(),
-            calls.misses.len(),
-        ];
-        assert_eq!(kept, [10; 4]);
+        assert_eq!([calls.pairs.len(), calls.misses.len()], [10; 2]);
         calls.forget_ended(Duration::from_secs(100));
         assert_eq!(calls.pairs.len(), 0);
     }

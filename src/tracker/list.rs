@@ -91,31 +91,41 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> Vec<Peer> {
         let wanted = wanted.min(PEERS_MAX.into());
-        let candidates = self
-            .table
-            .sample(swarm, (wanted * CANDIDATES_EACH).max(CANDIDATES_MIN), random);
-        let usable = |one: &&Announcement| {
-            let is_live = self.table.peer(one.peer).expires_at > now.seconds();
-            one.peer != asker && is_live && !one.held.is_none()
-        };
-        let of = |state: State| candidates.iter().filter(usable).filter(move |one| one.state == state);
-        let verified = of(State::Verified).count();
         let seeders_min = self.settings.seeders_min;
-        let provisional = match self.settings.fills_up && verified < seeders_min {
-            true => seeders_min - verified,
-            false => 0,
-        };
+        let (mut verified, mut provisional) = (Vec::with_capacity(wanted), Vec::new());
+        let candidates = (wanted * CANDIDATES_EACH).max(CANDIDATES_MIN);
+        for one in self.table.sample(swarm, candidates, random) {
+            let is_live = self.table.peer(one.peer).expires_at > now.seconds();
+            if one.peer == asker || !is_live || one.held.is_none() {
+                continue;
+            }
+            match one.state {
+                State::Verified => verified.push(one),
+                State::Provisional if provisional.len() < seeders_min => provisional.push(one),
+                State::Provisional | State::Quarantined => {}
+            }
+            if verified.len() >= wanted.max(seeders_min) {
+                break;
+            }
+        }
+        let missing = seeders_min.saturating_sub(verified.len());
+        let mut chosen = verified;
+        if missing > 0 && self.settings.fills_up {
+            chosen.extend(provisional.into_iter().take(missing));
+            chosen.truncate(wanted);
+            // Nothing tells who of them has proved it.
+            shuffle(&mut chosen, random);
+        }
+        chosen.truncate(wanted);
         let name = self.table.swarm(swarm).id.name();
         let minting = self.ids.minting(self.epoch(now), &name);
-        let chosen = of(State::Verified).chain(of(State::Provisional).take(provisional));
         let mut peers: Vec<Peer> = chosen
-            .take(wanted)
+            .into_iter()
             .filter_map(|one| Some(self.entry(now, minting.as_ref()?, asker, swarm, one)))
             .collect();
-        shuffle(&mut peers, random);
         //= P2P-135
         // Where peers do not suffice the network's own come first, else they are not needed.
-        if verified < seeders_min {
+        if missing > 0 {
             let network = self.settings.network_peers.iter().map(|network| Peer {
                 id: network.id.clone(),
                 role: network.role,

@@ -32,13 +32,14 @@ pub use settings::{Expose, NetworkPeer, Settings, View};
 pub use table::Full;
 pub use watch::{Notice, WatchId};
 
+use crate::locate::Expiring;
 use crate::ppsp::SwarmId;
 use crate::ppsp::layout::Layout;
 use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use calls::Calls;
-use table::{Slot, SwarmIndex, Table};
+use table::{Hashing, Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
 
@@ -101,7 +102,7 @@ pub struct Tracker {
     names: Bounded<Slot, (u8, Box<str>)>,
     calls: Calls,
     /// Who was led to whom, in which swarm.
-    sessions: Bounded<(Slot, Slot, SwarmIndex), ()>,
+    sessions: Expiring<(Slot, Slot, SwarmIndex), (), Hashing>,
     /// What peers are accused of.
     cases: Bounded<CaseId, Case>,
     /// What reporters are worth, who are worth more or less than others.
@@ -115,16 +116,17 @@ pub struct Tracker {
 impl Tracker {
     /// `hash_keys` keep peers from choosing what lies beside what.
     pub fn new(settings: Settings, ids: TemporaryIds, hash_keys: (u64, u64)) -> Tracker {
+        let hashing = Hashing::new(hash_keys);
         Tracker {
-            table: Table::new(hash_keys, settings.peers_max, settings.swarms_max),
+            table: Table::new(hashing, settings.peers_max, settings.swarms_max),
             open: Bounded::new(settings.challenges_max),
             failures: Bounded::new(settings.failures_max),
             banned: Bounded::new(settings.failures_max),
             drawn: Bounded::new(settings.drawn_max),
             names: Bounded::new(settings.drawn_max),
-            calls: Calls::new(settings.sessions_max),
+            calls: Calls::new(hashing, settings.sessions_max),
             answered: Bounded::new(settings.answers_max),
-            sessions: Bounded::new(settings.sessions_max),
+            sessions: Expiring::new(hashing, settings.sessions_max),
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),

@@ -57,7 +57,11 @@ impl Tracker {
             //= P2P-018
             Some(tag) => match there.filter(|slot| tag_text(self.table.peer(*slot).etag).as_bytes() == tag) {
                 Some(slot) => Some(slot),
-                None => return self.repeated(now, there, publish).unwrap_or(Reply::bare(412)),
+                None => {
+                    let request = publish.body.and_then(|body| Request::read(body).ok());
+                    let repeated = self.repeated(now, there, publish, request.as_ref());
+                    return repeated.unwrap_or(Reply::bare(412));
+                }
             },
         };
         let expires = match (self.granted(publish.expires), current) {
@@ -81,10 +85,14 @@ impl Tracker {
             //= P2P-015
             (Some(slot), expires, None) => self.refreshed(now, slot, expires, publish, random),
             (current, expires, Some(body)) => {
-                if let Some(reply) = self.repeated(now, there, publish) {
+                let request = Request::read(body);
+                if let Some(reply) = self.repeated(now, there, publish, request.as_ref().ok()) {
                     return reply;
                 }
-                self.changed(now, current, expires, publish, body, random)
+                match request {
+                    Ok(request) => self.changed(now, current, expires, publish, &request, random),
+                    Err(fault) => Reply::failed("0", fault, None),
+                }
             }
             (None, _, None) => Reply::bare(400),
         }
@@ -104,14 +112,20 @@ impl Tracker {
 
     /// The answer to what was asked before, in the same words.
     //= P2P-012
-    fn repeated(&self, now: Moment, slot: Option<Slot>, publish: &Publish<'_>) -> Option<Reply> {
+    fn repeated(
+        &self,
+        now: Moment,
+        slot: Option<Slot>,
+        publish: &Publish<'_>,
+        request: Option<&Request>,
+    ) -> Option<Reply> {
         let answered = self.answered.live(&slot?, now.at)?;
         let body = publish.body?;
         if self.table.hash(body) == answered.body_hash {
             return Some(answered.reply.clone());
         }
-        let transaction = Request::read(body).ok()?.transaction;
-        (transaction == answered.transaction).then(|| Reply::failed(&transaction, Fault::BadBody, None))
+        let transaction = &request?.transaction;
+        (*transaction == answered.transaction).then(|| Reply::failed(transaction, Fault::BadBody, None))
     }
 
     fn refreshed(
@@ -155,16 +169,12 @@ impl Tracker {
         current: Option<Slot>,
         expires: u32,
         publish: &Publish<'_>,
-        body: &[u8],
+        request: &Request,
         random: &mut impl Rng,
     ) -> Reply {
-        let request = match Request::read(body) {
-            Ok(request) => request,
-            Err(fault) => return Reply::failed("0", fault, None),
-        };
         let transaction = request.transaction.clone();
         let done = match &request.what {
-            What::Connect(connect) => self.connect(now, current, publish, &request, connect, random),
+            What::Connect(connect) => self.connect(now, current, publish, request, connect, random),
             What::StatReport(report) => self.report(now, current, publish.member, report, random),
             // Lists are asked for by SUBSCRIBE.
             What::Find(_) => Err(Fault::State),
@@ -185,7 +195,7 @@ impl Tracker {
         };
         let answered = Answered {
             transaction,
-            body_hash: self.table.hash(body),
+            body_hash: self.table.hash(publish.body.unwrap_or_default()),
             reply: reply.clone(),
         };
         self.answered.insert(slot, now.at + ANSWER_KEPT, answered);

@@ -60,7 +60,7 @@ impl Tracker {
         let is_of = self.ids.is_of(&opened, tamper.swarm.to_string().as_bytes());
         let accused = accused.filter(|_| is_of).ok_or(Fault::NotMember)?;
         let session = (reporter, accused, swarm);
-        self.sessions.live(&session, now.at).ok_or(Fault::NotMember)?;
+        self.sessions.get(&session, now.at).ok_or(Fault::NotMember)?;
         let who = self.identity_hash(reporter);
         let report = Report {
             reporter: who,

@@ -42,13 +42,13 @@ impl Tracker {
             self.calls.missed(now, known_as, &self.settings);
             return Err(NotLed::Unusable);
         };
-        self.calls.takes(now, (asker, slot), &self.settings)?;
+        self.calls.takes(now, (asker, slot), &mut self.table, &self.settings)?;
         let seen_by = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(slot)),
         };
         let caller = self.called(now, asker, swarm, seen_by).ok_or(NotLed::Unusable)?;
-        self.sessions.insert((asker, slot, swarm), now.at + SESSION_KEPT, ());
+        self.sessions.insert((asker, slot, swarm), (), now.at + SESSION_KEPT);
         let peer = self.table.peer(slot);
         Ok(Target {
             identity: &peer.identity,

@@ -1,7 +1,7 @@
 //! Peers and swarms, as flat arrays: a peer is a place, a swarm a row of announcements without gaps.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
 use rand_chacha::rand_core::Rng;
@@ -43,6 +43,9 @@ pub(super) struct Peer {
     spent_since: u32,
     pub changes: Rate,
     pub lists: Rate,
+    /// Calls that it made, and got.
+    pub calls: Rate,
+    pub called: Rate,
     joined: Vec<Joined>,
     is_live: bool,
     /// Stands among those that may have ended.
@@ -97,13 +100,33 @@ pub(super) struct Table {
     /// Peers by when they may have ended. A peer stands here once.
     due: BTreeMap<u64, Vec<Slot>>,
     announcements: usize,
-    hash_keys: (u64, u64),
+    hashing: Hashing,
     peers_max: usize,
     swarms_max: usize,
 }
 
+/// How what stands in tables is found: nobody who does not know the keys chooses what lies beside what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hashing {
+    keys: (u64, u64),
+}
+
+impl Hashing {
+    pub fn new(keys: (u64, u64)) -> Hashing {
+        Hashing { keys }
+    }
+}
+
+impl BuildHasher for Hashing {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
+    }
+}
+
 impl Table {
-    pub fn new(hash_keys: (u64, u64), peers_max: usize, swarms_max: usize) -> Table {
+    pub fn new(hashing: Hashing, peers_max: usize, swarms_max: usize) -> Table {
         Table {
             peers: Vec::new(),
             free: VecDeque::new(),
@@ -113,16 +136,14 @@ impl Table {
             by_id: HashTable::new(),
             due: BTreeMap::new(),
             announcements: 0,
-            hash_keys,
+            hashing,
             peers_max: peers_max.min(PLACES_MAX),
             swarms_max: swarms_max.min(u32::MAX as usize),
         }
     }
 
     pub fn hash(&self, value: impl Hash) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_keys.0, self.hash_keys.1);
-        value.hash(&mut hasher);
-        hasher.finish()
+        self.hashing.hash_one(value)
     }
 
     pub fn live(&self) -> usize {
@@ -150,11 +171,9 @@ impl Table {
             members: Vec::new(),
             is_closed: false,
         });
-        let keys = self.hash_keys;
-        let swarms = &self.swarms;
-        self.by_id.insert_unique(hash_of(keys, id), index, |index| {
-            hash_of(keys, swarms[*index as usize].id)
-        });
+        let (hashing, swarms) = (self.hashing, &self.swarms);
+        let hash = |index: &SwarmIndex| hashing.hash_one(swarms[*index as usize].id);
+        self.by_id.insert_unique(hash(&index), index, hash);
         true
     }
 
@@ -234,10 +253,10 @@ impl Table {
         peer.is_live = true;
         peer.changes = Rate::default();
         peer.lists = Rate::default();
-        let (keys, peers) = (self.hash_keys, &self.peers);
+        let (hashing, peers) = (self.hashing, &self.peers);
         let hash = |slot: &Slot| {
             let peer = &peers[*slot as usize];
-            hash_of(keys, (&*peer.identity, &*peer.device))
+            hashing.hash_one((&*peer.identity, &*peer.device))
         };
         self.by_member.insert_unique(hash(&slot), slot, hash);
         Ok(slot)
@@ -409,25 +428,38 @@ impl Table {
         true
     }
 
-    /// Announcements of a swarm by chance, none twice; all of them where there are no more. In no order.
+    /// Announcements of a swarm by chance, none twice, so many at most: each order as likely as any other. What is not asked for
+    /// is not drawn.
     //= P2P-050
-    pub fn sample(&self, swarm: SwarmIndex, count: usize, random: &mut impl Rng) -> Vec<Announcement> {
+    pub fn sample<'a>(
+        &'a self,
+        swarm: SwarmIndex,
+        count: usize,
+        random: &mut impl Rng,
+    ) -> impl Iterator<Item = &'a Announcement> {
         let members = &self.swarms[swarm as usize].members;
-        let mut drawn = Vec::with_capacity(count.min(members.len()));
-        if members.len() <= count {
-            drawn.extend_from_slice(members);
-            shuffle(&mut drawn, random);
-            return drawn;
-        }
-        // Floyd: each subset as likely as any other, in as many steps as it has elements.
-        let mut places: Vec<usize> = Vec::with_capacity(count);
-        for last in members.len() - count..members.len() {
-            let place = below(last as u64 + 1, random) as usize;
-            places.push(if places.contains(&place) { last } else { place });
-        }
-        drawn.extend(places.iter().map(|place| members[*place]));
-        shuffle(&mut drawn, random);
-        drawn
+        let is_small = members.len() / 2 < count;
+        // Of a small swarm all places, in order from there on where it is drawn; of a large one those that were drawn.
+        let mut places: Vec<usize> = match is_small {
+            true => (0..members.len()).collect(),
+            false => Vec::with_capacity(count),
+        };
+        (0..count.min(members.len())).map(move |drawn| {
+            let place = match is_small {
+                true => {
+                    places.swap(drawn, drawn + below((members.len() - drawn) as u64, random) as usize);
+                    places[drawn]
+                }
+                false => loop {
+                    let place = below(members.len() as u64, random) as usize;
+                    if !places.contains(&place) {
+                        places.push(place);
+                        break place;
+                    }
+                },
+            };
+            &members[place]
+        })
     }
 }
 
@@ -444,6 +476,8 @@ impl Peer {
             spent_since: 0,
             changes: Rate::default(),
             lists: Rate::default(),
+            calls: Rate::default(),
+            called: Rate::default(),
             joined: Vec::new(),
             is_live: false,
             is_due: false,
@@ -453,12 +487,6 @@ impl Peer {
 
 fn tick(seconds: u64) -> u64 {
     seconds / TICK_SECONDS
-}
-
-fn hash_of(keys: (u64, u64), value: impl Hash) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// A number below `count`, each as likely as any other to within 2^-32.
@@ -481,7 +509,7 @@ mod tests {
     use super::*;
 
     fn table(swarms: u8) -> Table {
-        let mut table = Table::new((1, 2), 100, 100);
+        let mut table = Table::new(Hashing::new((1, 2)), 100, 100);
         (0..swarms).for_each(|swarm| assert!(table.register(SwarmId::of_root([swarm; 32]), layout())));
         table
     }
@@ -558,36 +586,62 @@ mod tests {
         assert!(table.due.is_empty());
     }
 
-    //= P2P-050 type=test
-    #[test]
-    fn a_sample_is_fair() {
-        let mut table = Table::new((1, 2), 2000, 1);
+    /// A swarm of a thousand.
+    fn crowd() -> Table {
+        let mut table = Table::new(Hashing::new((1, 2)), 2000, 1);
         table.register(SwarmId::of_root([0; 32]), layout());
         for peer in 0..1000u32 {
             let slot = table.enter(&peer.to_be_bytes(), b"d", b"r", 1).unwrap();
             table.join(slot, 0, Buckets(1));
         }
-        let mut random = ChaCha12Rng::from_seed([3; 32]);
-        let mut counts = vec![0u32; 1000];
-        for _ in 0..10_000 {
-            let sample = table.sample(0, 32, &mut random);
-            assert_eq!(sample.len(), 32);
-            let distinct: std::collections::BTreeSet<_> = sample.iter().map(|one| one.peer).collect();
-            assert_eq!(distinct.len(), 32);
-            sample.iter().for_each(|one| counts[one.peer as usize] += 1);
-        }
-        let expected = 320.0;
+        table
+    }
+
+    /// 999 degrees of freedom, variance 2 x 999: within five deviations. Seeds are fixed.
+    fn is_even(counts: &[u32]) -> bool {
+        let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
         let chi: f64 = counts
             .iter()
             .map(|count| (f64::from(*count) - expected).powi(2) / expected)
             .sum();
-        // 999 degrees of freedom, variance 2 x 999: within five deviations. The seed is fixed.
-        assert!((chi - 999.0).abs() < 5.0 * 44.7, "chi-square {chi}");
+        (chi - 999.0).abs() < 5.0 * 44.7
+    }
+
+    //= P2P-050 type=test
+    #[test]
+    fn a_sample_is_fair() {
+        let (table, mut counts) = (crowd(), vec![0u32; 1000]);
+        let mut random = ChaCha12Rng::from_seed([3; 32]);
+        for _ in 0..10_000 {
+            let sample: Vec<Slot> = table.sample(0, 32, &mut random).map(|one| one.peer).collect();
+            let distinct: std::collections::BTreeSet<_> = sample.iter().collect();
+            assert_eq!((sample.len(), distinct.len()), (32, 32));
+            sample.iter().for_each(|peer| counts[*peer as usize] += 1);
+        }
+        assert!(is_even(&counts));
+    }
+
+    /// Of a swarm that is small for what is asked, too, and whoever comes third.
+    //= P2P-050 type=test
+    #[test]
+    fn a_sample_has_no_order() {
+        let table = crowd();
+        let mut random = ChaCha12Rng::from_seed([4; 32]);
+        for count in [32, 600, 5000] {
+            let mut counts = vec![0u32; 1000];
+            for _ in 0..50_000 {
+                let third = table.sample(0, count, &mut random).nth(2).unwrap();
+                counts[third.peer as usize] += 1;
+            }
+            assert!(is_even(&counts), "{count}");
+        }
+        let all: std::collections::BTreeSet<_> = table.sample(0, 5000, &mut random).map(|one| one.peer).collect();
+        assert_eq!(all.len(), 1000);
     }
 
     #[test]
     fn rooms_have_a_size() {
-        let mut table = Table::new((1, 2), 2, 1);
+        let mut table = Table::new(Hashing::new((1, 2)), 2, 1);
         assert!(table.register(SwarmId::of_root([0; 32]), layout()));
         assert!(!table.register(SwarmId::of_root([1; 32]), layout()));
         let first = enter(&mut table, "alice", 1);
