@@ -66,6 +66,7 @@ use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId, ShownBy};
 use self::p2p::P2p;
+pub use self::p2p::Recalling;
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
@@ -245,6 +246,7 @@ impl Engine {
         }
         if self.p2p.is_some() {
             self.tell_lists(now);
+            self.keep_facts(now);
         }
     }
 
@@ -341,7 +343,7 @@ impl Engine {
         self.adopt_ports(now, &policy);
         match &mut self.p2p {
             Some(p2p) if p2p.is_of(&policy) => p2p.know(&policy.p2p.contents),
-            p2p => *p2p = P2p::of(&policy, self.keys.of_pseudonyms(), now, &mut self.random),
+            _ => self.replace_tracker(now, &policy),
         }
         match policy.pcscf.dialog_release.value {
             true => self.bindings.tell_owners(),
@@ -454,7 +456,9 @@ impl Engine {
                     self.transactions.remove_server(id);
                     return self.answer_alone(now, flow, draft, &reject);
                 }
-                self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+                if let Some((draft, received_to, reject)) = self.hold_for_facts(id, (draft, received_to, reject)) {
+                    self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod announce;
 mod elsewhere;
+mod keeping;
 mod lists;
 mod peer;
 mod planted;

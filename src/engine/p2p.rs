@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod guarded;
+mod keeping;
 mod lists;
 mod sessions;
 mod watchers;
@@ -14,11 +15,14 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
 pub(super) use self::guarded::asks_tracker;
+use self::keeping::Keeping;
+pub use self::keeping::Recalling;
 use self::watchers::Watchers;
 use super::reject::{Reject, Replied};
 use super::{Engine, Now};
 use crate::pcscf::path;
 use crate::policy::p2p::{Content, TrackerIs};
+use crate::policy::store::Store;
 use crate::policy::{P2p as Table, Policy};
 use crate::ppsp::response::Role;
 use crate::ppsp::{Fault, SwarmId};
@@ -27,7 +31,7 @@ use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker};
+use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
@@ -50,6 +54,7 @@ pub struct P2p {
     domain: String,
     watchers: Watchers,
     contents: Vec<SwarmId>,
+    keeping: Keeping,
 }
 
 enum Part {
@@ -71,22 +76,18 @@ impl P2p {
             .map(|domain| format!("tid.{}", domain.value))
             .collect();
         let hosts = Hosts::new(&table.id_host(), &partners);
-        let today = (now.unix.saturating_sub(BEGINNING) / 86_400) as u32;
         let lasting = lasting.unwrap_or_else(|| drawn(random));
-        let secret = match table.tracker.value {
-            //= P2P-042
-            // Another run has other keys: what an earlier one called a peer leads nowhere.
-            TrackerIs::Embedded => Secret::new(today, drawn(random), lasting),
-            // All workers and nodes with these keys open what one of them hid.
-            TrackerIs::At(_) | TrackerIs::Off => Secret::new(0, lasting, lasting),
-        };
-        let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today, DAYS_KEPT).ok()?;
         let part = match table.tracker.value {
             TrackerIs::Embedded => {
-                let keys = (random.next_u64(), random.next_u64());
-                Part::Tracker(Box::new(Tracker::new(settings(policy), ids, keys)))
+                let root = Root::new(today(now), lasting, random);
+                Part::Tracker(Box::new(tracker(policy, root, hosts.clone(), now, random)?))
             }
-            TrackerIs::At(_) | TrackerIs::Off => Part::Guard(Box::new(ids)),
+            // All workers and nodes with these keys open what one of them hid.
+            TrackerIs::At(_) | TrackerIs::Off => {
+                let secret = Secret::new(0, lasting, lasting);
+                let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today(now), DAYS_KEPT);
+                Part::Guard(Box::new(ids.ok()?))
+            }
         };
         let mut p2p = P2p {
             part,
@@ -94,6 +95,7 @@ impl P2p {
             domain: table.domain.value.to_ascii_lowercase(),
             watchers: Watchers::new(policy.limits.registrations_max as usize),
             contents: Vec::new(),
+            keeping: Keeping::default(),
         };
         p2p.know(&table.contents);
         Some(Box::new(p2p))
@@ -139,6 +141,22 @@ impl P2p {
         };
         [tracker, self.watchers.next()].into_iter().flatten().min()
     }
+}
+
+/// A tracker on this root, in a run of its own.
+fn tracker(policy: &Policy, root: Root, hosts: Hosts, now: Now, random: &mut ChaCha12Rng) -> Option<Tracker> {
+    let (hash_keys, mut run) = (root.hash_keys, [0; 16]);
+    random.fill_bytes(&mut run);
+    let ids = root.next_run(hosts, (today(now), DAYS_KEPT), run).ok()?;
+    let mut tracker = Tracker::new(settings(policy), ids, hash_keys);
+    if policy.store.value != Store::Memory {
+        tracker.keep(moment(now));
+    }
+    Some(tracker)
+}
+
+fn today(now: Now) -> u32 {
+    (now.unix.saturating_sub(BEGINNING) / 86_400) as u32
 }
 
 /// Who asks a tracker, as asserted.
@@ -212,7 +230,12 @@ impl Engine {
                 Path::Datagram => PEERS_BY_DATAGRAM,
             },
         };
-        replied(tracker.publish(moment(now), &publish, random), Rule::P2P_014)
+        let reply = tracker.publish(moment(now), &publish, random);
+        let unkept = tracker.unkept(&asker.identity, &asker.device);
+        if let Some(p2p) = &mut self.p2p {
+            p2p.keeping.answer_waits_for(unkept);
+        }
+        replied(reply, Rule::P2P_014)
     }
 
     /// Who asks: a registered UE by its registration, else whom a node of T asserts.

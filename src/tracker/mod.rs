@@ -8,6 +8,7 @@
 mod bounded;
 mod buckets;
 mod calls;
+mod kept;
 mod list;
 mod publish;
 mod rate;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
 pub use reports::{CaseId, Found, Order};
@@ -38,6 +40,7 @@ use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use calls::Calls;
+use kept::{Keeping, Orphan};
 use table::{Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -110,6 +113,12 @@ pub struct Tracker {
     watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
+    /// What is to outlive the process, where anything is.
+    keeping: Option<Keeping>,
+    /// Until when IDs of earlier runs open, in seconds of Unix time.
+    earlier_until: Option<u64>,
+    /// What is kept of contents that are not known now.
+    orphans: Vec<Orphan>,
 }
 
 impl Tracker {
@@ -128,6 +137,9 @@ impl Tracker {
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
+            keeping: None,
+            earlier_until: None,
+            orphans: Vec::new(),
             watches: Watches::new(settings.watches_max),
             settings,
             ids,
@@ -137,7 +149,9 @@ impl Tracker {
     /// Makes a content known: only what is known can be announced. `false`: there is no room.
     //= P2P-021
     pub fn register(&mut self, swarm: SwarmId, layout: Layout) -> bool {
-        self.table.register(swarm, layout)
+        let is_known = self.table.register(swarm, layout);
+        self.adopt_orphans(swarm);
+        is_known
     }
 
     /// A content is not to be shared any more: nobody holds it here.
@@ -162,14 +176,21 @@ impl Tracker {
 
     /// When [`Tracker::expire`] or [`Tracker::poll_notice`] is wanted next, on the clock that never goes back.
     pub fn next_deadline(&self) -> Option<Duration> {
-        let both = [self.open.next_end(), self.watches.next()];
-        both.into_iter().flatten().min()
+        let all = [self.open.next_end(), self.watches.next(), self.next_keeping()];
+        all.into_iter().flatten().min()
     }
 
     /// Lets what is over be over: proofs that did not come, announcements that were not refreshed.
     //= P2P-109
     pub fn expire(&mut self, now: Moment) {
-        let _ = self.ids.move_to(now.day());
+        if self.ids.move_to(now.day()) == Ok(true) {
+            self.note(FactId::Root);
+        }
+        if self.earlier_until.is_some_and(|until| until <= now.unix) {
+            self.earlier_until = None;
+            self.ids.forget_runs_before_this();
+            self.note(FactId::Root);
+        }
         while let Some(((slot, swarm), open)) = self.open.pop_ended(now.at) {
             self.unproven(now, slot, swarm, &open);
         }
@@ -198,12 +219,18 @@ impl Tracker {
     //= P2P-017
     //= P2P-036
     fn remove(&mut self, now: Moment, slot: Slot) {
+        self.clear(slot);
+        self.table.remove(slot, now.day());
+        self.note(FactId::Place(slot));
+    }
+
+    /// What is under way with a peer is over.
+    fn clear(&mut self, slot: Slot) {
         for swarm in self.table.joined(slot) {
             self.open.remove(&(slot, swarm));
         }
         self.answered.remove(&slot);
         self.watches.end_of(slot);
-        self.table.remove(slot, now.day());
     }
 
     fn epoch(&self, now: Moment) -> u32 {

@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
+use super::kept::FactId;
 use super::rate::Rate;
 use super::reply::Reply;
 use super::settings::Expose;
@@ -251,16 +252,20 @@ impl Tracker {
         Ok((slot, results.collect()))
     }
 
-    /// A place for who comes anew: what the same device announced before is replaced.
+    /// A place for who comes anew: what the same device announced before is replaced, where it stands stays.
     //= P2P-025
     fn enter(&mut self, now: Moment, member: Member<'_>) -> Result<Slot, Fault> {
         if let Some(before) = self.table.find(member.identity, member.device) {
-            self.remove(now, before);
+            self.clear(before);
+            self.table.leave_all(before);
+            return Ok(before);
         }
         let entered = self
             .table
             .enter(member.identity, member.device, member.reach, now.day());
-        entered.map_err(|_| Fault::Busy)
+        let slot = entered.map_err(|_| Fault::Busy)?;
+        self.note(FactId::Place(slot));
+        Ok(slot)
     }
 
     /// What is to be done of one action, or why it is not. An error is one of the whole request.
@@ -319,6 +324,7 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> SwarmResult {
         self.table.join(slot, swarm, held);
+        self.stays_out(slot, swarm);
         let id = self.table.swarm(swarm).id;
         let is_verified = self
             .table

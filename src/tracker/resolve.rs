@@ -2,9 +2,9 @@
 
 use super::reports::SESSION_KEPT;
 use super::settings::{Expose, View};
-use super::table::{Slot, SwarmIndex};
+use super::table::{Peer, Slot, SwarmIndex};
 use super::{Member, Moment, Tracker};
-use crate::seal::temporary_id::{Form, Place, Viewer};
+use crate::seal::temporary_id::{Form, Opened, Place, Viewer};
 
 /// Where a temporary ID leads, for one who asks.
 pub struct Target<'a> {
@@ -70,7 +70,7 @@ impl Tracker {
     fn led_by_sealed(&self, now: Moment, asker: Slot, uri: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
         let opened = self.ids.open(uri).ok()?;
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
-        let (slot, peer) = self.table.at(opened.place, opened.generation)?;
+        let (slot, peer) = self.stands(&opened)?;
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
@@ -99,18 +99,22 @@ impl Tracker {
     /// The place behind an ID of ours, whoever it is shown to.
     pub(super) fn place_of(&self, uri: &[u8]) -> Option<(Slot, u8)> {
         let read = self.ids.hosts().read(uri)?;
-        let (place, generation) = match read.form {
+        let (slot, peer) = match read.form {
             Form::Drawn => {
                 let (slot, generation) = self.drawn.get(&self.table.hash(read.token))?;
-                (Place::of_slot(*slot), *generation)
+                self.table.at(Place::of_slot(*slot), *generation)?
             }
-            Form::Sealed | Form::Whole => {
-                let opened = self.ids.open(uri).ok()?;
-                (opened.place, opened.generation)
-            }
+            Form::Sealed | Form::Whole => self.stands(&self.ids.open(uri).ok()?)?,
         };
-        let (slot, peer) = self.table.at(place, generation)?;
         Some((slot, peer.generation))
+    }
+
+    /// Who stands where an ID leads, if it is who stood there in the run that told it.
+    //= P2P-036
+    //= P2P-042
+    pub(super) fn stands(&self, opened: &Opened) -> Option<(Slot, &Peer)> {
+        let at = self.table.at(opened.place, opened.generation);
+        at.filter(|(_, peer)| peer.since <= opened.run)
     }
 
     /// What a peer is called by others in this swarm.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
+use super::kept::FactId;
 use super::table::{Slot, State, SwarmIndex, below};
 use super::{Moment, Tracker, draw};
 use crate::ppsp::Fault;
@@ -31,9 +32,9 @@ pub(super) struct Open {
 
 /// What failed lately, of one identity in one swarm.
 pub(super) struct Failures {
-    count: u32,
+    pub count: u32,
     /// Until when nothing of it is taken.
-    wait_until: Duration,
+    pub wait_until: Duration,
 }
 
 impl Failures {
@@ -193,8 +194,10 @@ impl Tracker {
             wait_until: now.at + wait,
         };
         self.failures.insert((who, swarm), now.at + DAY, failures);
+        self.note(FactId::Failures(who, swarm));
         if count >= FAILURES_MAX && self.swarms_failed(now, who) >= FAILURES_MAX as usize {
             self.banned.insert(who, now.at + DAY, ());
+            self.note(FactId::Banned(who));
         }
         self.table.leave(slot, swarm);
     }
