@@ -8,6 +8,7 @@ mod alias;
 pub mod attempt;
 pub mod back;
 pub mod branches;
+mod by_peer;
 pub mod calls;
 pub mod cancel;
 mod challenged;
@@ -53,6 +54,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::by_peer::ByPeer;
 use self::calls::{Calls, Lost};
 use self::compliance::Violations;
 use self::counts::Counts;
@@ -61,7 +63,6 @@ use self::decide::{Author, Decided};
 use self::dialogs::Dialogs;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
-use self::hidden::Unopened;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId, ShownBy};
@@ -130,7 +131,8 @@ pub struct Engine {
     feedback: Feedback,
     pressure: Pressure,
     violations: Violations,
-    unopened: Unopened,
+    unopened: ByPeer,
+    leaking: ByPeer,
     sink: Sink,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
@@ -206,7 +208,8 @@ impl Engine {
             feedback: Feedback::default(),
             pressure: Pressure::default(),
             violations: Violations::of(&policy),
-            unopened: Unopened::of(&policy),
+            unopened: ByPeer::of(&policy),
+            leaking: ByPeer::of(&policy),
             sink: Sink::Takes,
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
@@ -321,6 +324,10 @@ impl Engine {
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();
         counts.totals = self.counters;
+        if let Some(p2p) = &self.p2p {
+            p2p.add_counts(&mut counts);
+            p2p.add_held(&mut counts);
+        }
         counts
     }
 
@@ -328,7 +335,8 @@ impl Engine {
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, now: Now, policy: Arc<Policy>) {
         self.violations = Violations::of(&policy);
-        self.unopened = Unopened::of(&policy);
+        self.unopened = ByPeer::of(&policy);
+        self.leaking = ByPeer::of(&policy);
         self.recent = Recent::new(Arc::clone(&policy));
         self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);

@@ -9,6 +9,7 @@ mod planted;
 mod roads;
 mod scene;
 mod sessions;
+mod told;
 
 /// As many as one likes: `cargo run --release --example planted_names -- 1000000`.
 //= P2P-056 type=test

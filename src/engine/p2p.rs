@@ -6,6 +6,7 @@ mod guarded;
 mod keeping;
 mod lists;
 mod sessions;
+mod told;
 mod watchers;
 
 use std::net::IpAddr;
@@ -18,6 +19,8 @@ pub(super) use self::guarded::asks_tracker;
 use self::keeping::Keeping;
 pub use self::keeping::Recalling;
 use self::watchers::Watchers;
+use super::counts::Counts;
+use super::counts::p2p::Asked;
 use super::reject::{Reject, Replied};
 use super::{Engine, Now};
 use crate::pcscf::path;
@@ -126,6 +129,20 @@ impl P2p {
         }
     }
 
+    /// Adds what was counted behind the tracker's door.
+    pub fn add_counts(&self, counts: &mut Counts) {
+        if let Part::Tracker(tracker) = &self.part {
+            counts.p2p.tracker += tracker.counts();
+        }
+    }
+
+    /// And what there is now.
+    pub fn add_held(&self, counts: &mut Counts) {
+        if let Part::Tracker(tracker) = &self.part {
+            counts.p2p.held += &tracker.held();
+        }
+    }
+
     fn tracker(&mut self) -> Option<&mut Tracker> {
         match &mut self.part {
             Part::Tracker(tracker) => Some(tracker),
@@ -197,17 +214,19 @@ impl Engine {
         if !matches!(method, Method::Publish | Method::Subscribe) {
             return None;
         }
-        let Some(mut asker) = self.asker(now, origin, draft) else {
-            return Some(refusal(Fault::Auth));
+        let asked = asked(method, draft);
+        let asker = self.asker(now, origin, draft);
+        let tag = asker.as_ref().map(|asker| self.peer_tag(now, &asker.identity));
+        let answer = match (asker, method) {
+            (None, _) => refusal(Fault::Auth),
+            (Some(asker), Method::Subscribe) => self.subscribe_to_list(now, origin, asker, draft, essentials),
+            (Some(asker), _) => match self.reach_of(origin) {
+                None => refusal(Fault::Internal),
+                Some(reach) => self.publish(now, &Asker { reach, ..asker }, draft),
+            },
         };
-        if method == Method::Subscribe {
-            return Some(self.subscribe_to_list(now, origin, asker, draft, essentials));
-        }
-        let Some(reach) = self.reach_of(origin) else {
-            return Some(refusal(Fault::Internal));
-        };
-        asker.reach = reach;
-        Some(self.publish(now, &asker, draft))
+        self.note_asked(asked, tag, &answer);
+        Some(answer)
     }
 
     //= P2P-014
@@ -353,6 +372,19 @@ pub(super) fn is_of_package(draft: &Draft, package: &[u8]) -> bool {
     event.is_some_and(|event| event.eq_ignore_ascii_case(package))
 }
 
+/// What a request for the tracker asks, by its rows alone.
+fn asked(method: Method, draft: &Draft) -> Asked {
+    if method == Method::Subscribe {
+        return Asked::List;
+    }
+    match (draft.has(Name::SipIfMatch), expires(draft), draft.body()) {
+        (false, ..) => Asked::Announce,
+        (true, Some(0), _) => Asked::Withdraw,
+        (true, _, []) => Asked::Refresh,
+        (true, ..) => Asked::Change,
+    }
+}
+
 /// What stands before parameters.
 fn first_word(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
@@ -394,7 +426,10 @@ fn is_media_type(draft: &Draft) -> bool {
 //= P2P-014
 //= P2P-020
 fn replied(reply: Reply, rule: Rule) -> Reject {
-    let mut replied = Replied::bare(reply.status, rule);
+    let mut replied = Replied {
+        fault: reply.fault,
+        ..Replied::bare(reply.status, rule)
+    };
     replied.rows.extend(reply.etag.map(|etag| (Name::SipEtag, etag)));
     for (name, seconds) in [
         (Name::Expires, reply.expires),
@@ -412,7 +447,11 @@ fn replied(reply: Reply, rule: Rule) -> Reject {
 
 /// A refusal without a word of the tracker.
 fn refusal(fault: Fault) -> Reject {
-    Replied::bare(crate::tracker::reply::status_of(fault), Rule::P2P_014).into()
+    let replied = Replied {
+        fault: Some(fault),
+        ..Replied::bare(crate::tracker::reply::status_of(fault), Rule::P2P_014)
+    };
+    replied.into()
 }
 
 /// The table's addresses for the guard.

@@ -294,6 +294,12 @@ impl TemporaryIds {
         (day.swarm_tag(swarm) == opened.swarm_tag) & (view == opened.view)
     }
 
+    /// By how many days the keys of what was opened are older than the newest ones.
+    pub fn days_old(&self, opened: &Opened) -> usize {
+        let of_kid = self.days.iter().position(|day| day.kid() == opened.kid);
+        of_kid.unwrap_or_default()
+    }
+
     fn day_of(&self, opened: &Opened) -> Option<&Day> {
         self.days
             .iter()

@@ -9,6 +9,7 @@ mod bounded;
 mod buckets;
 mod calls;
 mod kept;
+pub mod counts;
 mod list;
 mod publish;
 mod rate;
@@ -41,6 +42,7 @@ use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use calls::Calls;
 use kept::{Keeping, Orphan};
+use counts::{Challenged, Counts};
 use table::{Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -119,6 +121,7 @@ pub struct Tracker {
     earlier_until: Option<u64>,
     /// What is kept of contents that are not known now.
     orphans: Vec<Orphan>,
+    counts: Counts,
 }
 
 impl Tracker {
@@ -141,6 +144,7 @@ impl Tracker {
             earlier_until: None,
             orphans: Vec::new(),
             watches: Watches::new(settings.watches_max),
+            counts: Counts::default(),
             settings,
             ids,
         }
@@ -192,6 +196,7 @@ impl Tracker {
             self.note(FactId::Root);
         }
         while let Some(((slot, swarm), open)) = self.open.pop_ended(now.at) {
+            self.counts.challenged(Challenged::Unanswered);
             self.unproven(now, slot, swarm, &open);
         }
         for slot in self.table.expired(now.seconds()) {

@@ -175,6 +175,8 @@ impl Tracker {
             Err(Fault::Rate) => return Reply::failed(&transaction, Fault::Rate, Some(60)),
             Err(fault) => return Reply::failed(&transaction, fault, None),
         };
+        let failed = swarms.iter().filter_map(|swarm| swarm.fault);
+        failed.for_each(|fault| self.counts.fault(fault));
         self.table.prolong(slot, now.seconds() + u64::from(expires));
         self.table.moved(slot, publish.member.reach);
         let etag = self.retag(slot, random);

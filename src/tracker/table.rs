@@ -180,6 +180,12 @@ impl Table {
         &self.swarms[index as usize]
     }
 
+    /// How many announced something, of each swarm that can be joined.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        let open = self.swarms.iter().filter(|swarm| !swarm.is_closed);
+        open.map(|swarm| swarm.members.len())
+    }
+
     pub fn close(&mut self, id: SwarmId) {
         let Some(index) = self.index_of(id) else { return };
         self.swarms[index as usize].is_closed = true;

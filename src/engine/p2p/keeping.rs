@@ -133,6 +133,8 @@ impl Engine {
         let before = self.p2p.take();
         self.p2p = P2p::of(policy, self.keys.of_pseudonyms(), now, &mut self.random);
         let Some(before) = before else { return };
+        // What was counted stays counted.
+        before.add_counts(&mut self.counts);
         if policy.store.value != Store::Memory && matches!(before.part, Part::Tracker(_)) {
             self.forget_facts();
         }

@@ -2,6 +2,7 @@
 
 use super::guarded::other_type;
 use super::{Part, is_media_type, moment};
+use crate::engine::counts::p2p as counts;
 use crate::engine::decide::Opened;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
@@ -80,9 +81,18 @@ impl Engine {
             None if self.p2p.is_none() || essentials.to_tag().is_some() => return Ok(None),
             None => match self.led_by(draft) {
                 Led::Nobody => return Ok(None),
-                Led::Here => self.lead(now, origin, draft)?,
+                Led::Here => {
+                    let uri = draft.request_uri().to_vec();
+                    let between = self.lead(now, origin, draft);
+                    let led = between.as_ref().err().map_or(counts::Led::There, led_by);
+                    self.note_led(led, &uri);
+                    between?
+                }
                 //= P2P-137
-                Led::Partner => Between::default(),
+                Led::Partner => {
+                    self.note_led(counts::Led::Partner, draft.request_uri());
+                    Between::default()
+                }
             },
         };
         ask_for_privacy(draft);
@@ -182,6 +192,17 @@ impl Engine {
         let from = NameAddr::parse(draft.first(Name::From)?).ok()?;
         let uri = from.uri_bytes();
         self.p2p.as_ref()?.hosts.read(uri).map(|_| uri.to_vec())
+    }
+}
+
+/// What a refusal to lead somewhere is counted as.
+fn led_by(reject: &Reject) -> counts::Led {
+    match reject {
+        Reject::NoPeer => counts::Led::Nowhere,
+        Reject::NoTarget(_) => counts::Led::Gone,
+        Reject::Replied(replied) if replied.status == 403 => counts::Led::Barred,
+        Reject::Replied(replied) if replied.status == 503 => counts::Led::TooOften,
+        _ => counts::Led::Unfit,
     }
 }
 

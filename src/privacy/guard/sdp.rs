@@ -421,6 +421,8 @@ fn keys_are_unique(streams: &[Stream]) -> Result<(), Unacceptable> {
     }
 }
 
+//= P2P-101
+//= P2P-101 type=exception reason=a message that passes is bytes in memory like any other and is given back as such; keys that are used here are zeroised
 impl std::fmt::Debug for Described {
     /// Shows no key and nobody's address.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
