@@ -249,6 +249,7 @@ impl Engine {
         }
         if self.p2p.is_some() {
             self.tell_lists(now);
+            self.record_bindings(now);
             self.keep_facts(now);
         }
     }

@@ -1,6 +1,7 @@
 //! The P2P system: what peers are told of each other, and what becomes of what they ask.
 
 mod announce;
+mod bindings;
 mod elsewhere;
 mod keeping;
 mod lists;

@@ -58,6 +58,8 @@ pub struct P2p {
     watchers: Watchers,
     contents: Vec<SwarmId>,
     keeping: Keeping,
+    /// Whether what IDs are made with is still to be written down.
+    is_unwritten: bool,
 }
 
 enum Part {
@@ -99,6 +101,7 @@ impl P2p {
             watchers: Watchers::new(policy.limits.registrations_max as usize),
             contents: Vec::new(),
             keeping: Keeping::default(),
+            is_unwritten: notes_bindings(policy),
         };
         p2p.know(&table.contents);
         Some(Box::new(p2p))
@@ -225,6 +228,7 @@ impl Engine {
                 Some(reach) => self.publish(now, &Asker { reach, ..asker }, draft),
             },
         };
+        self.record_bindings(now);
         self.note_asked(asked, tag, &answer);
         Some(answer)
     }
@@ -346,8 +350,15 @@ fn settings(policy: &Policy) -> Settings {
         view: table.view.value,
         expose: table.expose.value,
         network_peers: network_peers.collect(),
+        notes_bindings: notes_bindings(policy),
         ..Settings::default()
     }
+}
+
+/// Whether the audit is told who is behind temporary IDs.
+//= P2P-149
+fn notes_bindings(policy: &Policy) -> bool {
+    super::record::audits(policy) && !policy.p2p.audit_retention.value.is_zero()
 }
 
 /// Tells apart whence users come in.

@@ -5,6 +5,7 @@
 //! Knows no SIP message and no socket: whoever calls says who is asserted, hands bodies in and gets status and body. Knows no
 //! clock and draws nothing itself.
 
+mod bound;
 mod bounded;
 mod buckets;
 mod calls;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+pub use bound::Bound;
 pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
@@ -122,6 +124,8 @@ pub struct Tracker {
     /// What is kept of contents that are not known now.
     orphans: Vec<Orphan>,
     counts: Counts,
+    /// Waits to be written down.
+    bound: VecDeque<Bound>,
 }
 
 impl Tracker {
@@ -145,6 +149,7 @@ impl Tracker {
             orphans: Vec::new(),
             watches: Watches::new(settings.watches_max),
             counts: Counts::default(),
+            bound: VecDeque::new(),
             settings,
             ids,
         }

@@ -239,7 +239,7 @@ impl Tracker {
         };
         self.table.peer_mut(slot).changes = changes;
         if let Some(drawn) = &request.peer_id {
-            self.take_drawn(now, slot, drawn);
+            self.take_drawn(now, slot, member, drawn);
         }
         let wanted = connect.peer_count.map_or(0, usize::from).min(publish.peers_max);
         let results = connect.swarms.iter().zip(steps).map(|(action, step)| match step {
@@ -267,6 +267,7 @@ impl Tracker {
             .enter(member.identity, member.device, member.reach, now.day());
         let slot = entered.map_err(|_| Fault::Busy)?;
         self.note(FactId::Place(slot));
+        self.note_bound(slot, member, None);
         Ok(slot)
     }
 
@@ -435,12 +436,13 @@ impl Tracker {
 
     /// From then on it is.
     //= P2P-029
-    fn take_drawn(&mut self, now: Moment, slot: Slot, drawn: &str) {
+    fn take_drawn(&mut self, now: Moment, slot: Slot, member: Member<'_>, drawn: &str) {
         let hash = self.table.hash(drawn.as_bytes());
         let generation = self.table.peer(slot).generation;
         self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
         if self.settings.expose == Expose::Drawn {
             self.names.insert(slot, now.at + DRAWN_KEPT, (generation, drawn.into()));
+            self.note_bound(slot, member, Some(drawn));
         }
     }
 

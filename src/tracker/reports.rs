@@ -147,8 +147,9 @@ impl Tracker {
     //= P2P-036
     fn rename(&mut self, now: Moment, slot: Slot) {
         self.note(FactId::Place(slot));
-        if !self.table.bump(slot, now.day()) {
-            self.remove(now, slot);
+        match self.table.bump(slot, now.day()) {
+            true => self.note_renamed(slot),
+            false => self.remove(now, slot),
         }
     }
 

@@ -5,9 +5,11 @@
 use std::fmt;
 use std::hash::BuildHasher as _;
 
+use super::notes_bindings;
 use crate::engine::counts::p2p::{Asked, Guarded, Led, Side};
+use crate::engine::record::{Record, Session};
 use crate::engine::reject::Reject;
-use crate::engine::{Engine, Now};
+use crate::engine::{Engine, Now, Output};
 use crate::privacy::guard::Leaks;
 use crate::seal::temporary_id::BEGINNING;
 use crate::trust::Origin;
@@ -78,6 +80,32 @@ impl Engine {
     pub(super) fn note_led(&mut self, led: Led, uri: &[u8]) {
         self.counts.p2p.led(led);
         tracing::debug!(id = %Cut(uri), result = ?led, "a peer asked for another");
+    }
+
+    /// Writes down who is behind IDs that were not told before.
+    //= P2P-149
+    pub(in crate::engine) fn record_bindings(&mut self, now: Now) {
+        let Some(p2p) = &mut self.p2p else { return };
+        let is_required = self.policy.lawful_interception.sink_required.value;
+        let is_unwritten = std::mem::take(&mut p2p.is_unwritten);
+        let keys = p2p.tracker().filter(|_| is_unwritten);
+        let keys = keys.and_then(|tracker| Record::of_keys(now, tracker.ids()));
+        let bound = std::iter::from_fn(|| p2p.tracker()?.poll_bound());
+        let records = keys
+            .into_iter()
+            .chain(bound.map(|bound| Record::of_bound(now, &bound, is_required)));
+        self.outputs
+            .extend(records.map(|record| Output::Record(Box::new(record))));
+    }
+
+    /// Writes down who is led to whom.
+    //= P2P-149
+    pub(super) fn record_session(&mut self, now: Now, session: &Session) {
+        if notes_bindings(&self.policy) {
+            let is_required = self.policy.lawful_interception.sink_required.value;
+            let record = Record::of_led(now, session, is_required);
+            self.outputs.push_back(Output::Record(Box::new(record)));
+        }
     }
 
     /// The guard looked at a body.
