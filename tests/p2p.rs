@@ -10,6 +10,7 @@ mod planted;
 mod roads;
 mod scene;
 mod sessions;
+mod swapped;
 mod told;
 
 /// As many as one likes: `cargo run --release --example planted_names -- 1000000`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sipveil::engine::Input;
 use sipveil::engine::Recalling;
 use sipveil::engine::storing::{Change, Stored};
+use sipveil::policy::Policy;
 use sipveil::policy::p2p::Content as Known;
 use sipveil::ppsp::challenge::Challenge;
 use sipveil::ppsp::layout::Layout;
@@ -31,7 +32,11 @@ pub struct Content {
 
 impl Content {
     pub fn new(seed: u8) -> Content {
-        let bytes: Vec<u8> = (0..600_000).map(|at| (at * 31 % 251) as u8 ^ seed).collect();
+        Content::of(600_000, seed)
+    }
+
+    pub fn of(length: u32, seed: u8) -> Content {
+        let bytes: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8 ^ seed).collect();
         let mut tree = TreeBuilder::new();
         tree.push(&bytes).unwrap();
         Content {
@@ -73,7 +78,7 @@ impl Content {
 /// The proxy with its tracker, and a network behind it that registers whoever asks.
 pub struct Scene {
     pub world: World,
-    pub content: Content,
+    pub content: Arc<Content>,
     next: u32,
     /// Of the last announcement of all of it.
     etag: String,
@@ -169,14 +174,31 @@ impl Scene {
     }
 
     fn before(text: &str, keys: Arc<Keys>, seed: u8) -> Scene {
-        let content = Content::new(1);
+        let content = Arc::new(Content::new(1));
+        let policy = Scene::policy_with(text, &content);
+        Scene::with(policy, content, keys, [seed; 32])
+    }
+
+    /// A policy under which this content is known.
+    pub fn policy_with(text: &str, content: &Content) -> Arc<Policy> {
         let mut policy = world::policy(text);
         policy.p2p.contents = Arc::new([Known {
             swarm: content.swarm(),
             layout: content.layout,
         }]);
+        Arc::new(policy)
+    }
+
+    /// These registered.
+    pub fn of(policy: Arc<Policy>, content: Arc<Content>, seed: [u8; 32], ues: &[Ue]) -> Scene {
+        let mut scene = Scene::with(policy, content, world::keys(), seed);
+        ues.iter().for_each(|ue| scene.register(*ue, 600));
+        scene
+    }
+
+    fn with(policy: Arc<Policy>, content: Arc<Content>, keys: Arc<Keys>, seed: [u8; 32]) -> Scene {
         Scene {
-            world: World::under(Arc::new(policy), keys, [seed; 32]),
+            world: World::under(policy, keys, seed),
             content,
             next: 0,
             etag: String::new(),

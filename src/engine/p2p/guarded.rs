@@ -244,7 +244,8 @@ impl Engine {
                 Media::Relay => sdp::Media::Relay(&relays),
             },
             takes_dtls: true,
-            session: self.keyed.hash_one(essentials.call_id()) as u32,
+            // Ten digits whatever it is of, so that no length tells.
+            session: self.keyed.hash_one(essentials.call_id()) as u32 | 1 << 31,
         };
         let mut described = Described::read(draft.body(), &terms).map_err(|_| Reject::Media)?;
         if described.has_keys() && !(table.clear_keys.value || origin.flow().transport.is_tls()) {
