@@ -58,13 +58,19 @@ impl Engine {
         origin: &Origin,
         draft: &mut Draft,
     ) -> Result<(), Reject> {
-        if self.p2p.is_none() || draft.body().is_empty() {
+        if self.p2p.is_none() {
             return Ok(());
         }
         let Some(server) = self.transactions.server(id).filter(|server| asks_tracker(server)) else {
             return Ok(());
         };
         let asked = server.work.as_ref().map(|work| &work.draft);
+        if let Some(asked) = asked {
+            headers::echo(draft, asked);
+        }
+        if draft.body().is_empty() {
+            return Ok(());
+        }
         let of_keys = asked.is_some_and(|asked| is_of_package(asked, KEY_PACKAGE));
         let arrived = *server.origin.flow();
         if of_keys && !is_media_type(draft) {
