@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
-use super::kept::FactId;
 use super::counts::Challenged;
+use super::kept::FactId;
 use super::table::{Slot, State, SwarmIndex, below};
 use super::{Moment, Tracker, draw};
 use crate::ppsp::Fault;

@@ -6,7 +6,7 @@ use std::path::Path;
 use sipveil::audit::{Append, AuditFile, AuditKeys};
 use sipveil::engine::record::{BOUND, KEYS, LED, Record};
 
-use super::scene::{ALICE, BOB, CAROL, Scene, one, policy};
+use super::scene::{ALICE, BOB, CAROL, Kept, Scene, one, policy};
 use super::sessions::{KEY, invite, met, sdp};
 use crate::audit::{key_file, sipveil};
 
@@ -215,5 +215,30 @@ fn the_secret_of_ids_reaches_no_screen() {
             out.contains("P2P-KEYS") && out.contains("sip:bob@home1.example") && !out.contains(&secret),
             "{out}"
         );
+    }
+}
+
+/// The process was started again in between: IDs of before and of after are answered, and of a peer that was not written down anew.
+//= P2P-149 type=test
+#[test]
+fn an_id_of_a_run_after_its_peer_came_is_answered_too() {
+    let text = text("audit_retention = \"90d\"") + "\n[store]\nurl = \"file:never-opened.redb\"\n";
+    let mut scene = Scene::on(&text, &Kept::default(), 7);
+    for ue in [ALICE, BOB] {
+        scene.register(ue, 600);
+    }
+    let before = met(&mut scene);
+    let mut records = scene.world.records.clone();
+    let mut scene = Scene::on(&text, &scene.kept.clone().unwrap(), 8);
+    for ue in [ALICE, BOB] {
+        scene.register(ue, 600);
+    }
+    let after = met(&mut scene);
+    assert_ne!(before, after);
+    records.extend(scene.world.records.iter().cloned());
+    let folder = folder(&records);
+    for id in [before, after] {
+        let (_, out, error) = asked(folder.path(), &id, START, WITH_KEY);
+        assert!(out.starts_with("sip:alice@home1.example since "), "{out}{error}");
     }
 }

@@ -463,7 +463,7 @@ impl Run<'_> {
         );
         let with_list = |text: String| text.replace("Content-Length: 0\r\n\r\n", &typed);
         for _ in 0..3 {
-            let body = self.scene.seeds();
+            let body = self.scene.seed();
             let rows = format!("Event: p2p-content\r\nAccept: {MEDIA_TYPE}\r\nContent-Type: {MEDIA_TYPE}\r\n");
             let sent = self.scene.request(CALLER, "PUBLISH", &CALLER.identity(), &rows, &body);
             if let Some(publish) = sent.iter().find(|sent| sent.to.to_string() == tracker) {
