@@ -32,7 +32,7 @@ pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
-    engine::{Bound, Engine, Now, Setup, counts::Counts, storing::Stored},
+    engine::{Bound, Engine, Now, Recalling, Setup, counts::Counts, storing::Stored},
     ipsec::{self, Backend, NotReady},
     net::{
         aliases::Aliases,
@@ -44,6 +44,7 @@ use crate::{
     policy::{self, Policy},
     seal::Keys,
     store::{self, Store},
+    tracker::FACTS_THAT_END_MAX,
 };
 pub use counters::{Count, Counters};
 use decides::Decides;
@@ -60,7 +61,10 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
     //= AKA-002
     let kernel = ipsec::ready(&policy)?;
     let audit = audit(&policy)?;
-    let (store, kept) = store(&policy)?;
+    let (store, kept) = match store(&policy)? {
+        Some(opened) => (Some(opened.store), Some((opened.file, opened.registrations))),
+        None => (None, None),
+    };
     let sealed = Some(Arc::clone(&keys));
     let sinks = Sinks {
         audit,
@@ -78,15 +82,38 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
             keys,
         };
         let mut engine = Engine::new(setup, now);
-        let unreadable = engine.recall(now, &kept);
-        if unreadable > 0 {
-            tracing::warn!(
-                unreadable,
-                "some of the registrations in the store are of other keys or listeners"
-            );
+        if let Some((file, registrations)) = &kept {
+            let unreadable = engine.recall(now, registrations);
+            if unreadable > 0 {
+                tracing::warn!(
+                    unreadable,
+                    "some of the registrations in the store are of other keys or listeners"
+                );
+            }
+            recall_peers(&mut engine, now, file)?;
         }
         Ok(engine)
     })
+}
+
+/// What the tracker of an earlier run knew of peers.
+//= P2P-042
+fn recall_peers(engine: &mut Engine, now: Now, file: &store::File) -> io::Result<()> {
+    let mut recalling = Recalling::default();
+    let read = file.each_of_peers(|stored| engine.recall_fact(now, &mut recalling, &stored));
+    read.map_err(io::Error::other)?;
+    let expected = engine.recalled(&recalling);
+    if recalling.lost > 0 {
+        let lost = recalling.lost;
+        tracing::warn!(
+            lost,
+            "some of what the store keeps of peers has ended or is of other keys"
+        );
+    }
+    if expected > 0 {
+        tracing::info!(expected, "the tracker knows who was there before");
+    }
+    Ok(())
 }
 
 /// What takes things down for all workers, and who installs security associations.
@@ -97,16 +124,31 @@ struct Sinks {
     backend: Option<Box<dyn Backend>>,
 }
 
-/// The store the policy names, with its writer, and what it holds.
+/// A store with its writer, and what it holds.
+struct Opened {
+    store: Store,
+    file: store::File,
+    registrations: Vec<Stored>,
+}
+
+/// The store the policy names.
 //= PCSCF-033
-fn store(policy: &Policy) -> Result<(Option<Store>, Vec<Stored>), StartError> {
+fn store(policy: &Policy) -> Result<Option<Opened>, StartError> {
     let policy::store::Store::File(path) = &policy.store.value else {
-        return Ok((None, Vec::new()));
+        return Ok(None);
     };
     let (file, kept) = store::File::open(Path::new(path))?;
-    let records_max = policy.limits.registrations_max as usize;
-    let store = Store::start(file, &kept, policy.limits.store_queue_max as usize, records_max)?;
-    Ok((Some(store), kept))
+    let room = store::Room {
+        registrations: policy.limits.registrations_max as usize,
+        peers: FACTS_THAT_END_MAX,
+    };
+    let queue_max = policy.limits.store_queue_max as usize;
+    let store = Store::start(file.clone(), &kept, queue_max, room)?;
+    Ok(Some(Opened {
+        store,
+        file,
+        registrations: kept.registrations,
+    }))
 }
 
 /// The audit the policy names, with its writer.

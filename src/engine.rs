@@ -8,6 +8,7 @@ mod alias;
 pub mod attempt;
 pub mod back;
 pub mod branches;
+mod by_peer;
 pub mod calls;
 pub mod cancel;
 mod challenged;
@@ -53,6 +54,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::by_peer::ByPeer;
 use self::calls::{Calls, Lost};
 use self::compliance::Violations;
 use self::counts::Counts;
@@ -61,11 +63,11 @@ use self::decide::{Author, Decided};
 use self::dialogs::Dialogs;
 use self::event::{Counters, Drop, Event, Held, What};
 use self::feedback::Feedback;
-use self::hidden::Unopened;
 use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId, ShownBy};
 use self::p2p::P2p;
+pub use self::p2p::Recalling;
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
@@ -129,7 +131,8 @@ pub struct Engine {
     feedback: Feedback,
     pressure: Pressure,
     violations: Violations,
-    unopened: Unopened,
+    unopened: ByPeer,
+    leaking: ByPeer,
     sink: Sink,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
@@ -205,7 +208,8 @@ impl Engine {
             feedback: Feedback::default(),
             pressure: Pressure::default(),
             violations: Violations::of(&policy),
-            unopened: Unopened::of(&policy),
+            unopened: ByPeer::of(&policy),
+            leaking: ByPeer::of(&policy),
             sink: Sink::Takes,
             hosts: Hosts::new(policy.limits.hosts_max as usize),
             outputs: VecDeque::new(),
@@ -245,6 +249,8 @@ impl Engine {
         }
         if self.p2p.is_some() {
             self.tell_lists(now);
+            self.record_bindings(now);
+            self.keep_facts(now);
         }
     }
 
@@ -319,6 +325,10 @@ impl Engine {
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();
         counts.totals = self.counters;
+        if let Some(p2p) = &self.p2p {
+            p2p.add_counts(&mut counts);
+            p2p.add_held(&mut counts);
+        }
         counts
     }
 
@@ -326,7 +336,8 @@ impl Engine {
     //= TRUST-032 type=exception reason=connections of a peer taken out stay open: each message is judged anew, and they prove nothing more
     fn adopt(&mut self, now: Now, policy: Arc<Policy>) {
         self.violations = Violations::of(&policy);
-        self.unopened = Unopened::of(&policy);
+        self.unopened = ByPeer::of(&policy);
+        self.leaking = ByPeer::of(&policy);
         self.recent = Recent::new(Arc::clone(&policy));
         self.routes = Routes::of(Arc::clone(&policy));
         self.own = OwnAddresses::new(&policy, &self.bound);
@@ -341,7 +352,7 @@ impl Engine {
         self.adopt_ports(now, &policy);
         match &mut self.p2p {
             Some(p2p) if p2p.is_of(&policy) => p2p.know(&policy.p2p.contents),
-            p2p => *p2p = P2p::of(&policy, self.keys.of_pseudonyms(), now, &mut self.random),
+            _ => self.replace_tracker(now, &policy),
         }
         match policy.pcscf.dialog_release.value {
             true => self.bindings.tell_owners(),
@@ -454,7 +465,9 @@ impl Engine {
                     self.transactions.remove_server(id);
                     return self.answer_alone(now, flow, draft, &reject);
                 }
-                self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+                if let Some((draft, received_to, reject)) = self.hold_for_facts(id, (draft, received_to, reject)) {
+                    self.refuse(now, id, &draft, received_to.as_deref(), &reject);
+                }
             }
         }
     }

@@ -30,14 +30,17 @@ pub enum Purpose {
     CallId,
     /// A registration, in the store.
     Registration,
+    /// What the tracker keeps of peers, in the store.
+    Peers,
 }
 
-const PURPOSES: [Purpose; 5] = [
+const PURPOSES: [Purpose; 6] = [
     Purpose::Dialog,
     Purpose::Contact,
     Purpose::Flow,
     Purpose::CallId,
     Purpose::Registration,
+    Purpose::Peers,
 ];
 
 impl Purpose {
@@ -48,6 +51,7 @@ impl Purpose {
             Purpose::Flow => b"sipveil flow token 1",
             Purpose::CallId => b"sipveil call-id token 1",
             Purpose::Registration => b"sipveil registration 1",
+            Purpose::Peers => b"sipveil peers 1",
         }
     }
 }
@@ -154,6 +158,7 @@ impl Keys {
                     sealing(PURPOSES[2])?,
                     sealing(PURPOSES[3])?,
                     sealing(PURPOSES[4])?,
+                    sealing(PURPOSES[5])?,
                 ],
                 nonces: hmac::Key::new(HMAC_SHA256, &derive(&secret, NONCES)?[..]),
             });

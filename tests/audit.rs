@@ -520,7 +520,7 @@ fn a_failing_disk_refuses_and_loses_nothing_it_took() {
 
 // The command.
 
-fn sipveil(arguments: &[&str], folder: &Path) -> Ended {
+pub fn sipveil(arguments: &[&str], folder: &Path) -> Ended {
     Command::new(env!("CARGO_BIN_EXE_sipveil"))
         .args(arguments)
         .current_dir(folder)
@@ -529,7 +529,7 @@ fn sipveil(arguments: &[&str], folder: &Path) -> Ended {
         .unwrap()
 }
 
-fn key_file(folder: &Path, name: &str, secret: u8) {
+pub fn key_file(folder: &Path, name: &str, secret: u8) {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join(name);
     fs::write(&path, format!("1 {}\n", format!("{secret:02x}").repeat(32))).unwrap();

@@ -15,7 +15,7 @@ pub fn moved(before: &Counts, after: &Counts) -> Vec<String> {
     let pairs = before.rows().into_iter().zip(after.rows());
     pairs
         .filter(|(before, after)| before.value != after.value)
-        .map(|(before, after)| format!("{} {}", after.series(), after.value - before.value))
+        .map(|(before, after)| format!("{} {}", after.series(), after.value as i64 - before.value as i64))
         .collect()
 }
 

@@ -41,7 +41,7 @@ fn asked(world: &mut World) -> (SendId, Change) {
 fn put(change: Change) -> Stored {
     match change {
         Change::Put(stored) => stored,
-        Change::Remove(_) => panic!("{change:?}"),
+        _ => panic!("{change:?}"),
     }
 }
 

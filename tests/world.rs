@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sipveil::engine::event::Event;
+use sipveil::engine::record::Record;
 use sipveil::engine::storing::Change;
 use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup, ShownBy};
 use sipveil::pcscf::security;
@@ -32,6 +33,8 @@ pub struct World {
     pub closed: Vec<ConnectionId>,
     /// Connections of peers that carry requests, and whereto.
     pub aliases: Vec<(ConnectionId, Destination, ShownBy)>,
+    /// What the audit was told.
+    pub records: Vec<Record>,
 }
 
 /// One message that left.
@@ -192,6 +195,7 @@ impl World {
             changes: Vec::new(),
             closed: Vec::new(),
             aliases: Vec::new(),
+            records: Vec::new(),
         }
     }
 
@@ -316,6 +320,7 @@ impl World {
                 Output::Security(change) => self.changes.push(change),
                 Output::Close(connection) => self.closed.push(connection),
                 Output::Alias { connection, of, by } => self.aliases.push((connection, of, by)),
+                Output::Record(record) => self.records.push(*record),
                 _ => {}
             }
         }

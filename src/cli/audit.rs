@@ -6,8 +6,8 @@
     reason = "shell: reads the files it is told to"
 )]
 
-mod line;
-mod lookups;
+pub(super) mod line;
+pub(super) mod lookups;
 mod token;
 
 use std::fs::File;
@@ -56,13 +56,9 @@ pub(super) fn audit(config: &Path, arguments: &Arguments) -> Exit {
 }
 
 fn read(path: &Path, key_file: &Path, json: bool) -> Exit {
-    let (keys, for_noting) = match (keys(key_file), keys(key_file)) {
-        (Ok(keys), Ok(again)) => (keys, again),
-        (Err(error), _) | (_, Err(error)) => return bad_input(&error),
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) => return bad_input(&format_args!("{}: the audit cannot be read: {error}", path.display())),
+    let ([keys, for_noting], file) = match opened(path, key_file) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
     };
     let mut reading = Reading::new(BufReader::new(file), &keys);
     let mut for_noting = Some(for_noting);
@@ -74,7 +70,7 @@ fn read(path: &Path, key_file: &Path, json: bool) -> Exit {
                 let of = LookUp {
                     command: "AUDIT-READ",
                     file: path,
-                    call_id: None,
+                    about: None,
                 };
                 let noted = for_noting.take().map(|keys| lookups::note(path, keys, &of));
                 if let Some(Err(error)) = noted {
@@ -113,11 +109,21 @@ fn read(path: &Path, key_file: &Path, json: bool) -> Exit {
     exit
 }
 
+/// An audit, with its keys: to read it, and to write down who did.
+pub(super) fn opened(path: &Path, key_file: &Path) -> Result<([AuditKeys; 2], File), Exit> {
+    let keys = match (keys(key_file), keys(key_file)) {
+        (Ok(keys), Ok(again)) => [keys, again],
+        (Err(error), _) | (_, Err(error)) => return Err(bad_input(&error)),
+    };
+    let unread = |error| bad_input(&format_args!("{}: the audit cannot be read: {error}", path.display()));
+    Ok((keys, File::open(path).map_err(unread)?))
+}
+
 fn keys(path: &Path) -> Result<AuditKeys, key_file::KeyFileError> {
     Ok(AuditKeys::new(&key_file::existing_secrets(path)?)?)
 }
 
-fn bad_input(error: &dyn std::fmt::Display) -> Exit {
+pub(super) fn bad_input(error: &dyn std::fmt::Display) -> Exit {
     let _ = writeln!(io::stderr(), "error: {error}");
     Exit::BadInput
 }

@@ -7,6 +7,8 @@ mod explain;
 pub mod replay;
 pub mod run;
 mod spec;
+mod time;
+mod tracker;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -42,7 +44,8 @@ struct Arguments {
     command: Option<Command>,
 }
 
-// One variant a command, in the order of the manual: run, check, spec, explain, replay, audit, completions, man.
+// One variant a command, in the order of the manual: run, check, spec, explain, replay, audit,
+// tracker, completions, man.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy; what happens without a command, too.
@@ -57,6 +60,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Read the sealed audit of hidden identities; needs its key.
     Audit(audit::Arguments),
+    /// What the tracker knows: contents, and who was behind a temporary ID.
+    Tracker(tracker::Arguments),
     /// Write completions for a shell.
     Completions(completions::Arguments),
     /// Write the manual page.
@@ -74,6 +79,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(arguments)) => replay::replay(&config, &arguments).into(),
         Some(Command::Explain(arguments)) => explain::explain(&config, &arguments).into(),
         Some(Command::Audit(arguments)) => audit::audit(&config, &arguments).into(),
+        Some(Command::Tracker(arguments)) => tracker::tracker(&config, &arguments).into(),
         Some(Command::Completions(arguments)) => completions::completions(&arguments).into(),
         Some(Command::Man) => completions::man().into(),
     }

@@ -282,6 +282,7 @@ impl Page<'_> {
             expose,
             epoch,
             grace,
+            audit_retention,
             // Not of this file.
             contents: _,
         } = p2p;
@@ -317,6 +318,7 @@ impl Page<'_> {
         self.value("expose", &word(expose));
         self.value("epoch", &duration(epoch));
         self.value("grace", &duration(grace));
+        self.value("audit_retention", &duration(audit_retention));
     }
 
     fn proxy(&mut self, proxy: &Proxy) {

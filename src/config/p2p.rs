@@ -75,6 +75,16 @@ pub(super) fn p2p(
         let others = [proxy.key_file.value.as_ref(), of_audit, hiding.key_file.value.as_ref()];
         keys_are_apart(&table, key_file, &others);
     }
+    let audit_retention = table.duration("audit_retention");
+    if let Some(retention) = audit_retention.as_ref().filter(|retention| !retention.value.is_zero())
+        && lawful.audit.is_none()
+    {
+        table.reader.contradiction(
+            retention.at.clone(),
+            "`audit_retention` without an audit: there is nothing to write to",
+            "add `audit = { file = \"audit.log\", key_file = \"audit.key\" }` to [lawful_interception], or take it out",
+        );
+    }
     let p2p = P2p {
         tracker: or_default(tracker, TrackerIs::Off),
         domain: or_default(table.parsed("domain", grammar::host), String::new()),
@@ -92,6 +102,7 @@ pub(super) fn p2p(
         expose: or_default(table.word("expose"), built_in.expose.value),
         epoch: or_default(epoch, built_in.epoch.value),
         grace: or_default(table.duration("grace"), built_in.grace.value),
+        audit_retention: or_default(audit_retention, built_in.audit_retention.value),
         contents: built_in.contents,
     };
     table.close();

@@ -622,6 +622,7 @@ impl Engine {
         let id = match SendTo::named(id) {
             SendTo::On(id) => id,
             SendTo::Back(id) => return self.response_failed(now, id),
+            SendTo::Fact(_) => return,
         };
         self.avoid_peer_of(now, id);
         let actions = self.client_event(

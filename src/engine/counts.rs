@@ -2,9 +2,12 @@
 //!
 //! Every label is one of a few words of ours, so none can name anybody. [`Counts::rows`] gives them as `/metrics` will.
 
+pub mod p2p;
+
 use std::fmt;
 use std::ops::AddAssign;
 
+use self::p2p::P2pCounts;
 use super::event::{Counters, Drop};
 use super::reject::Kind;
 use crate::privacy::{Anomalies, Identity, Tally};
@@ -28,6 +31,7 @@ pub struct Counts {
     tokens: [u64; TokenOf::ALL.len()],
     refused: [u64; Kind::ALL.len()],
     dropped: [u64; Drop::ALL.len()],
+    pub(super) p2p: P2pCounts,
 }
 
 /// Methods by their label; their order is that of [`Method`].
@@ -98,6 +102,7 @@ impl Default for Counts {
             tokens: Default::default(),
             refused: [0; Kind::ALL.len()],
             dropped: Default::default(),
+            p2p: P2pCounts::default(),
         }
     }
 }
@@ -153,16 +158,8 @@ impl Counts {
 
     /// Every counter, also those at 0, in an order that stays.
     pub fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::with_capacity(160);
+        let mut rows = Vec::with_capacity(300);
         self.plain(&mut rows);
-        let each = |name, label, words: &[&'static str], values: &[u64], rows: &mut Vec<Row>| {
-            let with = |(word, value): (&&'static str, &u64)| Row {
-                name,
-                labels: [(label, *word), ("", "")],
-                value: *value,
-            };
-            rows.extend(words.iter().zip(values).map(with));
-        };
         let methods = METHODS.map(Method::label);
         each("sipveil_requests_total", "method", &methods, &self.methods, &mut rows);
         let pairs =
@@ -210,6 +207,7 @@ impl Counts {
         each("sipveil_refused_total", "reason", &refused, &self.refused, &mut rows);
         let dropped = Drop::ALL.map(Drop::label);
         each("sipveil_dropped_total", "reason", &dropped, &self.dropped, &mut rows);
+        self.p2p.rows(&mut rows);
         rows
     }
 
@@ -269,6 +267,7 @@ impl AddAssign<&Counts> for Counts {
         for (own, others) in pairs {
             own.iter_mut().zip(others).for_each(|(own, other)| *own += other);
         }
+        self.p2p += &other.p2p;
     }
 }
 
@@ -305,6 +304,16 @@ impl fmt::Display for Counts {
         }
         Ok(())
     }
+}
+
+/// Counters of one name, by the words of one label.
+fn each(name: &'static str, label: &'static str, words: &[&'static str], values: &[u64], rows: &mut Vec<Row>) {
+    let with = |(word, value): (&&'static str, &u64)| Row {
+        name,
+        labels: [(label, *word), ("", "")],
+        value: *value,
+    };
+    rows.extend(words.iter().zip(values).map(with));
 }
 
 fn add(values: &mut [u64], at: usize) {

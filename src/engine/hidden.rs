@@ -4,43 +4,18 @@ use super::Engine;
 use super::counts::TokenOf;
 use super::reject::Reject;
 use super::transactions::Kept;
-use crate::policy::{PeerId, Policy};
+use crate::policy::PeerId;
 use crate::sip::parse::{Carrier, parse};
 use crate::sip::{Draft, Message, Name};
 use crate::topology::open::{Revealed, open};
 use crate::topology::token::{Tokens, names_somebody};
 use crate::trust::{Origin, Standing};
 
-/// Messages with a token that did not open, by peer, as the policy lists them; behind them those of everybody else.
-//= THIG-008
-#[derive(Default)]
-pub struct Unopened(Vec<u64>);
-
-impl Unopened {
-    pub fn of(policy: &Policy) -> Unopened {
-        Unopened(vec![0; policy.peers.len() + 1])
-    }
-
-    fn place(&self, peer: Option<PeerId>) -> usize {
-        let others = self.0.len().saturating_sub(1);
-        peer.map_or(others, |peer| usize::from(peer.0).min(others))
-    }
-
-    /// One more; how many it makes.
-    fn add(&mut self, peer: Option<PeerId>) -> u64 {
-        let place = self.place(peer);
-        let Some(count) = self.0.get_mut(place) else { return 0 };
-        *count = count.saturating_add(1);
-        *count
-    }
-}
-
 impl Engine {
     /// How many messages of a peer held a token of ours that did not open; `None`: of all who are not listed.
     //= THIG-008
     pub fn unopened(&self, peer: Option<PeerId>) -> u64 {
-        let place = self.unopened.place(peer);
-        self.unopened.0.get(place).copied().unwrap_or_default()
+        self.unopened.count(peer)
     }
 
     /// Opens in a request what this network hid, before anything is read from it. What its sender wrote as Via is kept for the
@@ -96,20 +71,20 @@ impl Engine {
         }
     }
 
-    /// Each peer is told of at the first, the tenth, the hundredth of them, and so on.
     fn note_unopened(&mut self, origin: &Origin) {
         self.counters.token_failures += 1;
         self.counts.token(TokenOf::Hidden);
-        let count = self.unopened.add(origin.peer());
-        if count.checked_ilog10().is_some_and(|log| count == 10u64.pow(log)) {
-            let peer = origin
-                .peer()
-                .and_then(|peer| self.policy.peers.get(usize::from(peer.0)));
+        if let Some(count) = self.unopened.add(origin.peer()) {
             tracing::warn!(
-                peer = peer.map(|peer| peer.name.value.as_str()),
+                peer = self.name_of(origin),
                 count,
                 "messages with a hidden value that does not open: another network's key, an old key, or somebody tries"
             );
         }
+    }
+    /// What the policy calls the peer that something came from.
+    pub(super) fn name_of(&self, origin: &Origin) -> Option<&str> {
+        let peer = self.policy.peers.get(usize::from(origin.peer()?.0))?;
+        Some(&peer.name.value)
     }
 }

@@ -3,8 +3,10 @@
 
 mod elsewhere;
 mod guarded;
+mod keeping;
 mod lists;
 mod sessions;
+mod told;
 mod watchers;
 
 use std::net::IpAddr;
@@ -14,11 +16,16 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
 pub(super) use self::guarded::asks_tracker;
+use self::keeping::Keeping;
+pub use self::keeping::Recalling;
 use self::watchers::Watchers;
+use super::counts::Counts;
+use super::counts::p2p::Asked;
 use super::reject::{Reject, Replied};
 use super::{Engine, Now};
 use crate::pcscf::path;
 use crate::policy::p2p::{Content, TrackerIs};
+use crate::policy::store::Store;
 use crate::policy::{P2p as Table, Policy};
 use crate::ppsp::response::Role;
 use crate::ppsp::{Fault, SwarmId};
@@ -27,7 +34,7 @@ use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Settings, Tracker};
+use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
@@ -50,6 +57,9 @@ pub struct P2p {
     domain: String,
     watchers: Watchers,
     contents: Vec<SwarmId>,
+    keeping: Keeping,
+    /// Whether what IDs are made with is still to be written down.
+    is_unwritten: bool,
 }
 
 enum Part {
@@ -71,22 +81,18 @@ impl P2p {
             .map(|domain| format!("tid.{}", domain.value))
             .collect();
         let hosts = Hosts::new(&table.id_host(), &partners);
-        let today = (now.unix.saturating_sub(BEGINNING) / 86_400) as u32;
         let lasting = lasting.unwrap_or_else(|| drawn(random));
-        let secret = match table.tracker.value {
-            //= P2P-042
-            // Another run has other keys: what an earlier one called a peer leads nowhere.
-            TrackerIs::Embedded => Secret::new(today, drawn(random), lasting),
-            // All workers and nodes with these keys open what one of them hid.
-            TrackerIs::At(_) | TrackerIs::Off => Secret::new(0, lasting, lasting),
-        };
-        let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today, DAYS_KEPT).ok()?;
         let part = match table.tracker.value {
             TrackerIs::Embedded => {
-                let keys = (random.next_u64(), random.next_u64());
-                Part::Tracker(Box::new(Tracker::new(settings(policy), ids, keys)))
+                let root = Root::new(today(now), lasting, random);
+                Part::Tracker(Box::new(tracker(policy, root, hosts.clone(), now, random)?))
             }
-            TrackerIs::At(_) | TrackerIs::Off => Part::Guard(Box::new(ids)),
+            // All workers and nodes with these keys open what one of them hid.
+            TrackerIs::At(_) | TrackerIs::Off => {
+                let secret = Secret::new(0, lasting, lasting);
+                let ids = TemporaryIds::new(secret, hosts.clone(), Encoding::Base64Url, today(now), DAYS_KEPT);
+                Part::Guard(Box::new(ids.ok()?))
+            }
         };
         let mut p2p = P2p {
             part,
@@ -94,6 +100,8 @@ impl P2p {
             domain: table.domain.value.to_ascii_lowercase(),
             watchers: Watchers::new(policy.limits.registrations_max as usize),
             contents: Vec::new(),
+            keeping: Keeping::default(),
+            is_unwritten: notes_bindings(policy),
         };
         p2p.know(&table.contents);
         Some(Box::new(p2p))
@@ -124,6 +132,20 @@ impl P2p {
         }
     }
 
+    /// Adds what was counted behind the tracker's door.
+    pub fn add_counts(&self, counts: &mut Counts) {
+        if let Part::Tracker(tracker) = &self.part {
+            counts.p2p.tracker += tracker.counts();
+        }
+    }
+
+    /// And what there is now.
+    pub fn add_held(&self, counts: &mut Counts) {
+        if let Part::Tracker(tracker) = &self.part {
+            counts.p2p.held += &tracker.held();
+        }
+    }
+
     fn tracker(&mut self) -> Option<&mut Tracker> {
         match &mut self.part {
             Part::Tracker(tracker) => Some(tracker),
@@ -139,6 +161,22 @@ impl P2p {
         };
         [tracker, self.watchers.next()].into_iter().flatten().min()
     }
+}
+
+/// A tracker on this root, in a run of its own.
+fn tracker(policy: &Policy, root: Root, hosts: Hosts, now: Now, random: &mut ChaCha12Rng) -> Option<Tracker> {
+    let (hash_keys, mut run) = (root.hash_keys, [0; 16]);
+    random.fill_bytes(&mut run);
+    let ids = root.next_run(hosts, (today(now), DAYS_KEPT), run).ok()?;
+    let mut tracker = Tracker::new(settings(policy), ids, hash_keys);
+    if policy.store.value != Store::Memory {
+        tracker.keep(moment(now));
+    }
+    Some(tracker)
+}
+
+fn today(now: Now) -> u32 {
+    (now.unix.saturating_sub(BEGINNING) / 86_400) as u32
 }
 
 /// Who asks a tracker, as asserted.
@@ -179,17 +217,20 @@ impl Engine {
         if !matches!(method, Method::Publish | Method::Subscribe) {
             return None;
         }
-        let Some(mut asker) = self.asker(now, origin, draft) else {
-            return Some(refusal(Fault::Auth));
+        let asked = asked(method, draft);
+        let asker = self.asker(now, origin, draft);
+        let tag = asker.as_ref().map(|asker| self.peer_tag(now, &asker.identity));
+        let answer = match (asker, method) {
+            (None, _) => refusal(Fault::Auth),
+            (Some(asker), Method::Subscribe) => self.subscribe_to_list(now, origin, asker, draft, essentials),
+            (Some(asker), _) => match self.reach_of(origin) {
+                None => refusal(Fault::Internal),
+                Some(reach) => self.publish(now, &Asker { reach, ..asker }, draft),
+            },
         };
-        if method == Method::Subscribe {
-            return Some(self.subscribe_to_list(now, origin, asker, draft, essentials));
-        }
-        let Some(reach) = self.reach_of(origin) else {
-            return Some(refusal(Fault::Internal));
-        };
-        asker.reach = reach;
-        Some(self.publish(now, &asker, draft))
+        self.record_bindings(now);
+        self.note_asked(asked, tag, &answer);
+        Some(answer)
     }
 
     //= P2P-014
@@ -212,7 +253,12 @@ impl Engine {
                 Path::Datagram => PEERS_BY_DATAGRAM,
             },
         };
-        replied(tracker.publish(moment(now), &publish, random), Rule::P2P_014)
+        let reply = tracker.publish(moment(now), &publish, random);
+        let unkept = tracker.unkept(&asker.identity, &asker.device);
+        if let Some(p2p) = &mut self.p2p {
+            p2p.keeping.answer_waits_for(unkept);
+        }
+        replied(reply, Rule::P2P_014)
     }
 
     /// Who asks: a registered UE by its registration, else whom a node of T asserts.
@@ -304,8 +350,15 @@ fn settings(policy: &Policy) -> Settings {
         view: table.view.value,
         expose: table.expose.value,
         network_peers: network_peers.collect(),
+        notes_bindings: notes_bindings(policy),
         ..Settings::default()
     }
+}
+
+/// Whether the audit is told who is behind temporary IDs.
+//= P2P-149
+fn notes_bindings(policy: &Policy) -> bool {
+    super::record::audits(policy) && !policy.p2p.audit_retention.value.is_zero()
 }
 
 /// Tells apart whence users come in.
@@ -328,6 +381,19 @@ fn asserted(draft: &Draft) -> Option<Vec<u8>> {
 pub(super) fn is_of_package(draft: &Draft, package: &[u8]) -> bool {
     let event = draft.first(Name::Event).map(first_word);
     event.is_some_and(|event| event.eq_ignore_ascii_case(package))
+}
+
+/// What a request for the tracker asks, by its rows alone.
+fn asked(method: Method, draft: &Draft) -> Asked {
+    if method == Method::Subscribe {
+        return Asked::List;
+    }
+    match (draft.has(Name::SipIfMatch), expires(draft), draft.body()) {
+        (false, ..) => Asked::Announce,
+        (true, Some(0), _) => Asked::Withdraw,
+        (true, _, []) => Asked::Refresh,
+        (true, ..) => Asked::Change,
+    }
 }
 
 /// What stands before parameters.
@@ -371,7 +437,10 @@ fn is_media_type(draft: &Draft) -> bool {
 //= P2P-014
 //= P2P-020
 fn replied(reply: Reply, rule: Rule) -> Reject {
-    let mut replied = Replied::bare(reply.status, rule);
+    let mut replied = Replied {
+        fault: reply.fault,
+        ..Replied::bare(reply.status, rule)
+    };
     replied.rows.extend(reply.etag.map(|etag| (Name::SipEtag, etag)));
     for (name, seconds) in [
         (Name::Expires, reply.expires),
@@ -389,7 +458,11 @@ fn replied(reply: Reply, rule: Rule) -> Reject {
 
 /// A refusal without a word of the tracker.
 fn refusal(fault: Fault) -> Reject {
-    Replied::bare(crate::tracker::reply::status_of(fault), Rule::P2P_014).into()
+    let replied = Replied {
+        fault: Some(fault),
+        ..Replied::bare(crate::tracker::reply::status_of(fault), Rule::P2P_014)
+    };
+    replied.into()
 }
 
 /// The table's addresses for the guard.

@@ -3,6 +3,10 @@
 //! Made only under a policy that has an audit, and handed out just before the sending it belongs to. Nothing that is sent
 //! depends on it.
 
+mod peers;
+
+pub use peers::{BOUND, Bindings, Found, KEYS, LED, Session, Since};
+
 use super::{Engine, Now, Output};
 use crate::policy::Policy;
 use crate::privacy::{Action, Decision, Notes, Outgoing, PrivacySet};

@@ -372,6 +372,8 @@ pub struct Replied {
     pub body: Bytes,
     pub to_tag: Option<String>,
     pub rule: Rule,
+    /// The word of a refusal, where the tracker protocol has one.
+    pub fault: Option<crate::ppsp::Fault>,
 }
 
 impl std::fmt::Debug for Replied {
@@ -595,6 +597,7 @@ impl Replied {
             body: Bytes::new(),
             to_tag: None,
             rule,
+            fault: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::seal::Purpose;
 use crate::transaction::ResponseClass;
 use crate::trust::Flow;
 
-/// What the store keeps of one registration.
+/// What the store keeps of one registration, or of one fact of the tracker.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stored {
     pub record: RecordId,
@@ -32,6 +32,10 @@ pub struct Stored {
 pub enum Change {
     Put(Stored),
     Remove(RecordId),
+    /// The same of what the tracker keeps, and of all of that.
+    PutFact(Stored),
+    RemoveFact(RecordId),
+    ForgetFacts,
 }
 
 impl Engine {
@@ -163,7 +167,11 @@ impl Engine {
 
     /// What was to be kept for the answer of this name is kept, or could not be.
     pub(super) fn stored(&mut self, now: Now, id: SendId, is_kept: bool) {
-        let SendTo::Back(id) = SendTo::named(id) else { return };
+        let id = match SendTo::named(id) {
+            SendTo::Back(id) => id,
+            SendTo::Fact(number) => return self.fact_stored(now, number, is_kept),
+            SendTo::On(_) => return,
+        };
         let work = self.transactions.server(id).and_then(|server| server.work.as_mut());
         let Some(outgoing) = work.and_then(|work| work.held_for_store.take()) else {
             return;

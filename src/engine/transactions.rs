@@ -41,16 +41,20 @@ pub enum SendTo {
     On(Id),
     /// The server transaction whose response it is.
     Back(Id),
+    /// None: it is a fact of the tracker, on its way to the store.
+    Fact(u32),
 }
 
-/// Set in the slot of a [`SendTo::Back`]. There are never so many transactions.
+/// Set in the slot of a [`SendTo::Back`], and all there is in that of a [`SendTo::Fact`]. There are never so many transactions.
 const BACK: u32 = 1 << 31;
+const FACT: u32 = 1 << 30;
 
 impl SendTo {
     pub fn name(self) -> SendId {
         let (id, back) = match self {
             SendTo::On(id) => (id, 0),
             SendTo::Back(id) => (id, BACK),
+            SendTo::Fact(number) => return SendId(u64::from(number) << 32 | u64::from(FACT)),
         };
         SendId(u64::from(id.generation) << 32 | u64::from(id.slot | back))
     }
@@ -58,6 +62,7 @@ impl SendTo {
     pub fn named(name: SendId) -> SendTo {
         let (slot, generation) = (name.0 as u32, (name.0 >> 32) as u32);
         match slot & BACK {
+            0 if slot == FACT => SendTo::Fact(generation),
             0 => SendTo::On(Id { slot, generation }),
             _ => SendTo::Back(Id {
                 slot: slot & !BACK,

@@ -34,6 +34,8 @@ pub struct P2p {
     /// How long a temporary ID is the newest of its peer, and how long after that it still leads to it.
     pub epoch: Stated<Duration>,
     pub grace: Stated<Duration>,
+    /// How long the sealed audit answers who was behind a temporary ID. Zero: it is not written down.
+    pub audit_retention: Stated<Duration>,
     /// What the manifests say, once their files were read.
     pub contents: Arc<[Content]>,
 }
@@ -143,6 +145,7 @@ impl Default for P2p {
             expose: built_in(Expose::Sealed),
             epoch: built_in(Duration::from_secs(3600)),
             grace: built_in(Duration::from_secs(600)),
+            audit_retention: built_in(Duration::ZERO),
             contents: Arc::new([]),
         }
     }

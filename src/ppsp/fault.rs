@@ -60,6 +60,13 @@ const WORDS: [(Fault, &str, u8); 17] = [
 ];
 
 impl Fault {
+    pub const COUNT: usize = WORDS.len();
+
+    /// Each of them, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Fault> {
+        WORDS.iter().map(|(fault, ..)| *fault)
+    }
+
     pub fn word(self) -> &'static str {
         WORDS[self as usize].1
     }

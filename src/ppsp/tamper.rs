@@ -13,6 +13,8 @@ pub type Reporter = u64;
 /// The access network a reporter sits in.
 pub type Network = u32;
 
+/// Reporter, network, weight, time.
+const REPORT_BYTES: usize = 8 + 4 + 2 + 8;
 /// Reports kept of one accused; of one too many, the one that counts least goes.
 pub const REPORTS_MAX: usize = 16;
 /// Reporters from networks of their own that take an accused out of the lists, inside [`WINDOW_SECONDS`].
@@ -34,6 +36,16 @@ impl Weight {
     pub const ONE: Weight = Weight(64);
     const LEAST: Weight = Weight(1);
     const MOST: Weight = Weight(256);
+
+    /// Whole parts, for what outlives the process.
+    pub fn parts(self) -> u16 {
+        self.0
+    }
+
+    /// The same back again, within what there can be.
+    pub fn of_parts(parts: u16) -> Weight {
+        Weight(parts).clamp(Weight::LEAST, Weight::MOST)
+    }
 
     /// After a report of theirs was confirmed: a quarter more, four at most.
     #[must_use]
@@ -128,6 +140,55 @@ impl Case {
     /// Whether nothing is kept that a later event would need.
     pub fn is_forgettable(&self, at: u64) -> bool {
         self.state == State::Free && self.convictions == 0 && self.reports.iter().all(|report| !counts(report, at))
+    }
+
+    /// All of it, for what outlives the process.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (state, quarantined, bad_once) = match self.state {
+            State::Free => (0, false, false),
+            State::Shopped { quarantined, bad_once } => (1, quarantined, bad_once),
+            State::Convicted => (2, false, false),
+        };
+        let mut bytes = vec![state, quarantined.into(), bad_once.into()];
+        bytes.extend_from_slice(&self.convictions.to_be_bytes());
+        for report in &self.reports {
+            bytes.extend_from_slice(&report.reporter.to_be_bytes());
+            bytes.extend_from_slice(&report.network.to_be_bytes());
+            bytes.extend_from_slice(&report.weight.0.to_be_bytes());
+            bytes.extend_from_slice(&report.at.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// `None`: nothing that [`Case::to_bytes`] made.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Case> {
+        let ([state, quarantined, bad_once], rest) = bytes.split_first_chunk()?;
+        let (convictions, rest) = rest.split_first_chunk()?;
+        let reports = rest.chunks(REPORT_BYTES).map(|report| {
+            let (reporter, rest) = report.split_first_chunk()?;
+            let (network, rest) = rest.split_first_chunk()?;
+            let (weight, at) = rest.split_first_chunk()?;
+            Some(Report {
+                reporter: u64::from_be_bytes(*reporter),
+                network: u32::from_be_bytes(*network),
+                weight: Weight::of_parts(u16::from_be_bytes(*weight)),
+                at: u64::from_be_bytes(at.try_into().ok()?),
+            })
+        });
+        let reports = reports.collect::<Option<Vec<Report>>>()?;
+        Some(Case {
+            state: match state {
+                0 => State::Free,
+                1 => State::Shopped {
+                    quarantined: *quarantined == 1,
+                    bad_once: *bad_once == 1,
+                },
+                2 => State::Convicted,
+                _ => return None,
+            },
+            reports: (reports.len() <= REPORTS_MAX).then_some(reports)?,
+            convictions: u32::from_be_bytes(*convictions),
+        })
     }
 
     /// The ban is over: what comes now is another case.

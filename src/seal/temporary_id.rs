@@ -6,6 +6,7 @@
 //! nothing of peers, of swarms beyond their names, or of the time.
 
 pub mod form;
+mod run;
 mod secret;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use form::{Form, Hosts, Read};
+pub use run::{RUNS_MAX, Run};
 pub use secret::Secret;
 
 use super::{KeyError, NotOurs, derive};
@@ -106,6 +108,8 @@ pub struct Opened {
     pub place: Place,
     pub generation: u8,
     pub epoch: u32,
+    /// The run that told of it.
+    pub run: u32,
     swarm_tag: u32,
     view: u32,
     kid: u8,
@@ -119,6 +123,8 @@ pub struct TemporaryIds {
     /// Of the oldest day that is held.
     secret: Secret,
     /// Newest first; never empty.
+    runs: Vec<Run>,
+    /// The keys of each day, for each run. Newest first, the newest run of a day first; never empty.
     days: VecDeque<Day>,
     kept_days: u32,
     pseudonyms: Zeroizing<[u8; 32]>,
@@ -127,9 +133,10 @@ pub struct TemporaryIds {
 /// A key that is worked up already: a list needs many tags of it.
 type Tagging = Hmac<Sha256>;
 
-/// The keys of one day.
+/// The keys of one day, for one run.
 struct Day {
     day: u32,
+    run: u32,
     block: Aes128,
     tags: Tagging,
     swarms: Tagging,
@@ -148,42 +155,57 @@ impl TemporaryIds {
     ) -> Result<TemporaryIds, KeyError> {
         let kept_days = kept_days.min(KEPT_DAYS_MAX);
         secret.move_to(today.saturating_sub(kept_days))?;
-        let mut days = VecDeque::new();
-        let mut moving = secret.clone();
-        loop {
-            days.push_front(Day::of(&moving)?);
-            if moving.day() >= today {
-                break;
-            }
-            moving.move_to(moving.day() + 1)?;
-        }
+        let runs = vec![Run::FIRST];
         Ok(TemporaryIds {
             pseudonyms: secret.pseudonyms()?,
+            days: days(&secret, &runs, today)?,
+            runs,
             hosts,
             encoding,
             secret,
-            days,
             kept_days,
         })
     }
 
-    /// Takes up the keys of today, and forgets those that are too old. A clock that goes back changes nothing.
+    /// The same of another run: `runs`, of which there is one at least, newest first. The first makes IDs, all open.
+    //= P2P-042
+    pub fn with_runs(self, mut runs: Vec<Run>) -> Result<TemporaryIds, KeyError> {
+        runs.truncate(RUNS_MAX);
+        if runs.is_empty() {
+            return Err(KeyError::None);
+        }
+        let today = self.today();
+        let days = days(&self.secret, &runs, today)?;
+        Ok(TemporaryIds { runs, days, ..self })
+    }
+
+    /// Newest first.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// What earlier runs told opens no more.
+    pub fn forget_runs_before_this(&mut self) {
+        self.runs.truncate(1);
+        let run = self.runs.first().map(|run| run.number);
+        self.days.retain(|day| Some(day.run) == run);
+    }
+
+    fn today(&self) -> u32 {
+        self.days.front().map_or(0, |newest| newest.day)
+    }
+
+    /// Takes up the keys of today, and forgets those that are too old. A clock that goes back changes nothing. Whether anything
+    /// was changed.
     //= P2P-040
     //= P2P-146
-    pub fn move_to(&mut self, today: u32) -> Result<(), KeyError> {
-        if self.days.front().is_none_or(|newest| newest.day >= today) {
-            return Ok(());
+    pub fn move_to(&mut self, today: u32) -> Result<bool, KeyError> {
+        if self.today() >= today {
+            return Ok(false);
         }
         self.secret.move_to(today.saturating_sub(self.kept_days))?;
-        let mut moving = self.secret.clone();
-        self.days.clear();
-        loop {
-            self.days.push_front(Day::of(&moving)?);
-            if moving.day() >= today {
-                return Ok(());
-            }
-            moving.move_to(moving.day() + 1)?;
-        }
+        self.days = days(&self.secret, &self.runs, today)?;
+        Ok(true)
     }
 
     /// What must be kept to open again what opens now, and nothing older.
@@ -230,15 +252,24 @@ impl TemporaryIds {
         };
         let is_written = token.is_some();
         let token = token.unwrap_or([0; T1_BYTES]);
-        let of_kid = self.days.iter().find(|day| day.kid() == token[0]);
-        let day = of_kid.or(self.days.front()).ok_or(NotOurs)?;
-        let tag = day.tag(&token[..17], host);
-        let is_tagged = verify_slices_are_equal(&tag, &token[17..]).is_ok();
+        let newest = self.days.front().ok_or(NotOurs)?;
+        let of_kid = |kid: u8| self.days.iter().filter(move |day| day.kid() == kid);
+        let is_held = of_kid(token[0]).next().is_some();
+        let kid = if is_held { token[0] } else { newest.kid() };
+        // All of them, whichever it is.
+        let mut found = None;
+        for day in of_kid(kid) {
+            let tag = day.tag(&token[..17], host);
+            if verify_slices_are_equal(&tag, &token[17..]).is_ok() {
+                found = Some(day);
+            }
+        }
+        let day = found.unwrap_or(newest);
         let mut block = Block::default();
         block.copy_from_slice(&token[1..17]);
         day.block.decrypt_block(&mut block);
         let block = u128::from_be_bytes(block.into());
-        if !(is_written && is_tagged && of_kid.is_some()) {
+        if !(is_written && is_held && found.is_some()) {
             return Err(NotOurs);
         }
         Ok(Opened {
@@ -247,6 +278,7 @@ impl TemporaryIds {
             epoch: (block >> 60) as u32 & ((1 << EPOCH_BITS) - 1),
             swarm_tag: (block >> 32) as u32 & ((1 << SWARM_BITS) - 1),
             view: block as u32,
+            run: day.run,
             kid: day.kid(),
         })
     }
@@ -266,8 +298,16 @@ impl TemporaryIds {
         (day.swarm_tag(swarm) == opened.swarm_tag) & (view == opened.view)
     }
 
+    /// By how many days the keys of what was opened are older than the newest ones.
+    pub fn days_old(&self, opened: &Opened) -> usize {
+        let of_kid = self.days.iter().position(|day| day.kid() == opened.kid);
+        of_kid.unwrap_or_default()
+    }
+
     fn day_of(&self, opened: &Opened) -> Option<&Day> {
-        self.days.iter().find(|day| day.kid() == opened.kid)
+        self.days
+            .iter()
+            .find(|day| day.kid() == opened.kid && day.run == opened.run)
     }
 
     /// A `t3` as URI: an identity, sealed whole for one who asked. `nonce` is random and used once. `None`: it is too long.
@@ -411,14 +451,17 @@ impl Minting<'_> {
 }
 
 impl Day {
-    fn of(secret: &Secret) -> Result<Day, KeyError> {
+    fn of(secret: &Secret, run: &Run) -> Result<Day, KeyError> {
         let prk = secret.prk();
-        let tagging =
-            |label: &[u8]| Tagging::new_from_slice(&derive(&prk, label)?[..]).map_err(|_| KeyError::Derivation);
-        let identities = UnboundKey::new(&AES_128_GCM_SIV, &half(&prk, b"sipveil p2p identities 1")?);
+        let tagging = |label: &[u8]| {
+            let key = derive(&prk, &run.label(label))?;
+            Tagging::new_from_slice(&key[..]).map_err(|_| KeyError::Derivation)
+        };
+        let identities = UnboundKey::new(&AES_128_GCM_SIV, &half(&prk, &run.label(b"sipveil p2p identities 1"))?);
         Ok(Day {
             day: secret.day(),
-            block: Aes128::new(&half(&prk, b"sipveil p2p blocks 1")?.into()),
+            run: run.number,
+            block: Aes128::new(&half(&prk, &run.label(b"sipveil p2p blocks 1"))?.into()),
             tags: tagging(b"sipveil p2p tags 1")?,
             swarms: tagging(b"sipveil p2p swarms 1")?,
             views: tagging(b"sipveil p2p views 1")?,
@@ -451,6 +494,21 @@ impl Day {
 
     fn asker(&self, asker: &[u8]) -> [u8; VIEWER_BYTES] {
         first(&self.views, &[b"t3", asker])
+    }
+}
+
+/// The keys of the day of a secret up to today, for each run.
+fn days(secret: &Secret, runs: &[Run], today: u32) -> Result<VecDeque<Day>, KeyError> {
+    let mut days = VecDeque::new();
+    let mut moving = secret.clone();
+    loop {
+        for run in runs.iter().rev() {
+            days.push_front(Day::of(&moving, run)?);
+        }
+        if moving.day() >= today {
+            return Ok(days);
+        }
+        moving.move_to(moving.day() + 1)?;
     }
 }
 

@@ -9,6 +9,10 @@ use super::*;
 use crate::engine::storing::{Change, Stored};
 
 const FAR: u64 = u64::MAX / 2;
+const ROOM: Room = Room {
+    registrations: 3,
+    peers: 3,
+};
 
 fn put(record: u128, expires_at: u64) -> Change {
     Change::Put(Stored {
@@ -30,8 +34,8 @@ fn made(store: &Store, changes: impl IntoIterator<Item = Change>) -> Vec<bool> {
 
 fn open(path: &Path) -> (Store, Vec<u128>) {
     let (file, kept) = File::open(path).unwrap();
-    let records = kept.iter().map(|stored| stored.record.0).collect();
-    (Store::start(file, &kept, 10, 3).unwrap(), records)
+    let records = kept.registrations.iter().map(|stored| stored.record.0).collect();
+    (Store::start(file, &kept, 10, ROOM).unwrap(), records)
 }
 
 //= PCSCF-033 type=test
@@ -54,6 +58,7 @@ fn what_was_made_is_there_after_a_restart_for_its_owner_alone() {
     drop(store);
     let (file, kept) = File::open(&path).unwrap();
     let kept: Vec<_> = kept
+        .registrations
         .into_iter()
         .map(|stored| (stored.record.0, stored.expires_at, stored.sealed))
         .collect();
@@ -76,6 +81,47 @@ fn what_has_ended_goes_and_at_the_maximum_what_ends_soonest() {
     assert_eq!(open(&path).1, [2, 4, 5]);
 }
 
+fn put_fact(record: u128, expires_at: u64) -> Change {
+    let Change::Put(stored) = put(record, expires_at) else {
+        unreachable!()
+    };
+    Change::PutFact(stored)
+}
+
+fn facts(path: &Path) -> Vec<u128> {
+    let mut facts = Vec::new();
+    let (file, _) = File::open(path).unwrap();
+    file.each_of_peers(|stored| facts.push(stored.record.0)).unwrap();
+    facts
+}
+
+/// What the tracker keeps stands beside registrations of the same name, and goes by itself or with all of it.
+//= P2P-141 type=test
+#[test]
+fn facts_are_kept_apart_and_only_what_ends_makes_room() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.redb");
+    let (store, _) = open(&path);
+    let lasting = (1..=6).map(|record| put_fact(record, u64::MAX));
+    let ending = (7..=11).map(|record| put_fact(record, FAR + record as u64));
+    let all = lasting
+        .chain(ending)
+        .chain([put(1, FAR), Change::RemoveFact(RecordId(2))]);
+    assert_eq!(made(&store, all), [true; 13]);
+    drop(store);
+    assert_eq!(facts(&path), [1, 3, 4, 5, 6, 9, 10, 11]);
+    // What there was counts in the next run.
+    let (store, registrations) = open(&path);
+    assert_eq!(registrations, [1]);
+    made(&store, [put_fact(12, FAR + 1000)]);
+    drop(store);
+    assert_eq!(facts(&path), [1, 3, 4, 5, 6, 10, 11, 12]);
+    let (store, _) = open(&path);
+    assert_eq!(made(&store, [Change::ForgetFacts, put_fact(0, u64::MAX)]), [true; 2]);
+    drop(store);
+    assert_eq!((facts(&path), open(&path).1), (vec![0], vec![1]));
+}
+
 #[test]
 fn what_is_no_store_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
@@ -96,7 +142,7 @@ struct Slow {
 }
 
 impl Durable for Slow {
-    fn write(&mut self, _: &[(RecordId, Option<Value>)]) -> Result<(), Failed> {
+    fn write(&mut self, _: &[Write]) -> Result<(), Failed> {
         let (may, changed) = &*self.may;
         let _may = changed.wait_while(may.lock().unwrap(), |may| !*may).unwrap();
         match self.works {
@@ -114,7 +160,7 @@ fn who_waits_beyond_the_maximum_hears_no_at_once() {
             may: Arc::clone(&may),
             works,
         };
-        let store = Store::start(slow, &[], 2, 10).unwrap();
+        let store = Store::start(slow, &Contents::default(), 2, ROOM).unwrap();
         let (told, heard) = mpsc::channel();
         let take = |number: u128| {
             let told = told.clone();

@@ -7,9 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Durable, Ends, Value};
+use super::{Contents, Durable, Ends, Room, Shelf, Value, Write};
 use crate::engine::storing::{Change, Stored};
-use crate::pcscf::RecordId;
 
 /// Changes written at once.
 const BATCH_MAX: usize = 256;
@@ -28,17 +27,20 @@ pub struct Store {
 }
 
 impl Store {
-    /// Starts the writer. `there`: what `to` holds already; `records_max`: beyond that the one that ends soonest goes.
-    pub fn start(to: impl Durable, there: &[Stored], queue_max: usize, records_max: usize) -> io::Result<Store> {
-        let mut ends = Ends::default();
-        there
-            .iter()
-            .for_each(|stored| ends.put(stored.record, stored.expires_at));
+    /// Starts the writer. `there`: what `to` holds already.
+    pub fn start(to: impl Durable, there: &Contents, queue_max: usize, room: Room) -> io::Result<Store> {
+        let mut ends = Shelves::of(room);
+        for stored in &there.registrations {
+            ends.registrations.put(stored.record, stored.expires_at);
+        }
+        for (record, expires_at) in &there.peers_that_end {
+            ends.peers.put(*record, *expires_at);
+        }
         let (queue, changes) = channel();
         let waiting = Arc::<AtomicUsize>::default();
         let of_writer = Arc::clone(&waiting);
         let writer = thread::Builder::new().name("store".to_owned());
-        let writer = writer.spawn(move || write(&changes, &of_writer, to, ends, records_max))?;
+        let writer = writer.spawn(move || write(&changes, &of_writer, to, ends))?;
         Ok(Store {
             queue: Some(queue),
             waiting,
@@ -69,13 +71,7 @@ impl Drop for Store {
     }
 }
 
-fn write(
-    changes: &Receiver<(Change, Done)>,
-    waiting: &AtomicUsize,
-    mut to: impl Durable,
-    mut ends: Ends,
-    records_max: usize,
-) {
+fn write(changes: &Receiver<(Change, Done)>, waiting: &AtomicUsize, mut to: impl Durable, mut ends: Shelves) {
     let mut is_failing = false;
     while let Ok(first) = changes.recv() {
         let mut batch = vec![first];
@@ -85,7 +81,7 @@ fn write(
             .into_iter()
             .map(|(change, done)| (written(change, &mut ends), done))
             .unzip();
-        let swept = sweep(&mut ends, records_max);
+        let swept = ends.sweep();
         let result = to.write(&[changes, swept].concat());
         if let Err(error) = &result
             && !is_failing
@@ -97,33 +93,67 @@ fn write(
     }
 }
 
-fn written(change: Change, ends: &mut Ends) -> (RecordId, Option<Value>) {
+fn written(change: Change, ends: &mut Shelves) -> Write {
+    let shelf = match change {
+        Change::Put(_) | Change::Remove(_) => Shelf::Registrations,
+        Change::PutFact(_) | Change::RemoveFact(_) | Change::ForgetFacts => Shelf::Peers,
+    };
+    let of_shelf = ends.of_shelf(shelf);
     match change {
-        Change::Put(Stored {
-            record,
-            expires_at,
-            sealed,
-        }) => {
-            ends.put(record, expires_at);
-            (record, Some(Value { expires_at, sealed }))
+        Change::Put(stored) | Change::PutFact(stored) => {
+            let Stored {
+                record,
+                expires_at,
+                sealed,
+            } = stored;
+            of_shelf.put(record, expires_at);
+            Write::Put(shelf, record, Value { expires_at, sealed })
         }
-        Change::Remove(record) => {
-            ends.remove(record);
-            (record, None)
+        Change::Remove(record) | Change::RemoveFact(record) => {
+            of_shelf.remove(record);
+            Write::Remove(shelf, record)
+        }
+        Change::ForgetFacts => {
+            *of_shelf = Ends::default();
+            Write::Clear(shelf)
         }
     }
 }
 
-/// A few that have ended, and as many as there are too many.
-fn sweep(ends: &mut Ends, records_max: usize) -> Vec<(RecordId, Option<Value>)> {
-    let now_unix = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_unix = now_unix.map_or(0, |since| since.as_secs());
-    let mut swept = Vec::new();
-    while let Some(record) = ends.pop(now_unix, records_max) {
-        swept.push((record, None));
-        if swept.len() >= SWEEP_MAX + BATCH_MAX {
-            break;
+/// When what ends.
+struct Shelves {
+    registrations: Ends,
+    peers: Ends,
+    room: Room,
+}
+
+impl Shelves {
+    fn of(room: Room) -> Shelves {
+        Shelves {
+            registrations: Ends::default(),
+            peers: Ends::default(),
+            room,
         }
     }
-    swept
+
+    fn of_shelf(&mut self, shelf: Shelf) -> &mut Ends {
+        match shelf {
+            Shelf::Registrations => &mut self.registrations,
+            Shelf::Peers => &mut self.peers,
+        }
+    }
+
+    /// A few that have ended, and as many as there are too many.
+    fn sweep(&mut self) -> Vec<Write> {
+        let now_unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_unix = now_unix.map_or(0, |since| since.as_secs());
+        let room = self.room;
+        let mut swept = Vec::new();
+        for (shelf, max) in [(Shelf::Registrations, room.registrations), (Shelf::Peers, room.peers)] {
+            let of_shelf = self.of_shelf(shelf);
+            let over = std::iter::from_fn(|| of_shelf.pop(now_unix, max)).take(SWEEP_MAX + BATCH_MAX);
+            swept.extend(over.map(|record| Write::Remove(shelf, record)));
+        }
+        swept
+    }
 }

@@ -39,6 +39,11 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    /// An entry with its end.
+    pub fn entry(&self, key: &K) -> Option<(Duration, &V)> {
+        self.entries.get(key).map(|(ends_at, value)| (*ends_at, value))
+    }
+
     /// An entry that has not ended.
     pub fn live(&self, key: &K, now: Duration) -> Option<&V> {
         self.entries

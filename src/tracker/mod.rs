@@ -5,9 +5,12 @@
 //! Knows no SIP message and no socket: whoever calls says who is asserted, hands bodies in and gets status and body. Knows no
 //! clock and draws nothing itself.
 
+mod bound;
 mod bounded;
 mod buckets;
 mod calls;
+pub mod counts;
+mod kept;
 mod list;
 mod publish;
 mod rate;
@@ -24,6 +27,8 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
 
+pub use bound::Bound;
+pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
 pub use reports::{CaseId, Found, Order};
@@ -39,6 +44,8 @@ use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
 use bounded::Bounded;
 use calls::Calls;
+use counts::{Challenged, Counts};
+use kept::{Keeping, Orphan};
 use table::{Hashing, Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -111,6 +118,15 @@ pub struct Tracker {
     watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
+    /// What is to outlive the process, where anything is.
+    keeping: Option<Keeping>,
+    /// Until when IDs of earlier runs open, in seconds of Unix time.
+    earlier_until: Option<u64>,
+    /// What is kept of contents that are not known now.
+    orphans: Vec<Orphan>,
+    counts: Counts,
+    /// Waits to be written down.
+    bound: VecDeque<Bound>,
 }
 
 impl Tracker {
@@ -130,7 +146,12 @@ impl Tracker {
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
+            keeping: None,
+            earlier_until: None,
+            orphans: Vec::new(),
             watches: Watches::new(settings.watches_max),
+            counts: Counts::default(),
+            bound: VecDeque::new(),
             settings,
             ids,
         }
@@ -139,7 +160,9 @@ impl Tracker {
     /// Makes a content known: only what is known can be announced. `false`: there is no room.
     //= P2P-021
     pub fn register(&mut self, swarm: SwarmId, layout: Layout) -> bool {
-        self.table.register(swarm, layout)
+        let is_known = self.table.register(swarm, layout);
+        self.adopt_orphans(swarm);
+        is_known
     }
 
     /// A content is not to be shared any more: nobody holds it here.
@@ -164,15 +187,23 @@ impl Tracker {
 
     /// When [`Tracker::expire`] or [`Tracker::poll_notice`] is wanted next, on the clock that never goes back.
     pub fn next_deadline(&self) -> Option<Duration> {
-        let both = [self.open.next_end(), self.watches.next()];
-        both.into_iter().flatten().min()
+        let all = [self.open.next_end(), self.watches.next(), self.next_keeping()];
+        all.into_iter().flatten().min()
     }
 
     /// Lets what is over be over: proofs that did not come, announcements that were not refreshed.
     //= P2P-109
     pub fn expire(&mut self, now: Moment) {
-        let _ = self.ids.move_to(now.day());
+        if self.ids.move_to(now.day()) == Ok(true) {
+            self.note(FactId::Root);
+        }
+        if self.earlier_until.is_some_and(|until| until <= now.unix) {
+            self.earlier_until = None;
+            self.ids.forget_runs_before_this();
+            self.note(FactId::Root);
+        }
         while let Some(((slot, swarm), open)) = self.open.pop_ended(now.at) {
+            self.counts.challenged(Challenged::Unanswered);
             self.unproven(now, slot, swarm, &open);
         }
         for slot in self.table.expired(now.seconds()) {
@@ -200,12 +231,18 @@ impl Tracker {
     //= P2P-017
     //= P2P-036
     fn remove(&mut self, now: Moment, slot: Slot) {
+        self.clear(slot);
+        self.table.remove(slot, now.day());
+        self.note(FactId::Place(slot));
+    }
+
+    /// What is under way with a peer is over.
+    fn clear(&mut self, slot: Slot) {
         for swarm in self.table.joined(slot) {
             self.open.remove(&(slot, swarm));
         }
         self.answered.remove(&slot);
         self.watches.end_of(slot);
-        self.table.remove(slot, now.day());
     }
 
     fn epoch(&self, now: Moment) -> u32 {

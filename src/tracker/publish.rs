@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
+use super::kept::FactId;
 use super::rate::Rate;
 use super::reply::Reply;
 use super::settings::Expose;
@@ -184,6 +185,8 @@ impl Tracker {
             Err(Fault::Rate) => return Reply::failed(&transaction, Fault::Rate, Some(60)),
             Err(fault) => return Reply::failed(&transaction, fault, None),
         };
+        let failed = swarms.iter().filter_map(|swarm| swarm.fault);
+        failed.for_each(|fault| self.counts.fault(fault));
         self.table.prolong(slot, now.seconds() + u64::from(expires));
         self.table.moved(slot, publish.member.reach);
         let etag = self.retag(slot, random);
@@ -246,7 +249,7 @@ impl Tracker {
         };
         self.table.peer_mut(slot).changes = changes;
         if let Some(drawn) = &request.peer_id {
-            self.take_drawn(now, slot, drawn);
+            self.take_drawn(now, slot, member, drawn);
         }
         let wanted = connect.peer_count.map_or(0, usize::from).min(publish.peers_max);
         let results = connect.swarms.iter().zip(steps).map(|(action, step)| match step {
@@ -261,16 +264,21 @@ impl Tracker {
         Ok((slot, results.collect()))
     }
 
-    /// A place for who comes anew: what the same device announced before is replaced.
+    /// A place for who comes anew: what the same device announced before is replaced, where it stands stays.
     //= P2P-025
     fn enter(&mut self, now: Moment, member: Member<'_>) -> Result<Slot, Fault> {
         if let Some(before) = self.table.find(member.identity, member.device) {
-            self.remove(now, before);
+            self.clear(before);
+            self.table.leave_all(before);
+            return Ok(before);
         }
         let entered = self
             .table
             .enter(member.identity, member.device, member.reach, now.day());
-        entered.map_err(|_| Fault::Busy)
+        let slot = entered.map_err(|_| Fault::Busy)?;
+        self.note(FactId::Place(slot));
+        self.note_bound(slot, member, None);
+        Ok(slot)
     }
 
     /// What is to be done of one action, or why it is not. An error is one of the whole request.
@@ -329,6 +337,7 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> SwarmResult {
         self.table.join(slot, swarm, held);
+        self.stays_out(slot, swarm);
         let id = self.table.swarm(swarm).id;
         let is_verified = self
             .table
@@ -437,12 +446,13 @@ impl Tracker {
 
     /// From then on it is.
     //= P2P-029
-    fn take_drawn(&mut self, now: Moment, slot: Slot, drawn: &str) {
+    fn take_drawn(&mut self, now: Moment, slot: Slot, member: Member<'_>, drawn: &str) {
         let hash = self.table.hash(drawn.as_bytes());
         let generation = self.table.peer(slot).generation;
         self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
         if self.settings.expose == Expose::Drawn {
             self.names.insert(slot, now.at + DRAWN_KEPT, (generation, drawn.into()));
+            self.note_bound(slot, member, Some(drawn));
         }
     }
 

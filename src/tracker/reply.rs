@@ -13,6 +13,8 @@ pub struct Reply {
     pub min_expires: Option<u32>,
     pub retry_after: Option<u32>,
     pub body: Option<Vec<u8>>,
+    /// The word of a refusal, where its body has one.
+    pub fault: Option<Fault>,
 }
 
 impl Reply {
@@ -24,6 +26,7 @@ impl Reply {
             min_expires: None,
             retry_after: None,
             body: None,
+            fault: None,
         }
     }
 
@@ -35,6 +38,7 @@ impl Reply {
         Reply {
             retry_after,
             body: Some(response.to_bytes()),
+            fault: Some(fault),
             ..Reply::bare(status_of(fault))
         }
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::kept::FactId;
 use super::table::{Slot, State, SwarmIndex};
 use super::verify::Failures;
 use super::{Moment, Tracker};
 use crate::ppsp::request::Tamper;
-use crate::ppsp::tamper::{Consequence, Event, Network, Report, Reporter, WINDOW_SECONDS, Weight};
+use crate::ppsp::tamper::{Case, Consequence, Event, Network, Report, Reporter, WINDOW_SECONDS, Weight};
 use crate::ppsp::{Fault, SwarmId};
 use crate::seal::temporary_id::Viewer;
 
@@ -31,7 +32,7 @@ pub struct Order {
 
 /// Names a case; tells nothing of whom it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CaseId(u64, SwarmIndex);
+pub struct CaseId(pub(super) u64, pub(super) SwarmIndex);
 
 /// What a visit found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Tracker {
         let swarm = self.table.swarm_of(tamper.swarm).ok_or(Fault::UnknownSwarm)?;
         self.table.announcement(reporter, swarm).ok_or(Fault::NotMember)?;
         let opened = self.ids.open(tamper.sender.as_bytes()).map_err(|_| Fault::NotMember)?;
-        let accused = self.table.at(opened.place, opened.generation).map(|(slot, _)| slot);
+        let accused = self.stands(&opened).map(|(slot, _)| slot);
         let is_of = self.ids.is_of(&opened, tamper.swarm.to_string().as_bytes());
         let accused = accused.filter(|_| is_of).ok_or(Fault::NotMember)?;
         let session = (reporter, accused, swarm);
@@ -104,6 +105,7 @@ impl Tracker {
                     kept = Duration::from_secs(ban_seconds);
                     let failures = Failures::banned(now.at + kept);
                     self.failures.insert((id.0, id.1), now.at + kept, failures);
+                    self.note(FactId::Failures(id.0, id.1));
                     if let Some(accused) = accused {
                         self.table.leave(accused, id.1);
                         self.rename(now, accused);
@@ -115,6 +117,18 @@ impl Tracker {
         }
         if !case.is_forgettable(now.unix) {
             self.cases.insert(id, now.at + kept, case);
+        }
+        self.note(FactId::Case(id));
+    }
+
+    /// Who is out of the lists is so whatever it announces meanwhile.
+    //= P2P-127
+    pub(super) fn stays_out(&mut self, slot: Slot, swarm: SwarmIndex) {
+        let case = self.cases.get(&CaseId(self.identity_hash(slot), swarm));
+        if case.is_some_and(Case::is_out)
+            && let Some(announcement) = self.table.announcement_mut(slot, swarm)
+        {
+            announcement.state = State::Quarantined;
         }
     }
 
@@ -132,8 +146,10 @@ impl Tracker {
     /// Voids what was told of a peer; it stays, under other names.
     //= P2P-036
     fn rename(&mut self, now: Moment, slot: Slot) {
-        if !self.table.bump(slot, now.day()) {
-            self.remove(now, slot);
+        self.note(FactId::Place(slot));
+        match self.table.bump(slot, now.day()) {
+            true => self.note_renamed(slot),
+            false => self.remove(now, slot),
         }
     }
 
@@ -149,6 +165,7 @@ impl Tracker {
         for reporter in reporters {
             let before = self.standing.live(reporter, now.at).copied().unwrap_or_default();
             self.standing.insert(*reporter, now.at + STANDING_KEPT, change(before));
+            self.note(FactId::Standing(*reporter));
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::reports::SESSION_KEPT;
 use super::settings::{Expose, View};
-use super::table::{Slot, SwarmIndex};
+use super::table::{Peer, Slot, SwarmIndex};
 use super::{Member, Moment, Tracker};
-use crate::seal::temporary_id::{Form, Place, Viewer};
+use crate::seal::temporary_id::{Form, Opened, Place, Viewer};
 
 /// Where a temporary ID leads, for one who asks.
 pub struct Target<'a> {
@@ -26,6 +26,15 @@ pub enum NotLed {
     Barred,
 }
 
+/// Who asks, whom it asks for, and a swarm both are in.
+struct Led {
+    asker: Slot,
+    slot: Slot,
+    swarm: SwarmIndex,
+    /// How old the keys of the ID are.
+    days_old: usize,
+}
+
 impl Tracker {
     /// The device behind a temporary ID. Who asks must be in the same swarm.
     //= P2P-032
@@ -38,7 +47,13 @@ impl Tracker {
         if self.calls.is_barred(now, known_as) {
             return Err(NotLed::Barred);
         }
-        let Some((asker, slot, swarm)) = self.led(now, caller, uri) else {
+        let Some(Led {
+            asker,
+            slot,
+            swarm,
+            days_old,
+        }) = self.led(now, caller, uri)
+        else {
             self.calls.missed(now, known_as, &self.settings);
             return Err(NotLed::Unusable);
         };
@@ -49,6 +64,7 @@ impl Tracker {
         };
         let caller = self.called(now, asker, swarm, seen_by).ok_or(NotLed::Unusable)?;
         self.sessions.insert((asker, slot, swarm), (), now.at + SESSION_KEPT);
+        self.counts.used_after(days_old);
         let peer = self.table.peer(slot);
         Ok(Target {
             identity: &peer.identity,
@@ -58,7 +74,7 @@ impl Tracker {
     }
 
     /// Who asks, whom it asks for, and the swarm both are in.
-    fn led(&self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+    fn led(&self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Option<Led> {
         let asker = self.table.find(caller.identity, caller.device)?;
         let read = self.ids.hosts().read(uri)?;
         match read.form {
@@ -67,10 +83,10 @@ impl Tracker {
         }
     }
 
-    fn led_by_sealed(&self, now: Moment, asker: Slot, uri: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+    fn led_by_sealed(&self, now: Moment, asker: Slot, uri: &[u8]) -> Option<Led> {
         let opened = self.ids.open(uri).ok()?;
         let ends_at = (u64::from(opened.epoch) + 1) * self.settings.epoch_seconds + self.settings.grace_seconds;
-        let (slot, peer) = self.table.at(opened.place, opened.generation)?;
+        let (slot, peer) = self.stands(&opened)?;
         let viewer = match self.settings.view {
             View::Shared => Viewer::Any,
             View::Pairwise => Viewer::Peer(Place::of_slot(asker)),
@@ -82,35 +98,49 @@ impl Tracker {
         };
         let swarm = self.table.joined(slot).find(is_of)?;
         let is_live = peer.expires_at > now.seconds() && now.seconds() < ends_at;
-        is_live.then_some((asker, slot, swarm))
+        is_live.then(|| Led {
+            asker,
+            slot,
+            swarm,
+            days_old: self.ids.days_old(&opened),
+        })
     }
 
     /// The same for a name that the peer drew itself.
     //= P2P-044
-    fn led_by_drawn(&self, now: Moment, asker: Slot, drawn: &[u8]) -> Option<(Slot, Slot, SwarmIndex)> {
+    fn led_by_drawn(&self, now: Moment, asker: Slot, drawn: &[u8]) -> Option<Led> {
         let hash = self.table.hash(drawn);
         let (slot, generation) = *self.drawn.live(&hash, now.at)?;
         let (slot, peer) = self.table.at(Place::of_slot(slot), generation)?;
         let is_shared = |swarm: &SwarmIndex| self.table.announcement(asker, *swarm).is_some();
         let swarm = self.table.joined(slot).find(is_shared)?;
-        (peer.expires_at > now.seconds()).then_some((asker, slot, swarm))
+        (peer.expires_at > now.seconds()).then_some(Led {
+            asker,
+            slot,
+            swarm,
+            days_old: 0,
+        })
     }
 
     /// The place behind an ID of ours, whoever it is shown to.
     pub(super) fn place_of(&self, uri: &[u8]) -> Option<(Slot, u8)> {
         let read = self.ids.hosts().read(uri)?;
-        let (place, generation) = match read.form {
+        let (slot, peer) = match read.form {
             Form::Drawn => {
                 let (slot, generation) = self.drawn.get(&self.table.hash(read.token))?;
-                (Place::of_slot(*slot), *generation)
+                self.table.at(Place::of_slot(*slot), *generation)?
             }
-            Form::Sealed | Form::Whole => {
-                let opened = self.ids.open(uri).ok()?;
-                (opened.place, opened.generation)
-            }
+            Form::Sealed | Form::Whole => self.stands(&self.ids.open(uri).ok()?)?,
         };
-        let (slot, peer) = self.table.at(place, generation)?;
         Some((slot, peer.generation))
+    }
+
+    /// Who stands where an ID leads, if it is who stood there in the run that told it.
+    //= P2P-036
+    //= P2P-042
+    pub(super) fn stands(&self, opened: &Opened) -> Option<(Slot, &Peer)> {
+        let at = self.table.at(opened.place, opened.generation);
+        at.filter(|(_, peer)| peer.since <= opened.run)
     }
 
     /// What a peer is called by others in this swarm.

@@ -41,6 +41,8 @@ pub struct Settings {
     /// Peers below which the network's own are named.
     pub seeders_min: usize,
     pub network_peers: Vec<NetworkPeer>,
+    /// Whether [`super::Tracker::poll_bound`] tells who is behind what.
+    pub notes_bindings: bool,
 }
 
 /// A node of the network that holds content.
@@ -78,6 +80,7 @@ impl Default for Settings {
             fills_up: false,
             seeders_min: 3,
             network_peers: Vec::new(),
+            notes_bindings: false,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Peer {
     pub expires_at: u64,
     /// What is told of this place holds for this generation.
     pub generation: u8,
+    /// The run of the process in which that began.
+    pub since: u32,
     /// Generations that went by since a day, and that day.
     spent: u8,
     spent_since: u32,
@@ -100,7 +102,9 @@ pub(super) struct Table {
     /// Peers by when they may have ended. A peer stands here once.
     due: BTreeMap<u64, Vec<Slot>>,
     announcements: usize,
-    hashing: Hashing,
+    pub hashing: Hashing,
+    /// This run of the process.
+    pub run: u32,
     peers_max: usize,
     swarms_max: usize,
 }
@@ -114,6 +118,10 @@ pub(super) struct Hashing {
 impl Hashing {
     pub fn new(keys: (u64, u64)) -> Hashing {
         Hashing { keys }
+    }
+
+    pub fn keys(self) -> (u64, u64) {
+        self.keys
     }
 }
 
@@ -137,6 +145,7 @@ impl Table {
             due: BTreeMap::new(),
             announcements: 0,
             hashing,
+            run: 0,
             peers_max: peers_max.min(PLACES_MAX),
             swarms_max: swarms_max.min(u32::MAX as usize),
         }
@@ -194,6 +203,12 @@ impl Table {
         &self.swarms[index as usize]
     }
 
+    /// How many announced something, of each swarm that can be joined.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        let open = self.swarms.iter().filter(|swarm| !swarm.is_closed);
+        open.map(|swarm| swarm.members.len())
+    }
+
     pub fn close(&mut self, id: SwarmId) {
         let Some(index) = self.index_of(id) else { return };
         self.swarms[index as usize].is_closed = true;
@@ -219,6 +234,11 @@ impl Table {
         let slot = (place.shard() == 0).then_some(place.slot())?;
         let peer = self.peers.get(slot as usize)?;
         (peer.is_live && peer.generation == generation).then_some((slot, peer))
+    }
+
+    /// Who stands at a place, if anybody does.
+    pub fn seated(&self, slot: Slot) -> Option<&Peer> {
+        self.peers.get(slot as usize).filter(|peer| peer.is_live)
     }
 
     pub fn peer(&self, slot: Slot) -> &Peer {
@@ -247,28 +267,61 @@ impl Table {
             None => return Err(Full),
         };
         let peer = &mut self.peers[slot as usize];
-        peer.identity = identity.into();
-        peer.device = device.into();
         peer.reach = reach.into();
-        peer.is_live = true;
+        peer.since = self.run;
         peer.changes = Rate::default();
         peer.lists = Rate::default();
+        self.sit(slot, identity, device);
+        Ok(slot)
+    }
+
+    /// Puts somebody into a place that is free.
+    fn sit(&mut self, slot: Slot, identity: &[u8], device: &[u8]) {
+        let peer = &mut self.peers[slot as usize];
+        peer.identity = identity.into();
+        peer.device = device.into();
+        peer.is_live = true;
         let (hashing, peers) = (self.hashing, &self.peers);
         let hash = |slot: &Slot| {
             let peer = &peers[*slot as usize];
             hashing.hash_one((&*peer.identity, &*peer.device))
         };
         self.by_member.insert_unique(hash(&slot), slot, hash);
-        Ok(slot)
     }
 
-    /// Prolongs all that a peer announced.
-    //= P2P-015
+    /// Gives who had a place in an earlier run that place again. `false`: it is taken, or there is no room. Followed by
+    /// [`Table::all_seated`] once everybody sits.
+    //= P2P-042
+    pub fn seat(&mut self, slot: Slot, (generation, since): (u8, u32), identity: &[u8], device: &[u8]) -> bool {
+        let place = slot as usize;
+        if place >= PLACES_MAX || self.by_member.len() >= self.peers_max || self.find(identity, device).is_some() {
+            return false;
+        }
+        if self.peers.len() <= place {
+            self.peers.resize_with(place + 1, Peer::nobody);
+        }
+        if self.peers[place].is_live {
+            return false;
+        }
+        self.peers[place].generation = generation;
+        self.peers[place].since = since;
+        self.sit(slot, identity, device);
+        true
+    }
+
+    /// The places between those where somebody sits are free.
+    pub fn all_seated(&mut self) {
+        let peers = (0..).zip(&self.peers);
+        self.free = peers.filter(|(_, peer)| !peer.is_live).map(|(slot, _)| slot).collect();
+    }
+
     /// A peer may have come by another way than before.
     pub fn moved(&mut self, slot: Slot, reach: &[u8]) {
         self.peer_mut(slot).reach = reach.into();
     }
 
+    /// Prolongs all that a peer announced.
+    //= P2P-015
     pub fn prolong(&mut self, slot: Slot, expires_at: u64) {
         let peer = &mut self.peers[slot as usize];
         peer.expires_at = expires_at;
@@ -308,10 +361,7 @@ impl Table {
 
     /// Takes a peer out of everything, and voids what was told of it.
     pub fn remove(&mut self, slot: Slot, day: u32) {
-        while let Some(joined) = self.peers[slot as usize].joined.last() {
-            let swarm = joined.swarm;
-            self.leave(slot, swarm);
-        }
+        self.leave_all(slot);
         let hash = {
             let peer = &self.peers[slot as usize];
             self.hash((&*peer.identity, &*peer.device))
@@ -324,6 +374,7 @@ impl Table {
         *peer = Peer {
             is_due: peer.is_due,
             generation: peer.generation,
+            since: peer.since,
             spent: peer.spent,
             spent_since: peer.spent_since,
             ..Peer::nobody()
@@ -343,6 +394,7 @@ impl Table {
             (peer.spent, peer.spent_since) = (0, day);
         }
         peer.generation = peer.generation.wrapping_add(1);
+        peer.since = self.run;
         peer.spent = peer.spent.saturating_add(1);
         peer.spent < GENERATIONS
     }
@@ -428,6 +480,14 @@ impl Table {
         true
     }
 
+    /// Takes all announcements of a peer out.
+    pub fn leave_all(&mut self, slot: Slot) {
+        while let Some(joined) = self.peers[slot as usize].joined.last() {
+            let swarm = joined.swarm;
+            self.leave(slot, swarm);
+        }
+    }
+
     /// Announcements of a swarm by chance, none twice, so many at most: each order as likely as any other. What is not asked for
     /// is not drawn.
     //= P2P-050
@@ -472,6 +532,7 @@ impl Peer {
             etag: 0,
             expires_at: 0,
             generation: 0,
+            since: 0,
             spent: 0,
             spent_since: 0,
             changes: Rate::default(),

@@ -1,4 +1,5 @@
 mod announcements;
+mod kept;
 mod lists;
 mod names;
 mod proofs;

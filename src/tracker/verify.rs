@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
+use super::counts::Challenged;
+use super::kept::FactId;
 use super::table::{Slot, State, SwarmIndex, below};
 use super::{Moment, Tracker, draw};
 use crate::ppsp::Fault;
@@ -26,14 +28,15 @@ pub(super) struct Open {
     challenge: Challenge,
     /// What is to be proved.
     claim: Buckets,
+    asked_at: Duration,
     deadline: Duration,
 }
 
 /// What failed lately, of one identity in one swarm.
 pub(super) struct Failures {
-    count: u32,
+    pub count: u32,
     /// Until when nothing of it is taken.
-    wait_until: Duration,
+    pub wait_until: Duration,
 }
 
 impl Failures {
@@ -89,9 +92,11 @@ impl Tracker {
                 Open {
                     challenge,
                     claim,
+                    asked_at: now.at,
                     deadline,
                 },
             );
+            self.counts.challenged(Challenged::Put);
         }
         let open = self.open.get(&key)?;
         let left = open.deadline.saturating_sub(now.at).as_millis();
@@ -143,20 +148,12 @@ impl Tracker {
         let swarm = self.table.swarm_of(proof.swarm).ok_or(Fault::UnknownSwarm)?;
         // Used once, whatever comes of it.
         let open = self.open.remove(&(slot, swarm)).ok_or(Fault::ProofFailed)?;
-        let Shown::Tree { leaves, hashes } = &proof.shown else {
-            self.unproven(now, slot, swarm, &open);
-            return Err(Fault::ProofFailed);
-        };
-        let shown = TreeProof {
-            leaves: leaves.clone(),
-            hashes: hashes.clone(),
-        };
-        let shape = self.table.swarm(swarm).layout.shape();
-        let in_time = now.at <= open.deadline && proof.nonce == *open.challenge.nonce();
-        if !in_time || shown.verify(&proof.swarm, shape, &open.challenge).is_err() {
+        if now.at > open.deadline || !self.is_shown(&open, swarm, proof) {
+            self.counts.challenged(Challenged::Refuted);
             self.unproven(now, slot, swarm, &open);
             return Err(Fault::ProofFailed);
         }
+        self.counts.proved(now.at.saturating_sub(open.asked_at));
         if let Some(announcement) = self.table.announcement_mut(slot, swarm)
             && announcement.held == open.claim
             && announcement.state == State::Provisional
@@ -164,6 +161,18 @@ impl Tracker {
             announcement.state = State::Verified;
         }
         Ok(swarm)
+    }
+
+    fn is_shown(&self, open: &Open, swarm: SwarmIndex, proof: &Proof) -> bool {
+        let Shown::Tree { leaves, hashes } = &proof.shown else {
+            return false;
+        };
+        let shown = TreeProof {
+            leaves: leaves.clone(),
+            hashes: hashes.clone(),
+        };
+        let shape = self.table.swarm(swarm).layout.shape();
+        proof.nonce == *open.challenge.nonce() && shown.verify(&proof.swarm, shape, &open.challenge).is_ok()
     }
 
     /// What was announced is not held: it goes, and comes again only after a while.
@@ -193,8 +202,10 @@ impl Tracker {
             wait_until: now.at + wait,
         };
         self.failures.insert((who, swarm), now.at + DAY, failures);
+        self.note(FactId::Failures(who, swarm));
         if count >= FAILURES_MAX && self.swarms_failed(now, who) >= FAILURES_MAX as usize {
             self.banned.insert(who, now.at + DAY, ());
+            self.note(FactId::Banned(who));
         }
         self.table.leave(slot, swarm);
     }

@@ -7,10 +7,10 @@ use sipveil::seal::temporary_id::Hosts;
 use super::scene::{ALICE, BOB, MEDIA_TYPE, Scene, one, peers, policy};
 use crate::world::{Sent, respond, routes};
 
-const INSIDE: &str = "10.20.0.9:5060";
-const OUTSIDE: &str = "192.0.2.9:5060";
+pub const INSIDE: &str = "10.20.0.9:5060";
+pub const OUTSIDE: &str = "192.0.2.9:5060";
 
-fn scene(tracker: &str, lines: &str) -> Scene {
+pub fn scene(tracker: &str, lines: &str) -> Scene {
     let via = if tracker == INSIDE { "core" } else { "net" };
     let routes = format!(
         "[[route]]\nfrom = \"access\"\nmethod = [\"PUBLISH\"]\nnext_hop = [\"sip:{tracker}\"]\nvia = \"{via}\"\n\
@@ -26,7 +26,7 @@ fn with_body(text: &str, kind: &str, body: &str) -> String {
 }
 
 /// A list of these entries, as a careless tracker writes it.
-fn list(scene: &Scene, entries: &str) -> String {
+pub fn list(scene: &Scene, entries: &str) -> String {
     format!(
         "{{\"PPSPTrackerProtocol\":{{\"version\":1,\"response_type\":0,\"error_code\":0,\"transaction_id\":\"t1\",\
          \"impu\":\"sip:alice@home1.example\",\"swarm_result\":[{{\"swarm_id\":\"{}\",\"result\":0,\
@@ -51,7 +51,7 @@ fn body(sent: &Sent) -> &str {
 }
 
 /// Bob subscribes; the tracker's NOTIFY with this body, as Bob gets it, or what the tracker is answered.
-fn notified(scene: &mut Scene, tracker: &str, kind: &str, text: &str) -> Sent {
+pub fn notified(scene: &mut Scene, tracker: &str, kind: &str, text: &str) -> Sent {
     let listener = if tracker == INSIDE { "core" } else { "net" };
     let find = scene.find();
     let uri = scene.swarm_uri();

@@ -53,6 +53,7 @@ mod announcing;
 mod fetching;
 mod granting;
 mod published;
+mod restarted;
 mod streaming;
 mod whole;
 

@@ -43,7 +43,7 @@ pub fn play(cases: std::ops::Range<u64>) -> Result<Outcomes, String> {
     Ok(outcomes)
 }
 
-const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 8] = [
     "sip:alice@home1.example",
     "sips:alice@home1.example",
     "tel:+15551230001",
@@ -54,7 +54,7 @@ const NAMES: [&str; 8] = [
     "sip:alice@home1.example;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 ];
 
-fn dressed(name: &str, random: &mut ChaCha8Rng) -> String {
+pub fn dressed(name: &str, random: &mut ChaCha8Rng) -> String {
     match random.next_u32() % 8 {
         0 => name.to_string(),
         1 => name.to_ascii_uppercase(),
@@ -162,7 +162,7 @@ fn list(id: &str) -> Vec<u8> {
 }
 
 /// Puts a name into one place of a document: as a value, as a member, as the name of one.
-fn plant<'a>(json: &mut Json<'a>, dress: &'a str, left: &mut u32, random: &mut ChaCha8Rng) {
+pub fn plant<'a>(json: &mut Json<'a>, dress: &'a str, left: &mut u32, random: &mut ChaCha8Rng) {
     let is_here = *left == 0;
     *left = left.wrapping_sub(1);
     match json {

@@ -1,8 +1,13 @@
 //! UEs of one network that share content through the proxy, each over a connection of its own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sipveil::engine::Input;
+use sipveil::engine::Recalling;
+use sipveil::engine::storing::{Change, Stored};
+use sipveil::policy::Policy;
 use sipveil::policy::p2p::Content as Known;
 use sipveil::ppsp::challenge::Challenge;
 use sipveil::ppsp::layout::Layout;
@@ -11,6 +16,7 @@ use sipveil::ppsp::request::{Action, Connect, Find, Mode, Proof, Shown, StatRepo
 use sipveil::ppsp::response::{self, Outcome, Response, SwarmResult};
 use sipveil::ppsp::tree::{LEAF_BYTES, Tree, TreeBuilder};
 use sipveil::ppsp::{ChunkMap, Request, SwarmId};
+use sipveil::seal::Keys;
 
 use crate::world::{self, POLICY, Sent, World, respond};
 
@@ -26,7 +32,11 @@ pub struct Content {
 
 impl Content {
     pub fn new(seed: u8) -> Content {
-        let bytes: Vec<u8> = (0..600_000).map(|at| (at * 31 % 251) as u8 ^ seed).collect();
+        Content::of(600_000, seed)
+    }
+
+    pub fn of(length: u32, seed: u8) -> Content {
+        let bytes: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8 ^ seed).collect();
         let mut tree = TreeBuilder::new();
         tree.push(&bytes).unwrap();
         Content {
@@ -68,13 +78,19 @@ impl Content {
 /// The proxy with its tracker, and a network behind it that registers whoever asks.
 pub struct Scene {
     pub world: World,
-    pub content: Content,
+    pub content: Arc<Content>,
     next: u32,
     /// Of the last announcement of all of it.
     etag: String,
     /// What left beside an answer.
     later: Vec<Sent>,
+    /// What is kept, where something takes it.
+    pub kept: Option<Kept>,
 }
+
+/// A store.
+#[derive(Clone, Default)]
+pub struct Kept(pub BTreeMap<u128, Stored>);
 
 /// A UE: its name, where it is, and its connection.
 #[derive(Clone, Copy)]
@@ -131,23 +147,81 @@ impl Scene {
     }
 
     pub fn under(text: &str) -> Scene {
-        let content = Content::new(1);
+        let mut scene = Scene::before(text, world::keys(), 1);
+        for ue in [ALICE, BOB, CAROL] {
+            scene.register(ue, 600);
+        }
+        scene
+    }
+
+    /// A run on what is kept, under keys of its own instance. Nobody is registered.
+    pub fn on(text: &str, kept: &Kept, instance: u64) -> Scene {
+        Scene::recalling(text, kept, world::keys_of_instance(instance)).0
+    }
+
+    /// The same under any keys, with how much of what is kept was of no use.
+    pub fn recalling(text: &str, kept: &Kept, keys: Arc<Keys>) -> (Scene, usize) {
+        let seed = keys.instance() as u8;
+        let mut scene = Scene::before(text, keys, seed);
+        let (engine, now) = (&mut scene.world.engine, scene.world.now);
+        let mut recalling = Recalling::default();
+        for stored in kept.0.values() {
+            engine.recall_fact(now, &mut recalling, stored);
+        }
+        engine.recalled(&recalling);
+        scene.kept = Some(kept.clone());
+        (scene, recalling.lost)
+    }
+
+    fn before(text: &str, keys: Arc<Keys>, seed: u8) -> Scene {
+        let content = Arc::new(Content::new(1));
+        let policy = Scene::policy_with(text, &content);
+        Scene::with(policy, content, keys, [seed; 32])
+    }
+
+    /// A policy under which this content is known.
+    pub fn policy_with(text: &str, content: &Content) -> Arc<Policy> {
         let mut policy = world::policy(text);
         policy.p2p.contents = Arc::new([Known {
             swarm: content.swarm(),
             layout: content.layout,
         }]);
-        let mut scene = Scene {
-            world: World::under(Arc::new(policy), world::keys(), [1; 32]),
+        Arc::new(policy)
+    }
+
+    /// These registered.
+    pub fn of(policy: Arc<Policy>, content: Arc<Content>, seed: [u8; 32], ues: &[Ue]) -> Scene {
+        let mut scene = Scene::with(policy, content, world::keys(), seed);
+        ues.iter().for_each(|ue| scene.register(*ue, 600));
+        scene
+    }
+
+    fn with(policy: Arc<Policy>, content: Arc<Content>, keys: Arc<Keys>, seed: [u8; 32]) -> Scene {
+        Scene {
+            world: World::under(policy, keys, seed),
             content,
             next: 0,
             etag: String::new(),
             later: Vec::new(),
-        };
-        for ue in [ALICE, BOB, CAROL] {
-            scene.register(ue, 600);
+            kept: None,
         }
-        scene
+    }
+
+    /// Keeps what is to be kept, where something takes it; what leaves for that.
+    fn keep(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let (Some(kept), false) = (&mut self.kept, self.world.store.is_empty()) {
+            let (id, change) = self.world.store.remove(0);
+            match change {
+                Change::PutFact(stored) => drop(kept.0.insert(stored.record.0, stored)),
+                Change::RemoveFact(record) => drop(kept.0.remove(&record.0)),
+                Change::ForgetFacts => kept.0.clear(),
+                Change::Put(_) | Change::Remove(_) => {}
+            }
+            let is_kept = true;
+            sent.extend(self.world.input(Input::Stored { id, is_kept }));
+        }
+        sent
     }
 
     pub fn register_text(&mut self, ue: Ue, expires: u32) -> String {
@@ -178,11 +252,15 @@ impl Scene {
         assert_eq!(answer.expect("an answer").start(), "SIP/2.0 200 OK");
         self.later
             .extend(sent.into_iter().filter(|sent| sent.start().starts_with("BYE")));
+        let kept = self.keep();
+        self.later.extend(kept);
     }
 
     /// A message of a UE, and what leaves for it.
     pub fn says(&mut self, ue: Ue, text: &str) -> Vec<Sent> {
-        self.world.stream("access", ue.at, ue.connection, text)
+        let mut sent = self.world.stream("access", ue.at, ue.connection, text);
+        sent.extend(self.keep());
+        sent
     }
 
     pub fn number(&mut self) -> u32 {
@@ -241,8 +319,7 @@ impl Scene {
 
     /// Announces all of the content and proves it; gives the entity tag.
     pub fn shares(&mut self, ue: Ue) -> String {
-        let map = self.content.full();
-        let body = self.connect(Mode::Seeder, map);
+        let body = self.seed();
         let answer = self.publish(ue, "", &body);
         assert_eq!(answer.start(), "SIP/2.0 200 OK");
         let result = result(&answer);
@@ -264,6 +341,12 @@ impl Scene {
 
     pub fn last_etag(&self) -> String {
         self.etag.clone()
+    }
+
+    /// What enters the swarm with all of it.
+    pub fn seed(&mut self) -> Vec<u8> {
+        let map = self.content.full();
+        self.connect(Mode::Seeder, map)
     }
 
     /// What enters the swarm without any of it.

@@ -13,16 +13,17 @@ use crate::trust::Standing;
 const ENDING: &str = ".lookups";
 
 /// What was looked at.
-pub(super) struct LookUp<'a> {
+pub(in crate::cli) struct LookUp<'a> {
     /// The command, as its records name it.
     pub command: &'static str,
     pub file: &'a Path,
-    pub call_id: Option<&'a [u8]>,
+    /// The Call-ID, or the temporary ID, it was about.
+    pub about: Option<&'a [u8]>,
 }
 
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotNoted {
+pub(in crate::cli) enum NotNoted {
     #[error(
         "this look-up cannot be written down, so it is not made: {0}; work where you may write, or on a copy of the audit"
     )]
@@ -32,7 +33,7 @@ pub(super) enum NotNoted {
 }
 
 /// Writes a look-up down beside the audit it is of. One in the look-ups themselves stands there, too.
-pub(super) fn note(audit: &Path, keys: AuditKeys, of: &LookUp<'_>) -> Result<(), NotNoted> {
+pub(in crate::cli) fn note(audit: &Path, keys: AuditKeys, of: &LookUp<'_>) -> Result<(), NotNoted> {
     let unix = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs());
@@ -42,7 +43,7 @@ pub(super) fn note(audit: &Path, keys: AuditKeys, of: &LookUp<'_>) -> Result<(),
         hop: Standing::Trusted,
         method: of.command.as_bytes().to_vec(),
         status: 0,
-        call_id_received: of.call_id.map(<[u8]>::to_vec).unwrap_or_default(),
+        call_id_received: of.about.map(<[u8]>::to_vec).unwrap_or_default(),
         call_id_sent: Vec::new(),
         branch_received: Vec::new(),
         branch_sent: Vec::new(),

@@ -53,7 +53,7 @@ pub(super) fn open(config: &Path, message: &Path, key_file: Option<&Path>) -> Ex
         let of = LookUp {
             command: "AUDIT-OPEN",
             file: path_of_message,
-            call_id: message.first(Name::CallId),
+            about: message.first(Name::CallId),
         };
         let noted = super::keys(Path::new(&audit.key_file.value))
             .map(|keys| lookups::note(Path::new(&audit.file.value), keys, &of));

@@ -2,6 +2,7 @@
 //! learns no name: who asks is called by a pseudonym that is another for each tracker.
 
 use super::{P2p, PACKAGE, Part, foreign_body, is_of_package, refusal};
+use crate::engine::counts::p2p::{Guarded, Side};
 use crate::engine::reject::Reject;
 use crate::engine::transactions::Kept;
 use crate::engine::{Engine, Now};
@@ -30,7 +31,18 @@ impl Engine {
     /// network's to say, or a `[[route]]`'s.
     //= P2P-005
     //= P2P-062
-    pub(in crate::engine) fn guard_request(&self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
+    pub(in crate::engine) fn guard_request(&mut self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
+        let guarded = self.written_anew(origin, draft);
+        match &guarded {
+            Ok(false) => {}
+            Ok(true) if draft.body().is_empty() => {}
+            Ok(true) => self.note_guarded(Side::ToTracker, Guarded::Clean),
+            Err(_) => self.note_guarded(Side::ToTracker, Guarded::Refused),
+        }
+        guarded
+    }
+
+    fn written_anew(&self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
         let TrackerIs::At(_) = &self.policy.p2p.tracker.value else {
             return Ok(false);
         };

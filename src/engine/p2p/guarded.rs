@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use rand_chacha::rand_core::Rng;
 
 use super::{KEY_PACKAGE, MEDIA_TYPE, PACKAGE, Part, first_word, is_media_type, is_of_package, relays};
+use crate::engine::counts::p2p::{Guarded, Side};
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::transactions::{Id, ServerTransaction};
 use crate::engine::{Engine, Now};
@@ -39,7 +40,7 @@ impl Engine {
             return Ok(false);
         }
         if is_of_package(draft, KEY_PACKAGE) {
-            guard_keys(draft)?;
+            self.guard_keys(draft)?;
         } else if is_of_package(draft, PACKAGE) {
             self.guard_list(now, origin, draft, asker)?;
         } else {
@@ -57,17 +58,23 @@ impl Engine {
         origin: &Origin,
         draft: &mut Draft,
     ) -> Result<(), Reject> {
-        if self.p2p.is_none() || draft.body().is_empty() {
+        if self.p2p.is_none() {
             return Ok(());
         }
         let Some(server) = self.transactions.server(id).filter(|server| asks_tracker(server)) else {
             return Ok(());
         };
         let asked = server.work.as_ref().map(|work| &work.draft);
+        if let Some(asked) = asked {
+            headers::echo(draft, asked);
+        }
+        if draft.body().is_empty() {
+            return Ok(());
+        }
         let of_keys = asked.is_some_and(|asked| is_of_package(asked, KEY_PACKAGE));
         let arrived = *server.origin.flow();
         if of_keys && !is_media_type(draft) {
-            return guard_keys(draft);
+            return self.guard_keys(draft);
         }
         let asker = self.bindings.ue(&self.home(&arrived), now.unix).map(|ue| ue.owner());
         self.guard_list(now, origin, draft, asker)
@@ -79,14 +86,37 @@ impl Engine {
         if draft.body().is_empty() {
             return Ok(());
         }
+        let side = match origin.is_trusted() {
+            true => Side::TrackerInside,
+            false => Side::TrackerOutside,
+        };
+        match self.list_as_guarded(now, origin, draft, asker) {
+            Some(guarded) => {
+                self.note_leaks(side, origin, guarded.leaks);
+                draft.set_body(guarded.body);
+                Ok(())
+            }
+            None => {
+                self.note_guarded(side, Guarded::Refused);
+                self.warn_of_leaks(origin);
+                Err(Reject::Unguarded)
+            }
+        }
+    }
+
+    fn list_as_guarded(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &Draft,
+        asker: Option<u64>,
+    ) -> Option<guard::Guarded> {
         if !is_media_type(draft) {
-            return Err(Reject::Unguarded);
+            return None;
         }
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
-        let Some(p2p) = &self.p2p else {
-            return Err(Reject::Unguarded);
-        };
+        let p2p = self.p2p.as_ref()?;
         let table = &self.policy.p2p;
         let relays = relays(table);
         let network_peers: Vec<String> = table.network_peers.iter().map(|peer| peer.value.clone()).collect();
@@ -106,13 +136,23 @@ impl Engine {
             epochs_kept: 1,
         };
         let asker = asker.unwrap_or_default().to_be_bytes();
-        let guarded = terms.response(draft.body(), &asker, nonce);
-        let guarded = guarded.map_err(|_| Reject::Unguarded)?;
-        if guarded.leaks.any() {
-            tracing::warn!(leaks = ?guarded.leaks, "a tracker named somebody to a peer");
+        terms.response(draft.body(), &asker, nonce).ok()
+    }
+
+    /// Content keys pass encrypted for the peer that asked, and as nothing else.
+    //= P2P-061
+    //= P2P-097
+    fn guard_keys(&mut self, draft: &Draft) -> Result<(), Reject> {
+        if draft.body().is_empty() {
+            return Ok(());
         }
-        draft.set_body(guarded.body);
-        Ok(())
+        let passes = are_sealed_keys(draft);
+        let what = match passes {
+            true => Guarded::Clean,
+            false => Guarded::Refused,
+        };
+        self.note_guarded(Side::Keys, what);
+        passes.then_some(()).ok_or(Reject::Unguarded)
     }
 
     /// What one peer answers another, as it may go back. `Err`: something else is answered.
@@ -133,6 +173,7 @@ impl Engine {
             return Ok(());
         };
         headers::answer_to(draft, &of_peers.to);
+        self.counts.p2p.answered(draft.status());
         match draft.status() {
             300..400 => return Err(Reject::NoTarget(NoTarget::Unusable)),
             400.. => {
@@ -160,7 +201,7 @@ impl Engine {
     //= P2P-084
     //= P2P-088
     pub(in crate::engine) fn guard_session(
-        &self,
+        &mut self,
         origin: &Origin,
         draft: &mut Draft,
         essentials: &Essentials,
@@ -168,6 +209,22 @@ impl Engine {
         if draft.body().is_empty() {
             return Ok(None);
         }
+        let described = self.session_as_guarded(origin, draft, essentials);
+        let what = match &described {
+            Err(_) => Guarded::Refused,
+            Ok(_) if draft.body().is_empty() => Guarded::Removed,
+            Ok(_) => Guarded::Clean,
+        };
+        self.note_guarded(Side::Peer, what);
+        described
+    }
+
+    fn session_as_guarded(
+        &self,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<Option<Described>, Reject> {
         let table = &self.policy.p2p;
         let relays = relays(table);
         if draft.method() == Some(Method::Message) && is_media_type(draft) {
@@ -193,7 +250,8 @@ impl Engine {
                 Media::Relay => sdp::Media::Relay(&relays),
             },
             takes_dtls: true,
-            session: self.keyed.hash_one(essentials.call_id()) as u32,
+            // Ten digits whatever it is of, so that no length tells.
+            session: self.keyed.hash_one(essentials.call_id()) as u32 | 1 << 31,
         };
         let mut described = Described::read(draft.body(), &terms).map_err(|_| Reject::Media)?;
         if described.has_keys() && !(table.clear_keys.value || origin.flow().transport.is_tls()) {
@@ -242,20 +300,11 @@ pub(super) fn other_type() -> Reject {
         .into()
 }
 
-/// Content keys pass encrypted for the peer that asked, and as nothing else.
-//= P2P-061
-//= P2P-097
-fn guard_keys(draft: &Draft) -> Result<(), Reject> {
-    if draft.body().is_empty() {
-        return Ok(());
-    }
+fn are_sealed_keys(draft: &Draft) -> bool {
     let kind = draft.first(Name::ContentType).map(first_word);
     let is_jose = kind.is_some_and(|kind| {
         kind.eq_ignore_ascii_case(b"application/jose+json") || kind.eq_ignore_ascii_case(b"application/jose")
     });
     let is_encrypted = std::str::from_utf8(draft.body()).is_ok_and(jwe::is_encrypted);
-    match is_jose && is_encrypted && draft.body().len() <= KEYS_BYTES_MAX {
-        true => Ok(()),
-        false => Err(Reject::Unguarded),
-    }
+    is_jose && is_encrypted && draft.body().len() <= KEYS_BYTES_MAX
 }

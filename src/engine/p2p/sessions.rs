@@ -1,8 +1,10 @@
 //! Sessions between peers: a temporary ID leads to the one device behind it, and neither party learns who the other is.
 
 use super::guarded::other_type;
-use super::{Part, is_media_type, moment};
+use super::{Part, asserted, is_media_type, moment};
+use crate::engine::counts::p2p as counts;
 use crate::engine::decide::Opened;
+use crate::engine::record::Session;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
 use crate::pcscf::{SealedFlow, path};
@@ -80,9 +82,18 @@ impl Engine {
             None if self.p2p.is_none() || essentials.to_tag().is_some() => return Ok(None),
             None => match self.led_by(draft) {
                 Led::Nobody => return Ok(None),
-                Led::Here => self.lead(now, origin, draft)?,
+                Led::Here => {
+                    let uri = draft.request_uri().to_vec();
+                    let between = self.lead(now, origin, draft, essentials);
+                    let led = between.as_ref().err().map_or(counts::Led::There, led_by);
+                    self.note_led(led, &uri);
+                    between?
+                }
                 //= P2P-137
-                Led::Partner => Between::default(),
+                Led::Partner => {
+                    self.note_led(counts::Led::Partner, draft.request_uri());
+                    Between::default()
+                }
             },
         };
         ask_for_privacy(draft);
@@ -112,7 +123,13 @@ impl Engine {
     //= P2P-071
     //= P2P-077
     //= P2P-079
-    fn lead(&mut self, now: Now, origin: &Origin, draft: &mut Draft) -> Result<Between, Reject> {
+    fn lead(
+        &mut self,
+        now: Now,
+        origin: &Origin,
+        draft: &mut Draft,
+        essentials: &Essentials,
+    ) -> Result<Between, Reject> {
         match draft.method() {
             Some(Method::Invite | Method::Options) => {}
             Some(Method::Message) if draft.body().len() >= MESSAGE_BYTES_MAX => {
@@ -123,7 +140,17 @@ impl Engine {
             _ => return Err(Reject::NoPeer),
         }
         let uri = draft.request_uri().to_vec();
+        let session = |caller: Vec<u8>, called: &[u8], identity: &[u8]| Session {
+            unix: now.unix,
+            caller,
+            called: called.to_vec(),
+            id: uri.clone(),
+            identity: identity.to_vec(),
+            call_id: essentials.call_id().to_vec(),
+        };
         if let Some(identity) = self.hidden_here(now, origin, &uri) {
+            let caller = asserted(draft).unwrap_or_default();
+            self.record_session(now, &session(caller, b"", &identity));
             draft.set_request_uri(&identity);
             return Ok(Between::default());
         }
@@ -133,6 +160,7 @@ impl Engine {
         let target = tracker.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
         let (called, reach) = (target.caller.into_bytes(), target.reach.to_vec());
         let identity = target.identity.to_vec();
+        self.record_session(now, &session(asker.identity, &called, &identity));
         if reach.is_empty() {
             // A node of the network said that it is there, and knows the way.
             draft.set_request_uri(&identity);
@@ -182,6 +210,17 @@ impl Engine {
         let from = NameAddr::parse(draft.first(Name::From)?).ok()?;
         let uri = from.uri_bytes();
         self.p2p.as_ref()?.hosts.read(uri).map(|_| uri.to_vec())
+    }
+}
+
+/// What a refusal to lead somewhere is counted as.
+fn led_by(reject: &Reject) -> counts::Led {
+    match reject {
+        Reject::NoPeer => counts::Led::Nowhere,
+        Reject::NoTarget(_) => counts::Led::Gone,
+        Reject::Replied(replied) if replied.status == 403 => counts::Led::Barred,
+        Reject::Replied(replied) if replied.status == 503 => counts::Led::TooOften,
+        _ => counts::Led::Unfit,
     }
 }
 

@@ -214,20 +214,16 @@ fn line(out: &mut Vec<u8>, kind: u8, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `o=` without a user, under the number of the session; its version goes on counting.
+/// `o=` without a user and a host, under the number of the session; its version goes on counting. No media go to its address,
+/// which may be one of a home behind the relay that they go to.
 fn origin(value: &str, terms: &Terms<'_>) -> Option<String> {
     let words: Vec<&str> = value.split(' ').collect();
-    let [_, _, version, "IN", family @ ("IP4" | "IP6"), address] = words[..] else {
+    let [_, _, version, "IN", family @ ("IP4" | "IP6"), _] = words[..] else {
         return None;
     };
     let version: u64 = version.parse().ok()?;
-    let shown = address.parse().ok().filter(|ip| terms.shows(*ip)).map(|_| address);
     let nowhere = if family == "IP4" { "0.0.0.0" } else { "::" };
-    Some(format!(
-        "- {} {version} IN {family} {}",
-        terms.session,
-        shown.unwrap_or(nowhere)
-    ))
+    Some(format!("- {} {version} IN {family} {nowhere}", terms.session))
 }
 
 fn connection(value: &str) -> Option<IpAddr> {
@@ -421,6 +417,8 @@ fn keys_are_unique(streams: &[Stream]) -> Result<(), Unacceptable> {
     }
 }
 
+//= P2P-101
+//= P2P-101 type=exception reason=a message that passes is bytes in memory like any other and is given back as such; keys that are used here are zeroised
 impl std::fmt::Debug for Described {
     /// Shows no key and nobody's address.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

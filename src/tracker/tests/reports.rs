@@ -2,7 +2,13 @@ use super::*;
 
 impl World {
     /// Says that what it got from a peer is not what it should be.
-    fn accuses(&mut self, name: &str, network: u32, content: &Content, accused: &str) -> (u16, Option<Fault>) {
+    pub(super) fn accuses(
+        &mut self,
+        name: &str,
+        network: u32,
+        content: &Content,
+        accused: &str,
+    ) -> (u16, Option<Fault>) {
         let none = ChunkMap::of_ranges(4, &[]).unwrap();
         let reply = self.connect(name, None, vec![join(content.swarm, Mode::Leech, &none)]);
         let _ = self.resolve(name, accused);

@@ -57,3 +57,37 @@ fn a_response_within_a_dialog_is_to_whom_its_request_was() {
     answer_to(&mut draft, b"<sip:t>;tag=9");
     assert_eq!(draft.first(Name::To), Some(&b"<sip:t>;tag=9"[..]));
 }
+
+//= P2P-063 type=test
+#[test]
+fn of_what_stays_nothing_beside_it_names_anybody() {
+    let rows = "Via: SIP/2.0/UDP 10.20.0.9;branch=z9hG4bKn;owner=sip:alice@home1.example\r\n\
+                From: \"alice@home1.example\" <sip:tracker.example;x=tel:+15551230001>;tag=s;owner=alice\r\n\
+                To: \"bob\" <sip:bob@home1.example>;tag=b\r\n\
+                Contact: \"alice\" <sip:tracker.example;transport=tcp>;+sip.instance=\"<urn:uuid:1>\"\r\n\
+                Event: p2p-content;id=7;owner=c2lwOmFsaWNlQGhvbWUxLmV4YW1wbGU\r\nRSeq: 4294967295\r\nMax-Breadth: 60\r\n\
+                Subscription-State: active;expires=600\r\nAllow-Events: sip:alice@home1.example\r\n";
+    let mut notify = draft(&format!("NOTIFY sip:bob@10.30.0.8 SIP/2.0\r\n{rows}\r\n"));
+    keep_known(&mut notify, OF_TRACKER);
+    assert_eq!(
+        text(&notify),
+        "NOTIFY sip:bob@10.30.0.8 SIP/2.0\r\nVia: SIP/2.0/UDP 10.20.0.9;branch=z9hG4bKn\r\nFrom: <sip:tracker.example>;tag=s\r\n\
+         To: <sip:bob@home1.example>;tag=b\r\nContact: <sip:tracker.example;transport=tcp>\r\nEvent: p2p-content;id=7\r\n\
+         Max-Breadth: 60\r\nSubscription-State: active;expires=600\r\n\r\n"
+    );
+    let contact = |value: &str| contacts(value.as_bytes(), true).map(|value| String::from_utf8(value).unwrap());
+    assert_eq!(
+        contact("<sip:tracker.example>").as_deref(),
+        Some("<sip:tracker.example>")
+    );
+    for value in [
+        "<sip:+15551230001@tracker.example>",
+        "<sip:tracker.example;x=sip:alice@home1.example>",
+        "<sip:tracker.example?Subject=alice@home1.example>",
+        "nonsense <",
+    ] {
+        assert_eq!(contact(value), None, "{value}");
+    }
+    assert!(is_usual(b"RAck", b"776656 1 INVITE") && is_usual(b"RSeq", b"4294967295"));
+    assert!(!is_usual(b"RAck", b"15551230001 1 INVITE") && !is_usual(b"RSeq", b"alice"));
+}

@@ -43,7 +43,7 @@ fn lines_that_say_who_it_is_go_and_the_rest_stays() {
         line(1, 1).trim_end()
     );
     let expected = format!(
-        "v=0\r\no=- 7 12 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:512\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+        "v=0\r\no=- 7 12 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:512\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
          m=application 4000 RTP/SAVP 96\r\na=rtpmap:96 vnd.ppspp/90000\r\na=fmtp:96 mode=1\r\n{}a=sendrecv\r\na=mid:0\r\n\
          a=ssrc:314159 cname:peer\r\na=rtcp:4001 IN IP4 198.51.100.7\r\n",
         line(1, 1)

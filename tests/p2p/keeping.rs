@@ -1,0 +1,163 @@
+//! What the tracker knows outlives an engine: what is asked of the store, and what waits for it.
+
+use std::sync::Arc;
+
+use sipveil::engine::Input;
+use sipveil::engine::storing::Change;
+use sipveil::seal::Keys;
+
+use super::scene::{ALICE, BOB, CAROL, Kept, Scene, Ue, one, policy};
+use crate::world;
+
+fn with_store(lines: &str) -> String {
+    policy(lines) + "\n[store]\nurl = \"file:never-opened.redb\"\n"
+}
+
+fn registered(mut scene: Scene, ues: &[Ue]) -> Scene {
+    ues.iter().for_each(|ue| scene.register(*ue, 600));
+    scene
+}
+
+/// All three there, with a store.
+fn keeping() -> Scene {
+    registered(Scene::on(&with_store(""), &Kept::default(), 2), &[ALICE, BOB, CAROL])
+}
+
+/// Killed, and up again.
+fn again(scene: &Scene, instance: u64) -> Scene {
+    let kept = scene.kept.as_ref().unwrap();
+    registered(Scene::on(&with_store(""), kept, instance), &[ALICE, BOB, CAROL])
+}
+
+fn calls(scene: &mut Scene, by: Ue, id: &str) -> String {
+    one(scene.request(by, "OPTIONS", id, "", b"")).start().to_owned()
+}
+
+//= P2P-042 type=test
+//= P2P-141 type=test
+#[test]
+fn an_id_told_before_a_crash_leads_to_the_same_device_once_both_are_back_and_to_no_other() {
+    let mut scene = keeping();
+    scene.joins(BOB);
+    let etag = scene.shares(ALICE);
+    let id = scene.listed(BOB).remove(0);
+    let mut scene = again(&scene, 3);
+    let stale = scene.publish(ALICE, &format!("SIP-If-Match: {etag}\r\n"), b"");
+    assert_eq!(stale.start(), "SIP/2.0 412 Conditional Request Failed");
+    scene.joins(BOB);
+    scene.joins(CAROL);
+    assert_eq!(calls(&mut scene, BOB, &id), "SIP/2.0 404 Not Found");
+    scene.shares(ALICE);
+    assert_eq!(
+        calls(&mut scene, BOB, &id),
+        format!("OPTIONS {} SIP/2.0", ALICE.contact())
+    );
+    assert_ne!(scene.listed(BOB)[0], id, "another run tells other names");
+    // Who left before the crash left.
+    scene.register(ALICE, 0);
+    let mut scene = again(&scene, 4);
+    scene.joins(BOB);
+    scene.shares(ALICE);
+    assert_eq!(calls(&mut scene, BOB, &id), "SIP/2.0 404 Not Found");
+}
+
+//= P2P-042 type=test
+#[test]
+fn a_peer_hears_that_it_is_announced_when_its_place_is_kept() {
+    let mut scene = keeping();
+    scene.kept = None;
+    let body = scene.join();
+    let rows = "Event: p2p-content\r\nContent-Type: application/ppsp-tracker+json\r\n";
+    let text = scene.request_text(ALICE, "PUBLISH", &ALICE.identity(), rows, &body);
+    assert_eq!(scene.says(ALICE, &text), []);
+    assert_eq!(scene.says(ALICE, &text), [], "said again, it waits as before");
+    let changes = std::mem::take(&mut scene.world.store);
+    let (id, place) = &changes[0];
+    assert!(matches!(place, Change::PutFact(_)), "{changes:?}");
+    let answered = scene.world.input(Input::Stored { id: *id, is_kept: true });
+    assert_eq!(one(answered).start(), "SIP/2.0 200 OK");
+    // A refresh changes nothing that is kept.
+    let refreshed = scene.publish(ALICE, "", &body);
+    assert_eq!((refreshed.start(), scene.world.store.len()), ("SIP/2.0 200 OK", 0));
+    // What cannot be kept is not announced, and is tried again.
+    let text = scene.request_text(BOB, "PUBLISH", &BOB.identity(), rows, &body);
+    assert_eq!(scene.says(BOB, &text), []);
+    let (id, _) = scene.world.store.remove(0);
+    let refused = one(scene.world.input(Input::Stored { id, is_kept: false }));
+    assert_eq!(refused.start(), "SIP/2.0 503 Service Unavailable");
+    assert!(refused.row("Retry-After").is_some());
+    assert!(scene.world.store.is_empty());
+    scene.pass(1);
+    assert!(matches!(scene.world.store.remove(0).1, Change::PutFact(_)));
+}
+
+//= P2P-111 type=test
+//= P2P-141 type=test
+#[test]
+fn who_failed_is_not_taken_by_the_next_run() {
+    let mut scene = keeping();
+    let body = scene.seed();
+    assert_eq!(scene.publish(ALICE, "", &body).start(), "SIP/2.0 200 OK");
+    scene.pass(5);
+    // Somebody asks something, so that what is due is done; it is kept meanwhile.
+    scene.joins(BOB);
+    let mut scene = again(&scene, 3);
+    let refused = scene.publish(ALICE, "", &body);
+    assert_eq!(refused.start(), "SIP/2.0 403 Forbidden");
+    assert!(refused.text().contains("RATE"), "{}", refused.text());
+}
+
+/// Under other keys nothing of it is readable, and nothing of it comes back.
+//= P2P-042 type=test
+//= P2P-148 type=test
+#[test]
+fn what_is_kept_is_sealed() {
+    let mut scene = keeping();
+    scene.joins(BOB);
+    scene.shares(ALICE);
+    let id = scene.listed(BOB).remove(0);
+    let kept = scene.kept.clone().unwrap();
+    assert_eq!(kept.0.len(), 3);
+    for stored in kept.0.values() {
+        let text = String::from_utf8_lossy(&stored.sealed);
+        for secret in ["alice", "bob", "home1", "10.30.0"] {
+            assert!(!text.contains(secret));
+        }
+    }
+    let other = Arc::new(Keys::new(&[(1, [43; 32])], "T-home1", 5).unwrap());
+    let (next, lost) = Scene::recalling(&with_store(""), &kept, other);
+    assert_eq!(lost, 3);
+    let mut next = registered(next, &[ALICE, BOB]);
+    next.joins(BOB);
+    next.shares(ALICE);
+    assert_eq!(calls(&mut next, BOB, &id), "SIP/2.0 404 Not Found");
+    assert_eq!(next.kept.unwrap().0.len(), 3, "what nobody can read went");
+}
+
+//= P2P-141 type=test
+#[test]
+fn without_a_store_nothing_is_kept_and_nobody_waits() {
+    let mut scene = Scene::new("");
+    scene.joins(BOB);
+    scene.shares(ALICE);
+    assert!(scene.world.store.is_empty());
+}
+
+/// What was kept of a tracker goes with it.
+//= P2P-141 type=test
+#[test]
+fn another_tracker_begins_with_nothing() {
+    let mut scene = keeping();
+    scene.joins(BOB);
+    let before = scene.kept.as_ref().unwrap().0.len();
+    let other = world::policy(&with_store("").replace("p2p.home1", "other.home1"));
+    scene.world.input(Input::Policy(Arc::new(other)));
+    let first = &scene.world.store[0].1;
+    assert_eq!((before, first), (2, &Change::ForgetFacts));
+    let root = &scene.world.store[1].1;
+    assert!(
+        matches!(root, Change::PutFact(stored) if stored.record.0 == 0),
+        "{root:?}"
+    );
+    assert_eq!(scene.world.store.len(), 2);
+}
