@@ -3,7 +3,7 @@
 use rand_chacha::rand_core::Rng;
 
 use super::reply::Reply;
-use super::settings::View;
+use super::settings::{Startup, View};
 use super::table::{Announcement, Slot, State, SwarmIndex, shuffle};
 use super::{Member, Moment, Tracker};
 use crate::ppsp::request::{PEERS_MAX, What};
@@ -41,14 +41,8 @@ impl Tracker {
         };
         let wanted = find.peer_count.map_or(PEERS_USUAL, usize::from).min(peers_max);
         match self.listed(now, member, find.swarm, wanted, random) {
-            Ok(peers) => Reply {
-                body: Some(Reply::swarms(
-                    &transaction,
-                    vec![SwarmResult {
-                        peers,
-                        ..SwarmResult::done(find.swarm)
-                    }],
-                )),
+            Ok(swarm) => Reply {
+                body: Some(Reply::swarms(&transaction, vec![swarm])),
                 ..Reply::bare(200)
             },
             Err(fault) => Reply::failed(&transaction, fault, (fault == Fault::Rate).then_some(60)),
@@ -62,7 +56,7 @@ impl Tracker {
         swarm: SwarmId,
         wanted: usize,
         random: &mut impl Rng,
-    ) -> Result<Vec<Peer>, Fault> {
+    ) -> Result<SwarmResult, Fault> {
         let swarm = self.table.swarm_of(swarm).ok_or(Fault::UnknownSwarm)?;
         let slot = self
             .table
@@ -73,7 +67,11 @@ impl Tracker {
         if !self.table.peer_mut(slot).lists.takes(now.seconds(), per_minute) {
             return Err(Fault::Rate);
         }
-        Ok(self.list(now, slot, swarm, wanted, random))
+        let peers = self.list(now, slot, swarm, wanted, random);
+        Ok(SwarmResult {
+            peers,
+            ..self.vouched(now, slot, swarm, member.path, random)
+        })
     }
 
     /// Entries of a list, for one who asks.
@@ -107,23 +105,38 @@ impl Tracker {
         };
         let name = self.table.swarm(swarm).id.name();
         let minting = self.ids.minting(self.epoch(now), &name);
-        let chosen = of(State::Verified).chain(of(State::Provisional).take(provisional));
-        let mut peers: Vec<Peer> = chosen
+        // Drawn in no order; of those that are as near as each other, none stands before another but by chance.
+        let mut holders: Vec<&Announcement> = of(State::Verified).collect();
+        if self.is_ranked() {
+            holders.sort_by_key(|one| self.cost(one.peer, asker));
+        }
+        holders.extend(of(State::Provisional).take(provisional));
+        let mut peers: Vec<Peer> = holders
+            .into_iter()
             .take(wanted)
             .filter_map(|one| Some(self.entry(now, minting.as_ref()?, asker, swarm, one)))
             .collect();
-        shuffle(&mut peers, random);
+        if !self.is_ranked() {
+            shuffle(&mut peers, random);
+        }
+        let network = self.settings.network_peers.iter().map(|network| Peer {
+            id: network.id.clone(),
+            role: network.role,
+            have: Some(Have::Full),
+            addresses: Vec::new(),
+        });
         //= P2P-135
-        // Where peers do not suffice the network's own come first, else they are not needed.
-        if verified < seeders_min {
-            let network = self.settings.network_peers.iter().map(|network| Peer {
-                id: network.id.clone(),
-                role: network.role,
-                have: Some(Have::Full),
-                addresses: Vec::new(),
-            });
-            peers.splice(0..0, network.take(wanted));
-            peers.truncate(wanted);
+        // Where peers do not suffice the network's own come first, and where who has nothing yet is to begin at once; else last.
+        let begins = self
+            .table
+            .announcement(asker, swarm)
+            .is_none_or(|own| own.held.is_none());
+        match verified < seeders_min || (self.settings.startup == Startup::Network && begins) {
+            true => {
+                peers.splice(0..0, network.take(wanted));
+                peers.truncate(wanted);
+            }
+            false => peers.extend(network.take(wanted - peers.len())),
         }
         peers
     }
@@ -144,7 +157,7 @@ impl Tracker {
                 true => Have::Full,
                 false => Have::Eighths(one.held.eighths(pieces).max(1)),
             }),
-            addresses: Vec::new(),
+            addresses: self.addresses_of(one.peer),
         }
     }
 }
