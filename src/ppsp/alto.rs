@@ -94,8 +94,8 @@ struct CostType {
 }
 
 impl Alto {
-    //= P2P-134 type=exception reason=the two maps alone: asked for the cost of endpoints, a server would hear addresses of candidates
-    /// Reads a network map (RFC 7285 11.2.1) and the cost map (11.2.3) that was made for it, numerical or ordinal.
+    /// Reads a network map (RFC 7285 11.2.1) and the cost map (11.2.3) that was made for it, numerical or ordinal. Endpoint
+    /// Cost, which is an option, is not asked for: a server would hear the addresses of candidates.
     //= P2P-134
     pub fn read(network_map: &[u8], cost_map: &[u8]) -> Result<Alto, AltoError> {
         if network_map.len().max(cost_map.len()) > DOCUMENT_BYTES_MAX {
