@@ -105,6 +105,7 @@ fn member(identity: &str) -> Member<'_> {
         // What is proved is not timed here.
         path: Path::Datagram,
         network: 0,
+        address: None,
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) const QUESTIONS_MAX: usize = 1024;
 const TRIES: u32 = 2;
 
 /// The resolver of one worker, with its cache.
+#[derive(Clone)]
 pub(crate) struct Dns {
     resolver: Arc<TokioResolver>,
     questions: Arc<AtomicUsize>,

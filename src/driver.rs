@@ -17,6 +17,7 @@ mod worker;
 
 use std::{
     io,
+    net::{SocketAddr, TcpListener},
     path::Path,
     sync::{
         Arc,
@@ -38,7 +39,7 @@ use crate::{
         aliases::Aliases,
         flows::Sources,
         handover::{Handover, InForce},
-        listen::{Sockets, listen},
+        listen::{Sockets, listen, listen_https},
         tls::Certificates,
     },
     policy::{self, Policy},
@@ -186,6 +187,8 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens, with the ports the system chose; TCP beside each UDP.
     pub bound: Vec<Bound>,
+    /// Where the tracker is asked directly.
+    pub https: Option<SocketAddr>,
     counters: Arc<Counters>,
     certificates: Arc<Certificates>,
     in_force: Option<Arc<InForce>>,
@@ -299,7 +302,9 @@ pub enum NotReloaded {
 
 /// A new policy moves, adds or takes away listeners.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the new policy changes the listeners (name, order or `bind`): restart to apply it")]
+#[error(
+    "the new policy changes the listeners (name, order or `bind`), or where `https` of [p2p] is: restart to apply it"
+)]
 pub struct ListenersChanged;
 
 /// A defect ended a worker.
@@ -340,6 +345,8 @@ fn start_with<D: Decides>(
     };
     let certificates = Arc::new(Certificates::load(&policy)?);
     let listening = listen(&policy, workers)?;
+    let mut https = listen_https(&policy)?;
+    let https_at = https.as_ref().map(TcpListener::local_addr).transpose()?;
     let inbox_max = (policy.limits.handover_max as usize).max(1);
     let (inboxes, handed): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel(inbox_max)).unzip();
     let in_force = keys.clone().map(|keys| Arc::new(InForce::new(keys)));
@@ -362,6 +369,7 @@ fn start_with<D: Decides>(
     let make = Arc::new(make);
     let mut running = Running {
         bound: listening.bound.clone(),
+        https: https_at,
         counters: Arc::clone(&counters),
         certificates: Arc::clone(&certificates),
         in_force,
@@ -384,6 +392,7 @@ fn start_with<D: Decides>(
             store: store.clone(),
             backend: backend.take(),
             certificates: Arc::clone(&certificates),
+            https: https.take(),
         };
         let (make, ready, ending) = (Arc::clone(&make), ready.clone(), Ending(ending.clone()));
         let thread = thread::Builder::new().name(format!("worker-{index}"));
@@ -446,7 +455,9 @@ impl Drop for Ending {
 
 fn has_same_listeners(old: &Policy, new: &Policy) -> bool {
     let pairs = || old.listeners.iter().zip(&new.listeners);
+    let https = |policy: &Policy| policy.p2p.https.as_ref().map(|https| https.bind.value);
     old.listeners.len() == new.listeners.len()
+        && https(old) == https(new)
         && pairs().all(|(old, new)| old.name.value == new.name.value)
         && pairs().all(|(old, new)| {
             let (old, new) = (old.bind.iter(), new.bind.iter());

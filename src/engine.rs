@@ -67,7 +67,7 @@ use self::hosts::Hosts;
 pub use self::input::{Input, Now, Sink};
 pub use self::output::{LocateId, Output, SendId, ShownBy};
 use self::p2p::P2p;
-pub use self::p2p::Recalling;
+pub use self::p2p::{POST_BYTES_MAX, Post, PostId, Recalling};
 use self::pending::{Pending, SearchId};
 use self::rate::Place;
 use self::reject::Reject;
@@ -177,7 +177,7 @@ impl Engine {
         } = setup;
         let mut random = ChaCha12Rng::from_seed(seed);
         let keyed = Keyed::new((random.next_u64(), random.next_u64()));
-        let p2p = P2p::of(&policy, keys.of_pseudonyms(), now, &mut random);
+        let p2p = P2p::of(&policy, &keys, now, &mut random);
         let mut bindings = Bindings::new(policy.limits.registrations_max);
         if policy.pcscf.dialog_release.value {
             bindings.tell_owners();
@@ -235,13 +235,24 @@ impl Engine {
             Input::Located { id, answer } => self.located(now, id, &answer),
             Input::Learned { flow, learned } => self.learned(now, &flow, learned),
             Input::Policy(policy) => self.adopt(now, policy),
-            Input::Keys(keys) => self.keys = keys,
+            Input::Keys(keys) => {
+                if let Some(p2p) = &mut self.p2p {
+                    p2p.sign_with(&keys);
+                }
+                self.keys = keys;
+            }
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Stored { id, is_kept } => self.stored(now, id, is_kept),
             Input::Uninstalled(set) => self.uninstalled(now, set),
             Input::Release { call_id } => self.release_called(now, &call_id),
             Input::Load(percent) => self.pressure.set(percent),
+            Input::Costs(costs) => {
+                if let Some(p2p) = &mut self.p2p {
+                    p2p.rank_by(costs);
+                }
+            }
+            Input::Post { id, post } => self.take_post(now, id, &post),
             Input::Tick => {}
         }
         if !self.calls.is_idle() {

@@ -75,6 +75,8 @@ pub struct Keys {
     hiding: Option<Arc<HidingKeys>>,
     /// What pseudonyms of peers are made with.
     pseudonyms: Option<Arc<Zeroizing<[u8; SECRET_BYTES]>>>,
+    /// What membership tickets are signed with.
+    tickets: Option<Arc<Zeroizing<[u8; SECRET_BYTES]>>>,
 }
 
 struct Generation {
@@ -177,6 +179,7 @@ impl Keys {
             instance,
             hiding: None,
             pseudonyms: None,
+            tickets: None,
         })
     }
 
@@ -188,6 +191,7 @@ impl Keys {
             instance: self.instance,
             hiding: hiding.map(Arc::new),
             pseudonyms: self.pseudonyms.clone(),
+            tickets: self.tickets.clone(),
         }
     }
 
@@ -197,6 +201,19 @@ impl Keys {
             pseudonyms: secret.map(Arc::new),
             ..self
         }
+    }
+
+    /// The same keys with this seed of what membership tickets are signed with, or with none.
+    pub fn with_tickets(self, seed: Option<Zeroizing<[u8; SECRET_BYTES]>>) -> Keys {
+        Keys {
+            tickets: seed.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// The seed of what membership tickets are signed with.
+    pub fn of_tickets(&self) -> Option<&[u8; SECRET_BYTES]> {
+        self.tickets.as_deref().map(|seed| &**seed)
     }
 
     /// What pseudonyms of peers are made with, where a file says so.

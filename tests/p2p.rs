@@ -2,12 +2,14 @@
 
 mod announce;
 mod bindings;
+mod documented;
 mod elsewhere;
 mod keeping;
 mod lists;
 mod peer;
 mod planted;
 mod planted_whole;
+mod posts;
 mod roads;
 mod scene;
 mod sessions;

@@ -1,6 +1,7 @@
 //! What a peer says to the tracker, and what it makes of the answers (RFC 7846).
 
 use data_encoding::BASE64URL_NOPAD;
+use sipveil::ppsp::address::PeerAddress;
 use sipveil::ppsp::challenge;
 use sipveil::ppsp::layout::Layout;
 use sipveil::ppsp::proof::TreeProof;
@@ -27,7 +28,9 @@ fn request(what: What) -> Vec<u8> {
 
 /// Enters a swarm, under a temporary ID that is drawn for it. Who this is stands nowhere in here.
 //= P2P-013
-pub fn join(swarm: SwarmId, map: ChunkMap) -> Vec<u8> {
+/// `addresses`: where others reach it, outside of the network.
+//= P2P-064
+pub fn join(swarm: SwarmId, map: ChunkMap, addresses: Vec<PeerAddress>) -> Vec<u8> {
     let mode = if map.is_full() { Mode::Seeder } else { Mode::Leech };
     let action = SwarmAction {
         swarm,
@@ -41,10 +44,31 @@ pub fn join(swarm: SwarmId, map: ChunkMap) -> Vec<u8> {
         what: What::Connect(Connect {
             swarms: vec![action],
             peer_count: None,
-            addresses: Vec::new(),
+            addresses,
         }),
     };
     request.to_bytes()
+}
+
+/// Leaves it.
+//= P2P-017
+pub fn leave(swarm: SwarmId) -> Vec<u8> {
+    request(What::Connect(Connect {
+        swarms: vec![SwarmAction {
+            swarm,
+            action: Action::Leave,
+            mode: Mode::Leech,
+            map: None,
+        }],
+        peer_count: None,
+        addresses: Vec::new(),
+    }))
+}
+
+/// Keeps up what was announced, where no PUBLISH does.
+//= P2P-132
+pub fn keep_up() -> Vec<u8> {
+    request(What::StatReport(StatReport::default()))
 }
 
 /// The answer to a challenge. `None`: what is asked for is not held, or not what the nonce draws: nothing is shown then.

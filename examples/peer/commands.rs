@@ -85,6 +85,7 @@ fn publish(options: &Options) -> Result<(), Failure> {
         cache,
         is_encrypted: options.has("encrypt"),
         tracker_key,
+        is_closed: options.has("closed"),
         at: now(),
     };
     let folder = Folder::of(&options.path("out")?);
@@ -172,7 +173,11 @@ async fn ue(options: &Options) -> Result<Ue, Failure> {
         .map(std::fs::File::create)
         .transpose()
         .map_err(other)?;
-    Ok(Ue::new(Agent::new(line, record), options.subscriber()?))
+    let ue = Ue::new(Agent::new(line, record), options.subscriber()?);
+    Ok(match options.door()? {
+        Some(door) => ue.through(door),
+        None => ue,
+    })
 }
 
 fn share(options: &Options) -> Result<(), Failure> {
@@ -183,7 +188,8 @@ fn share(options: &Options) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let mut ue = ue(options).await?;
         let ready = || println!("ready");
-        share::share(&mut ue, &manifest, content, alters, (ready, closed()))
+        let is_outside = options.has("outside");
+        share::share(&mut ue, &manifest, content, alters, is_outside, (ready, closed()))
             .await
             .map_err(other)
     })
@@ -197,6 +203,8 @@ fn fetch(options: &Options) -> Result<(), Failure> {
         manifest,
         content: Folder::of(&out).content(),
         plain: options.get("plain").map(Into::into),
+        is_outside: options.has("outside"),
+        authority: options.get("authority").map(Into::into),
     };
     runtime()?.block_on(async {
         let mut ue = ue(options).await?;

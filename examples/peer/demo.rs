@@ -8,14 +8,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use tempfile::TempDir;
 
 use super::commands::Failure;
-use super::ground::{Ground, Proxy};
+use super::ground::{FETCHES, Ground, Proxy, SHARES};
 use super::options::{Misused, Options};
 use super::process::Process;
 use super::random;
-
-/// Who shares and who fetches, in clear nowhere but on their own side.
-const SHARES: &str = "sip:alice.liddell@home1.example";
-const FETCHES: &str = "sip:charles.dodgson@home1.example";
 
 fn other(error: impl std::fmt::Display) -> Failure {
     Failure::Other(error.to_string())
@@ -23,16 +19,20 @@ fn other(error: impl std::fmt::Display) -> Failure {
 
 /// What is to be shown.
 struct Wish {
+    arch: u8,
     mib: u64,
     keys: bool,
     tamper: bool,
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    if options.get("arch").is_some_and(|arch| arch != "2") {
-        return Err(Misused("--arch: signalling through the core, 2, is what this shows".into()).into());
+    let arch = options.parsed("arch")?.unwrap_or(2);
+    if !(1..=3).contains(&arch) {
+        let shown = "--arch: 1 (peers meet outside of the network), 2 (they call through it) or 3 (the tracker is asked by HTTPS)";
+        return Err(Misused(shown.into()).into());
     }
     let wish = Wish {
+        arch,
         mib: options.parsed("mib")?.unwrap_or(64),
         keys: options.has("keys"),
         tamper: options.has("tamper"),
@@ -95,8 +95,11 @@ impl Demo<'_> {
         self.says("source", &format!("{how}: ni:///sha-256;{swarm}"));
         let (network, core) = ground.network()?;
         self.says("core", &format!("registrar and cache at {core}"));
-        let proxy = ground.proxy(&core, self.wish.tamper, &[])?;
+        let proxy = ground.proxy(&core, self.wish.tamper, self.wish.arch, &[])?;
         self.says("proxy", &format!("UEs come in at {} by TLS", proxy.access));
+        if let Some(tracker) = &proxy.tracker {
+            self.says("proxy", &format!("the tracker is asked at {tracker} by HTTPS"));
+        }
         let shares = self.shares(&proxy)?;
         let fetched = self.fetches(&proxy, &shares)?;
         let left = shares.stop(|line| self.says("shares", line))?;
@@ -114,7 +117,7 @@ impl Demo<'_> {
 
     fn shares(&self, proxy: &Proxy) -> Result<Process, String> {
         let mut words = vec!["share".to_owned(), self.ground.text("published")];
-        words.extend(self.ground.ue(proxy, SHARES, "shares"));
+        words.extend(self.ground.ue(proxy, SHARES, "shares", self.wish.arch));
         if self.wish.tamper {
             // The last leaf of the first half.
             words.extend(["--alter-one-in".to_owned(), (self.wish.mib * 512).to_string()]);
@@ -135,12 +138,12 @@ impl Demo<'_> {
         .map(str::to_owned)
         .to_vec();
         words.extend(["--plain".to_owned(), ground.text("fetched")]);
-        words.extend(ground.ue(proxy, FETCHES, "fetches"));
+        words.extend(ground.ue(proxy, FETCHES, "fetches", self.wish.arch));
         let process = ground.start("fetches", &words)?;
         let (mut called, mut reported) = (None, false);
         let ended = process.ends(|line| {
             shares.said().for_each(|line| self.says("shares", &line));
-            if line.starts_with("called ") {
+            if line.starts_with("called ") || line.starts_with("knocks ") {
                 called = Some(Instant::now());
             }
             if let (Some(called), true) = (called, line.starts_with("fetched ")) {

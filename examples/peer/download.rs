@@ -221,7 +221,7 @@ impl Download {
             Frame::Ticket(ticket) => Taken::Ticket(ticket),
             Frame::Hashes(hashes) => self.take_hashes(hashes),
             Frame::Leaf { leaf, bytes } => self.take_leaf(now, leaf, bytes),
-            Frame::Map(_) | Frame::AskMap | Frame::Ask(_) => Taken::Nothing,
+            Frame::Map(_) | Frame::AskMap | Frame::Ask(_) | Frame::Hello { .. } => Taken::Nothing,
         }
     }
 

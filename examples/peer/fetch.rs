@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use sipveil::ppsp::ChunkMap;
 use sipveil::ppsp::manifest::Manifest;
-use sipveil::ppsp::response::{Peer, Role};
+use sipveil::ppsp::response::{Peer, Role, SwarmResult};
 
 use super::announce;
 use super::content::{Incoming, NoContent, Whole};
 use super::download::{BadLeaf, Download, Ended};
+use super::frame::Frame;
 use super::keys::{self, Asking, Granted};
 use super::run;
 use super::source::decrypt;
 use super::ue::{Problem, Ue};
-use super::{message, now};
+use super::{https, message, now, outside};
 
 /// What did not come, or not as it should.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,10 @@ pub struct Wanted {
     pub content: PathBuf,
     /// As it was before it was published.
     pub plain: Option<PathBuf>,
+    /// Whether peers are asked where they are, without the network (architecture 1).
+    pub is_outside: bool,
+    /// Who issued the certificate of a CDN.
+    pub authority: Option<PathBuf>,
 }
 
 /// Peers that are asked for.
@@ -54,18 +59,54 @@ pub async fn fetch(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
 async fn fetches(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
     let (swarm, layout) = (wanted.manifest.root, wanted.manifest.layout);
     let nothing = ChunkMap::of_ranges(layout.pieces(), &[]).map_err(|_| NoContent::Size)?;
-    let announced = ue.announce(swarm, None, nothing).await?;
+    ue.announce(swarm, None, nothing, Vec::new()).await?;
     println!("joined");
-    let mut ticket = announced.told.ticket;
-    let mut peers = ue.find(swarm, PEERS).await?;
-    // What other users have spares the network's own.
-    peers.sort_by_key(|peer| peer.role != Role::Peer);
+    let SwarmResult {
+        mut peers,
+        assigned,
+        mut ticket,
+        ..
+    } = ue.find(swarm, PEERS).await?;
+    if ticket.is_some() {
+        println!("the tracker gave a ticket");
+    }
+    // What other users have spares the network's own; what a CDN has comes last, and whole.
+    peers.sort_by_key(|peer| match peer.role {
+        Role::Peer => 0,
+        Role::Cache => 1,
+        Role::Cdn => 2,
+    });
+    let hello = assigned
+        .first()
+        .zip(ticket.as_ref())
+        .map(|(name, ticket)| Frame::Hello {
+            name: name.clone(),
+            ticket: ticket.clone(),
+        });
     println!("told of {} peers", peers.len());
     let incoming = Incoming::create(&wanted.content)?;
     let mut left: Vec<u32> = (0..run::runs(layout.shape())).collect();
     for peer in &peers {
+        if peer.role == Role::Cdn {
+            match of_cdn(wanted, &peer.id).await {
+                Ok(()) => {
+                    left.clear();
+                    break;
+                }
+                Err(error) => println!("the CDN: {error}"),
+            }
+            continue;
+        }
         let mut download = Download::new(swarm, layout, left);
-        let session = session(ue, peer, &mut download, &incoming).await;
+        let session = match (wanted.is_outside, peer.addresses.first(), &hello) {
+            (true, Some(at), Some(hello)) => {
+                println!("knocks at {}", peer.id);
+                let to = (at.ip, at.port).into();
+                let fetched = outside::fetch(to, hello, &mut download, &incoming).await;
+                fetched.map(|ended| (ended, None)).map_err(Problem::from)
+            }
+            _ => session(ue, peer, &mut download, &incoming).await,
+        };
         left = download.left();
         match session {
             Ok((Ended::Bad(bad), _)) => report(ue, wanted, peer, &bad).await?,
@@ -90,6 +131,23 @@ async fn fetches(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
     }
     drop(whole);
     println!("done");
+    Ok(())
+}
+
+/// All of a content, of a CDN. It is looked at like what comes from anybody else.
+//= P2P-135
+async fn of_cdn(wanted: &Wanted, url: &str) -> std::io::Result<()> {
+    let authority = wanted
+        .authority
+        .as_deref()
+        .ok_or_else(|| std::io::Error::other("nothing says whose certificate is believed"))?;
+    let size = wanted.manifest.layout.shape().size();
+    let answer = https::get(url, authority, size).await?;
+    if answer.status != 200 || answer.body.len() as u64 != size {
+        return Err(std::io::Error::other(format!("it answers {}", answer.status)));
+    }
+    std::fs::write(&wanted.content, answer.body)?;
+    println!("came from {url}");
     Ok(())
 }
 

@@ -8,6 +8,8 @@ use super::run::{RUN_LEAVES, RunHashes};
 
 /// Levels above a run at most.
 const SIBLINGS_MAX: usize = 26;
+/// Characters of what somebody is called.
+const NAME_MAX: usize = 256;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,11 @@ pub enum Frame {
     },
     /// A cache tells who fetches from it what keys may be asked for.
     Ticket(String),
+    /// First of all where no network stands between: what others call who speaks, and the tracker's word that it is a member.
+    Hello {
+        name: String,
+        ticket: String,
+    },
 }
 
 /// Leaves of one run.
@@ -64,6 +71,12 @@ impl Frame {
             }
             Frame::Ticket(ticket) => {
                 bytes.push(5);
+                bytes.extend_from_slice(ticket.as_bytes());
+            }
+            Frame::Hello { name, ticket } => {
+                bytes.push(6);
+                bytes.extend_from_slice(name.as_bytes());
+                bytes.push(b' ');
                 bytes.extend_from_slice(ticket.as_bytes());
             }
         }
@@ -118,6 +131,14 @@ impl Frame {
                 let text = std::str::from_utf8(rest).ok()?;
                 (text.len() <= ticket::TEXT_MAX).then(|| Frame::Ticket(text.to_owned()))
             }
+            6 => {
+                let (name, ticket) = std::str::from_utf8(rest).ok()?.split_once(' ')?;
+                let fits = name.len() <= NAME_MAX && ticket.len() <= ticket::TEXT_MAX;
+                fits.then(|| Frame::Hello {
+                    name: name.to_owned(),
+                    ticket: ticket.to_owned(),
+                })
+            }
             _ => None,
         }
     }
@@ -150,6 +171,10 @@ mod tests {
                 bytes: vec![3; LEAF_BYTES],
             },
             Frame::Ticket("a.b.c".into()),
+            Frame::Hello {
+                name: format!("sip:{}", "n".repeat(NAME_MAX - 4)),
+                ticket: "t".repeat(ticket::TEXT_MAX),
+            },
         ];
         for frame in frames {
             let bytes = frame.write();
@@ -170,11 +195,15 @@ mod tests {
         assert_eq!(Frame::read(&hashes(17, 0)), None);
         assert_eq!(Frame::read(&hashes(16, 27)), None);
         assert_eq!(Frame::read(&[&[5][..], &[b'a'; ticket::TEXT_MAX + 1]].concat()), None);
+        let hello = |name, ticket| [&[6][..], &vec![b'n'; name], b" ", &vec![b't'; ticket]].concat();
+        assert!(Frame::read(&hello(NAME_MAX, ticket::TEXT_MAX)).is_some());
+        assert_eq!(Frame::read(&hello(NAME_MAX + 1, 1)), None);
+        assert_eq!(Frame::read(&hello(1, ticket::TEXT_MAX + 1)), None);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0u8..7) {
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0u8..8) {
             let bytes = [&[kind][..], &bytes].concat();
             if let Some(frame) = Frame::read(&bytes) {
                 prop_assert_eq!(Frame::read(&frame.write()), Some(frame));

@@ -1,10 +1,21 @@
 //! What the demo stands on: a folder with keys, certificates and the policy, and the processes around the proxy.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sipveil::ppsp::jws::{SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
 
 use super::keyfile::{Secret, key_of, key_text, public_path};
 use super::process::Process;
+use super::random;
 
+/// Who shares and who fetches, in clear nowhere but on their own side.
+pub const SHARES: &str = "sip:alice.liddell@home1.example";
+pub const FETCHES: &str = "sip:charles.dodgson@home1.example";
 pub const SOURCE: &str = "studio.example";
 pub const CACHE: &str = "sip:ccs@ccs.p2p.home1.example";
 /// In the proxy's certificate.
@@ -15,12 +26,16 @@ pub struct Ground<'a> {
     own: &'a Path,
     program: &'a Path,
     source_key: String,
+    /// Of the tracker, for tickets.
+    pub tracker_key: [u8; 32],
 }
 
 /// The proxy, and where UEs reach it.
 pub struct Proxy {
     pub process: Process,
     pub access: String,
+    /// The tracker's direct interface, where there is one.
+    pub tracker: Option<String>,
 }
 
 impl<'a> Ground<'a> {
@@ -31,11 +46,13 @@ impl<'a> Ground<'a> {
         Secret::load_or_make(&path("ccs.key")).map_err(|error| error.to_string())?;
         let source = Secret::load_or_make(&path("source.key")).map_err(|error| error.to_string())?;
         let source = source.public().ok_or("the source has no key")?;
+        let tracker_key = make_ticket_key(&path("ticket.key"))?;
         Ok(Ground {
             folder,
             own,
             program,
             source_key: key_text(&source.signs),
+            tracker_key,
         })
     }
 
@@ -63,6 +80,8 @@ impl<'a> Ground<'a> {
             .map(str::to_owned)
             .to_vec();
         words.extend(["--key", &self.text("source.key"), "--source", SOURCE].map(str::to_owned));
+        words.push("--closed".to_owned());
+        words.extend(["--tracker-key".to_owned(), key_text(&self.tracker_key)]);
         words.extend(["--cache", CACHE, "--cache-keys", &keys].map(str::to_owned));
         words.extend(encrypt.map(str::to_owned));
         let process = self.start("source", &words)?;
@@ -96,27 +115,36 @@ impl<'a> Ground<'a> {
     }
 
     /// `under`: the program, with its words, that starts it in its stead.
-    pub fn proxy(&self, core: &str, lists_cache: bool, under: &[String]) -> Result<Proxy, String> {
+    pub fn proxy(&self, core: &str, lists_cache: bool, arch: u8, under: &[String]) -> Result<Proxy, String> {
         let file = self.path("policy.toml");
-        std::fs::write(&file, self.policy(core, lists_cache)).map_err(|error| error.to_string())?;
+        let policy = self.policy_with(core, lists_cache, &self.lines(arch));
+        std::fs::write(&file, policy).map_err(|error| error.to_string())?;
         let mut words = under.to_vec();
         words.extend([self.program, Path::new("--config"), &file].map(|word| word.display().to_string()));
         let program = PathBuf::from(words.remove(0));
         let process = Process::start("proxy", &program, &words, &self.path("proxy.log"))?;
-        let mut access = None;
+        let (mut access, mut tracker) = (None, None);
         let started = process.until("stop with", |line| {
             let mut of_line = line.split_whitespace();
-            if of_line.next() == Some("access") && access.is_none() {
-                access = of_line.find_map(|word| word.strip_prefix("tls://")).map(str::to_owned);
+            let (name, mut words) = (of_line.next(), of_line);
+            let mut at = |prefix: &str| words.find_map(|word| word.strip_prefix(prefix)).map(str::to_owned);
+            match name {
+                Some("access") if access.is_none() => access = at("tls://"),
+                Some("tracker") if tracker.is_none() => tracker = at("https://"),
+                _ => {}
             }
         });
         started.map_err(|error| error + "\n" + &self.failure("proxy"))?;
         let access = access.ok_or("the proxy does not say where UEs come in")?;
-        Ok(Proxy { process, access })
+        Ok(Proxy {
+            process,
+            access,
+            tracker,
+        })
     }
 
     /// The words of a UE.
-    pub fn ue(&self, proxy: &Proxy, identity: &str, name: &str) -> Vec<String> {
+    pub fn ue(&self, proxy: &Proxy, identity: &str, name: &str, arch: u8) -> Vec<String> {
         let (authority, record) = (self.text("ca.pem"), self.text(&format!("{name}.sip")));
         let words = [
             "--proxy",
@@ -141,11 +169,37 @@ impl<'a> Ground<'a> {
             .map(str::to_owned),
         );
         words.extend(self.source_words());
+        if let Some(tracker) = &proxy.tracker {
+            let [certificate, key] = ["pem", "key"].map(|kind| self.text(&format!("{name}.{kind}")));
+            let door = [
+                "--tracker",
+                tracker,
+                "--certificate",
+                &certificate,
+                "--certificate-key",
+                &key,
+            ];
+            words.extend(door.map(str::to_owned));
+        }
+        words.extend((arch != 2).then(|| "--outside".to_owned()));
         words
     }
 
-    /// One that is as short as can be: `core`, the address of registrar and cache.
-    pub fn policy(&self, core: &str, lists_cache: bool) -> String {
+    /// What an architecture takes of `[p2p]`.
+    pub fn lines(&self, arch: u8) -> String {
+        let folder = self.folder.display();
+        match arch {
+            1 => "arch = [1]\naddresses = \"real\"".to_owned(),
+            3 => format!(
+                "arch = [1, 3]\naddresses = \"real\"\nhttps = {{ bind = \"127.0.0.1:0\", certificate = \"{folder}/edge.pem\", \
+                 key = \"{folder}/edge.key\", client_ca = \"{folder}/ca.pem\" }}"
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// A policy as short as can be: `core`, the address of registrar and cache; `lines`, more of `[p2p]`.
+    pub fn policy_with(&self, core: &str, lists_cache: bool, lines: &str) -> String {
         let (folder, source_key) = (self.folder.display(), &self.source_key);
         let network_peers = if lists_cache {
             format!("network_peers = [\"{CACHE}\"]")
@@ -175,12 +229,28 @@ values = ["none", "id", "critical", "user", "header", "history"]
 tracker = "embedded"
 domain = "p2p.home1.example"
 key_file = "{folder}/p2p.keys"
+ticket_key = "{folder}/ticket.key"
 manifests = ["{folder}/published/content.manifest"]
 sources = [{{ name = "{SOURCE}", key = "{source_key}" }}]
 media = "direct"
 {network_peers}
+{lines}
 "#
         )
+    }
+}
+
+/// A key file of the proxy, made before it starts: manifests name its other half. Gives that.
+fn make_ticket_key(path: &Path) -> Result<[u8; 32], String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let seed = Zeroizing::new(random::bytes::<32>());
+    let text = Zeroizing::new(format!("1 {}\n", HEXLOWER.encode(&*seed)));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(failed)?;
+    match SigningKey::from_seed(&seed).map(|key| key.verifying_key()) {
+        Ok(VerifyingKey::Ed25519(key)) => Ok(key),
+        _ => Err("the tracker has no key".to_owned()),
     }
 }
 
@@ -195,6 +265,16 @@ fn certificates(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let edge = rcgen::CertificateParams::new(["127.0.0.1", NAME].map(str::to_owned))?.signed_by(&key, &issuer)?;
     std::fs::write(folder.join("edge.pem"), edge.pem())?;
     write_secret(&folder.join("edge.key"), &key.serialize_pem())?;
+    for (name, identity) in [("shares", SHARES), ("fetches", FETCHES)] {
+        let key = rcgen::KeyPair::generate()?;
+        let mut params = rcgen::CertificateParams::new(Vec::new())?;
+        params.subject_alt_names = vec![rcgen::SanType::URI(identity.try_into()?)];
+        std::fs::write(
+            folder.join(format!("{name}.pem")),
+            params.signed_by(&key, &issuer)?.pem(),
+        )?;
+        write_secret(&folder.join(format!("{name}.key")), &key.serialize_pem())?;
+    }
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! The connection to the proxy: TCP, or TLS with the authority that is believed. What comes is cut into messages.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -21,9 +21,9 @@ const WAITING_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Way {
     pub to: SocketAddr,
-    /// The address it is reached from, where that is not for the system to say.
-    pub from: Option<IpAddr>,
     pub tls: Option<Tls>,
+    /// The address of this machine that it goes from, where it has several.
+    pub from: Option<IpAddr>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,24 +44,21 @@ pub struct Line {
 
 impl Line {
     pub async fn open(way: &Way) -> std::io::Result<Line> {
-        let stream = match way.from {
-            None => TcpStream::connect(way.to).await?,
-            Some(from) => {
-                let socket = match from {
-                    IpAddr::V4(_) => TcpSocket::new_v4()?,
-                    IpAddr::V6(_) => TcpSocket::new_v6()?,
-                };
-                socket.bind(SocketAddr::new(from, 0))?;
-                socket.connect(way.to).await?
-            }
+        let socket = match way.to {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
+        if let Some(from) = way.from {
+            socket.bind((from, 0).into())?;
+        }
+        let stream = socket.connect(way.to).await?;
         match &way.tls {
             None => Line::over(stream),
             Some(tls) => {
                 let local = stream.local_addr()?;
                 stream.set_nodelay(true)?;
                 let name = ServerName::try_from(tls.name.clone()).map_err(std::io::Error::other)?;
-                let stream = connector(tls)?.connect(name, stream).await?;
+                let stream = connector(&tls.authority, None)?.connect(name, stream).await?;
                 Ok(Line::of(local, "TLS", stream))
             }
         }
@@ -115,9 +112,16 @@ async fn read(mut reads: impl AsyncRead + Unpin, teller: mpsc::Sender<(Message, 
     }
 }
 
-fn connector(tls: &Tls) -> std::io::Result<TlsConnector> {
+/// Who this is, to who asks for a certificate.
+#[derive(Debug, Clone)]
+pub struct Own {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+pub fn connector(authority: &Path, own: Option<&Own>) -> std::io::Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&tls.authority).map_err(std::io::Error::other)? {
+    for certificate in CertificateDer::pem_file_iter(authority).map_err(std::io::Error::other)? {
         let certificate = certificate.map_err(std::io::Error::other)?;
         roots.add(certificate).map_err(std::io::Error::other)?;
     }
@@ -125,7 +129,19 @@ fn connector(tls: &Tls) -> std::io::Result<TlsConnector> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(std::io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own {
+        None => config.with_no_client_auth(),
+        Some(own) => {
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&own.certificate)
+                .map_err(std::io::Error::other)?
+                .collect();
+            let key = PrivateKeyDer::from_pem_file(&own.key).map_err(std::io::Error::other)?;
+            let chain = chain.map_err(std::io::Error::other)?;
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(std::io::Error::other)?
+        }
+    };
     Ok(TlsConnector::from(Arc::new(config)))
 }

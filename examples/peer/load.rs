@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     write_random(&ground.path("film"), 1).map_err(other)?;
     let published = ground.publish(None).and_then(|_| ground.network());
     let (network, core) = published.map_err(other)?;
-    let proxy = ground.proxy(&core, false, &under).map_err(other)?;
+    let proxy = ground.proxy(&core, false, 2, &under).map_err(other)?;
     let loaded = runtime()?.block_on(load(&ground, &proxy, &wish));
     let ended = proxy.process.terminate().map_err(other)?;
     network.stop(|_| {}).map_err(other)?;
@@ -216,7 +216,7 @@ async fn entered(door: &Door, number: usize) -> Result<Ue, Failure> {
 async fn act(door: &Door, ue: &mut Ue, step: Step) -> Result<(), Failure> {
     match step {
         Step::Refresh => ue.refresh(door.swarm, &door.content).await.map_err(other),
-        Step::List => match ue.find(door.swarm, PEERS).await.map_err(other)?.len() {
+        Step::List => match ue.find(door.swarm, PEERS).await.map_err(other)?.peers.len() {
             peers if peers == usize::from(PEERS) => Ok(()),
             peers => Err(other(format!("a list of {peers} peers: there are too few --ues"))),
         },

@@ -4,28 +4,30 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::line::{Tls, Way};
+use super::https::Door;
+use super::line::{Own, Tls, Way};
 use super::ue::Subscriber;
 
 pub const USAGE: &str = "\
 peer keys FILE                        makes keys of a source or a cache, FILE and FILE.pub
 peer publish FILE --out FOLDER --key FILE --source NAME [--title T] [--tracker-key 43]
-             [--cache URI --cache-keys FILE.pub [--encrypt]]
+             [--closed] [--cache URI --cache-keys FILE.pub [--encrypt]]
 peer network [--listen 127.0.0.1:0] [--keys FILE --cache URI --source NAME --source-key 43]
              [--content FOLDER]... [--entitled URI]...
              a registrar that takes everybody, and with --keys a cache and its key service
 peer share FOLDER UE                  announces what is in FOLDER and serves it
 peer fetch MANIFEST --out FOLDER UE [--plain FILE]
-peer demo [--mib 64] [--keys] [--tamper] [--arch 2] [--proxy-program PATH] [--keep]
+peer demo [--mib 64] [--keys] [--tamper] [--arch 1|2|3] [--proxy-program PATH] [--keep]
 peer load [--ues 400] [--refreshes 20000] [--lists 2400] [--at-once 64] [--proxy-program PATH] [--under 'taskset -c 0']
              what it costs the proxy that UEs keep up what they announced and ask for lists
 
 UE: --proxy 127.0.0.1:PORT [--authority ca.pem --name NAME] --identity sip:… --home DOMAIN --p2p DOMAIN
-    --source NAME --source-key 43 [--record FILE] [--alter-one-in N]
+    --source NAME --source-key 43 [--record FILE] [--alter-one-in N] [--from ADDRESS]
+    [--outside] [--tracker 127.0.0.1:PORT --certificate ue.pem --certificate-key ue.key]
 network, share and fetch end when their standard input does; fetch also when it is done.";
 
 /// Names that stand alone.
-const FLAGS: [&str; 4] = ["encrypt", "keys", "tamper", "keep"];
+const FLAGS: [&str; 6] = ["encrypt", "closed", "keys", "tamper", "keep", "outside"];
 
 /// What somebody typed wrongly.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +112,24 @@ impl Options {
                 name: self.must("name")?.to_owned(),
             }),
         };
-        Ok(Way { to, from: None, tls })
+        let from = self.parsed("from")?;
+        Ok(Way { to, tls, from })
+    }
+
+    /// The tracker's direct interface, if that is to be asked.
+    pub fn door(&self) -> Result<Option<Door>, Misused> {
+        let Some(to) = self.parsed("tracker")? else {
+            return Ok(None);
+        };
+        Ok(Some(Door {
+            to,
+            authority: self.path("authority")?,
+            name: self.must("name")?.to_owned(),
+            own: Own {
+                certificate: self.path("certificate")?,
+                key: self.path("certificate-key")?,
+            },
+        }))
     }
 
     pub fn subscriber(&self) -> Result<Subscriber, Misused> {

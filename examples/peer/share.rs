@@ -4,33 +4,53 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sipveil::ppsp::address::{Kind, PeerAddress};
 use sipveil::ppsp::manifest::Manifest;
 use sipveil::ppsp::response::State;
+use tokio::net::UdpSocket;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::content::Whole;
 use super::message::Message;
-use super::random;
 use super::ue::{Problem, Ue};
 use super::upload::Upload;
+use super::{outside, random};
 
 /// Sessions at a time; the next one is told to come later.
 const SESSIONS_MAX: usize = 32;
 /// Between half and most of what was granted.
 const REFRESH: std::ops::Range<u64> = 900..1500;
 
-/// From registering to leaving. `ready` is called when it is announced; it goes on until the future ends.
+/// From registering to leaving. `ready` is called when it is announced; it goes on until the future ends. `is_outside`: others
+/// reach it without the network, too.
 pub async fn share(
     ue: &mut Ue,
     manifest: &Manifest,
     content: Arc<Whole>,
     alters_one_in: Option<u32>,
+    is_outside: bool,
     (ready, ends): (impl FnOnce(), impl Future<Output = ()>),
 ) -> Result<(), Problem> {
     ue.register().await?;
     println!("registered");
-    let announced = ue.announce(manifest.root, Some(&content), content.map()).await?;
+    let outside = match is_outside {
+        true => Some(Arc::new(UdpSocket::bind((ue.agent.line.local.ip(), 0)).await?)),
+        false => None,
+    };
+    let mut addresses = Vec::new();
+    if let Some(socket) = &outside {
+        let at = socket.local_addr()?;
+        addresses.push(PeerAddress {
+            ip: at.ip(),
+            port: at.port(),
+            kind: Kind::Host,
+            priority: 0,
+        });
+    }
+    let announced = ue
+        .announce(manifest.root, Some(&content), content.map(), addresses)
+        .await?;
     let state = match announced.told.state {
         Some(State::Verified) => "VERIFIED",
         Some(State::Provisional) => "PROVISIONAL",
@@ -46,7 +66,11 @@ pub async fn share(
         ticket: None,
         alters_one_in,
     };
+    let outside = outside.map(|socket| tokio::spawn(outside::serve(socket, manifest.clone(), upload.clone())));
     let served = serve(ue, manifest, &upload, ends).await;
+    if let Some(outside) = outside {
+        outside.abort();
+    }
     ue.leave().await?;
     println!("left");
     served

@@ -55,6 +55,8 @@ pub struct Wish<'a> {
     pub cache: Option<(CacheServer, [u8; 32])>,
     pub is_encrypted: bool,
     pub tracker_key: [u8; 32],
+    /// Whether peers serve members alone.
+    pub is_closed: bool,
     /// Seconds since 1970.
     pub at: u64,
 }
@@ -125,7 +127,7 @@ pub fn publish(file: &Path, folder: &Folder, wish: &Wish<'_>, key: &SigningKey) 
         expires: wish.at + LIFETIME_SECONDS,
         cache_servers: wish.cache.iter().map(|(server, _)| server.clone()).collect(),
         tracker_key: wish.tracker_key,
-        closed: false,
+        closed: wish.is_closed,
     };
     if wish.is_encrypted {
         let (_, to) = wish.cache.as_ref().ok_or(Unpublished::NoCache)?;

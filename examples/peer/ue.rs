@@ -1,13 +1,15 @@
 //! A UE of IMS that shares content: registers, announces, asks for peers, calls them by what the tracker calls them.
 
 use sipveil::ppsp::SwarmId;
-use sipveil::ppsp::response::{Peer, SwarmResult};
+use sipveil::ppsp::address::PeerAddress;
+use sipveil::ppsp::response::SwarmResult;
 
 use tokio::time::Instant;
 
 use super::agent::{Agent, Dialog, Failed, PATIENCE};
 use super::announce::{self, EVENT, MEDIA_TYPE, Refused};
 use super::content::Whole;
+use super::https::Door;
 use super::media::{Half, Media};
 use super::message::Message;
 use super::random;
@@ -34,6 +36,9 @@ pub struct Ue {
     instance: String,
     /// The publication as it stands, and the word it was last known by.
     etag: Option<String>,
+    /// The tracker's direct interface, where that is asked instead of the network, and what was announced there.
+    door: Option<Door>,
+    posted: Option<SwarmId>,
 }
 
 /// What did not go as it should.
@@ -75,6 +80,30 @@ impl Ue {
             who,
             instance: random::word(),
             etag: None,
+            door: None,
+            posted: None,
+        }
+    }
+
+    /// Asks the tracker directly.
+    //= P2P-132
+    pub fn through(self, door: Door) -> Ue {
+        Ue {
+            door: Some(door),
+            ..self
+        }
+    }
+
+    /// A question of the direct interface.
+    async fn posts(door: &Door, swarm: SwarmId, body: &[u8]) -> Result<SwarmResult, Problem> {
+        let answer = door.ask(body).await?;
+        match (answer.status, announce::refused(&answer.body)) {
+            (200, _) => Ok(announce::told(swarm, &answer.body)?),
+            (_, Some(refused)) => Err(refused.into()),
+            (status, None) => Err(Problem::Status {
+                method: "POST",
+                answer: status.to_string(),
+            }),
         }
     }
 
@@ -112,8 +141,9 @@ impl Ue {
         swarm: SwarmId,
         content: Option<&Whole>,
         map: sipveil::ppsp::ChunkMap,
+        addresses: Vec<PeerAddress>,
     ) -> Result<Announced, Problem> {
-        let told = self.publishes(swarm, announce::join(swarm, map)).await?;
+        let told = self.publishes(swarm, announce::join(swarm, map, addresses)).await?;
         let Some(asked) = told.challenge.clone() else {
             return Ok(Announced { told, challenged: 0 });
         };
@@ -123,8 +153,13 @@ impl Ue {
         Ok(Announced { told, challenged })
     }
 
-    /// PUBLISH with a body about one swarm.
+    /// PUBLISH with a body about one swarm, or the same asked directly.
     pub async fn publishes(&mut self, swarm: SwarmId, body: Vec<u8>) -> Result<SwarmResult, Problem> {
+        if let Some(door) = &self.door {
+            let told = Ue::posts(door, swarm, &body).await?;
+            self.posted = Some(swarm);
+            return Ok(told);
+        }
         let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
         let answer = self.agent.ask(request.with_body(MEDIA_TYPE, body)).await?;
         let answer = done("PUBLISH", answer)?;
@@ -135,10 +170,16 @@ impl Ue {
     /// Keeps up what was announced; proves again what is asked for again.
     //= P2P-015
     pub async fn refresh(&mut self, swarm: SwarmId, content: &Whole) -> Result<(), Problem> {
-        let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
-        let answer = done("PUBLISH", self.agent.ask(request).await?)?;
-        self.etag = answer.row("SIP-ETag").map(str::to_owned);
-        let told = announce::told(swarm, &answer.body).ok();
+        let body = match &self.door {
+            Some(door) => door.ask(&announce::keep_up()).await?.body,
+            None => {
+                let request = self.publication(ANNOUNCED_SECONDS).with("Accept", MEDIA_TYPE);
+                let answer = done("PUBLISH", self.agent.ask(request).await?)?;
+                self.etag = answer.row("SIP-ETag").map(str::to_owned);
+                answer.body
+            }
+        };
+        let told = announce::told(swarm, &body).ok();
         if let Some(asked) = told.and_then(|told| told.challenge) {
             let proof = announce::proof(swarm, &asked, Some(content)).ok_or(Problem::NotHeld)?;
             self.publishes(swarm, proof).await?;
@@ -162,6 +203,9 @@ impl Ue {
     /// Takes back what was announced, and is not there any more.
     //= P2P-017
     pub async fn leave(&mut self) -> Result<(), Problem> {
+        if let (Some(door), Some(swarm)) = (&self.door, self.posted.take()) {
+            Ue::posts(door, swarm, &announce::leave(swarm)).await?;
+        }
         if self.etag.is_some() {
             let request = self.publication("0");
             done("PUBLISH", self.agent.ask(request).await?)?;
@@ -170,13 +214,16 @@ impl Ue {
         self.registers("0").await
     }
 
-    /// Who else is in the swarm: so many at most.
+    /// Who else is in the swarm, so many at most, and the tracker's word that this UE is.
     //= P2P-046
-    pub async fn find(&mut self, swarm: SwarmId, peers: u8) -> Result<Vec<Peer>, Problem> {
-        let to = format!("sip:sw.{}@{}", swarm.text(), self.who.p2p);
+    pub async fn find(&mut self, swarm: SwarmId, peers: u8) -> Result<SwarmResult, Problem> {
         let body = announce::find(swarm, peers);
+        if let Some(door) = &self.door {
+            return Ue::posts(door, swarm, &body).await;
+        }
+        let to = format!("sip:sw.{}@{}", swarm.text(), self.who.p2p);
         let notice = self.subscribe(&to, EVENT, [MEDIA_TYPE, MEDIA_TYPE], body).await?;
-        Ok(announce::told(swarm, &notice.body)?.peers)
+        Ok(announce::told(swarm, &notice.body)?)
     }
 
     /// SUBSCRIBE once; the NOTIFY that comes of it. `media`: of the question, of the answer.

@@ -24,7 +24,9 @@ impl Upload {
                 [Frame::Map(self.content.map())].into_iter().chain(ticket).collect()
             }
             Frame::Ask(ask) => self.run(ask),
-            Frame::Map(_) | Frame::Hashes(_) | Frame::Leaf { .. } | Frame::Ticket(_) => Vec::new(),
+            Frame::Map(_) | Frame::Hashes(_) | Frame::Leaf { .. } | Frame::Ticket(_) | Frame::Hello { .. } => {
+                Vec::new()
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use data_encoding::BASE64URL_NOPAD;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -31,6 +32,7 @@ use crate::{
     driver::{self, Running},
     engine::{Bound, counts::Counts},
     policy::{Policy, Route, p2p::Media},
+    ppsp::jws::{SigningKey, VerifyingKey},
     seal::Keys,
     sip::{Transport, uri::Uri},
 };
@@ -55,8 +57,19 @@ pub fn main(path: &Path) -> ExitCode {
         Ok(keys) => Arc::new(keys),
         Err(error) => return refuse(&error),
     };
+    tell_ticket_key(&keys);
     let held = RefCell::new(Arc::clone(&keys));
     run(policy, keys, || read_again(path, &held))
+}
+
+/// Whose signature manifests are to name for tickets.
+//= P2P-082
+fn tell_ticket_key(keys: &Keys) {
+    let signs = keys.of_tickets().and_then(|seed| SigningKey::from_seed(seed).ok());
+    if let Some(VerifyingKey::Ed25519(key)) = signs.map(|signs| signs.verifying_key()) {
+        let key = BASE64URL_NOPAD.encode(&key);
+        tracing::info!("tickets are signed with the key {key}: manifests name it as the tracker's");
+    }
 }
 
 /// What is read again while the proxy runs.
@@ -145,6 +158,7 @@ pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Again>) 
     let text = StartText {
         policy: &policy,
         bound: &running.bound,
+        https: running.https,
     };
     // Nobody has to read it: a closed pipe is no reason not to serve.
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
@@ -253,6 +267,7 @@ fn refuse(error: &dyn Display) -> ExitCode {
 struct StartText<'a> {
     policy: &'a Policy,
     bound: &'a [Bound],
+    https: Option<SocketAddr>,
 }
 
 impl Display for StartText<'_> {
@@ -270,6 +285,9 @@ impl Display for StartText<'_> {
                 write!(f, "  {}://{}", bound.transport.uri_name(), bound.address)?;
             }
             writeln!(f)?;
+        }
+        if let Some(https) = self.https {
+            writeln!(f, "  {:<14}  https://{https}", "tracker")?;
         }
         writeln!(f, "routes")?;
         if self.policy.routes.is_empty() {
@@ -372,6 +390,7 @@ mod tests {
         let text = StartText {
             policy: &policy,
             bound: &bound,
+            https: None,
         }
         .to_string();
         for line in [
@@ -394,6 +413,7 @@ mod tests {
         let text = StartText {
             policy: &policy,
             bound: &bound,
+            https: None,
         }
         .to_string();
         assert!(

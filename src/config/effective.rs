@@ -267,11 +267,17 @@ impl Page<'_> {
     fn p2p(&mut self, p2p: &P2p) {
         let P2p {
             tracker,
+            arch,
+            https,
             domain,
             key_file,
+            ticket_key,
             manifests,
             sources,
             network_peers,
+            cdn,
+            startup,
+            alto,
             partner_domains,
             on_leak,
             addresses,
@@ -293,11 +299,19 @@ impl Page<'_> {
             TrackerIs::At(next_hop) => next_hop,
         };
         self.value("tracker", &(quoted(tracker_is), tracker.by));
+        let numbers: Vec<String> = arch.value.iter().map(|arch| arch.number().to_string()).collect();
+        self.value("arch", &(format!("[{}]", numbers.join(", ")), arch.by));
+        if let Some(https) = https {
+            self.value("https.bind", &(quoted(&https.bind.value.to_string()), https.bind.by));
+            self.value("https.certificate", &text(&https.tls.certificate));
+        }
         self.value("domain", &(quoted(&domain.value), domain.by));
         self.value("key_file", &optional_text(key_file));
+        self.value("ticket_key", &optional_text(ticket_key));
         for (key, list) in [
             ("manifests", manifests),
             ("network_peers", network_peers),
+            ("cdn", cdn),
             ("partner_domains", partner_domains),
         ] {
             for entry in list {
@@ -306,6 +320,12 @@ impl Page<'_> {
         }
         for source in sources {
             self.value("sources", &(quoted(&source.name.value), source.name.by));
+        }
+        self.value("startup", &word(startup));
+        if let Some(alto) = alto {
+            self.value("alto.network_map", &text(&alto.network_map));
+            self.value("alto.cost_map", &text(&alto.cost_map));
+            self.value("alto.refresh", &duration(&alto.refresh));
         }
         self.value("on_leak", &word(on_leak));
         self.value("addresses", &word(addresses));

@@ -52,7 +52,7 @@ pub fn keys(policy: &Policy) -> Result<Keys, KeyFileError> {
     getrandom::fill(&mut instance).map_err(KeyFileError::NoRandomness)?;
     let keys = Keys::new(&secrets, &policy.domain.id.value, u64::from_ne_bytes(instance))?;
     let keys = keys.with_hiding(hiding(policy, self::secrets)?);
-    Ok(keys.with_pseudonyms(pseudonyms(policy)?))
+    Ok(keys.with_pseudonyms(pseudonyms(policy)?).with_tickets(tickets(policy)?))
 }
 
 /// The keys the files hold now, for the run of the process that holds these. Without a file, they are of this run alone, and
@@ -65,7 +65,8 @@ pub fn again(policy: &Policy, held: &Keys) -> Result<Keys, KeyFileError> {
     };
     let secrets = existing_secrets(Path::new(path))?;
     let keys = Keys::new(&secrets, &policy.domain.id.value, held.instance())?;
-    Ok(keys.with_hiding(hiding).with_pseudonyms(pseudonyms(policy)?))
+    let keys = keys.with_hiding(hiding).with_pseudonyms(pseudonyms(policy)?);
+    Ok(keys.with_tickets(tickets(policy)?))
 }
 
 /// What pseudonyms of peers are made with: the first line of the file that the policy names for it, else fresh ones.
@@ -78,6 +79,16 @@ fn pseudonyms(policy: &Policy) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, 
     };
     let secrets = secrets(Path::new(path))?;
     Ok(secrets.first().map(|(_, secret)| Zeroizing::new(*secret)))
+}
+
+/// The seed of what membership tickets are signed with: the first line of its file.
+//= P2P-082
+fn tickets(policy: &Policy) -> Result<Option<Zeroizing<[u8; SECRET_BYTES]>>, KeyFileError> {
+    let Some(path) = policy.p2p.ticket_key.value.as_ref().filter(|_| policy.p2p.is_on()) else {
+        return Ok(None);
+    };
+    let secrets = secrets(Path::new(path))?;
+    Ok(secrets.first().map(|(_, seed)| Zeroizing::new(*seed)))
 }
 
 /// What hides the inside of the network, if the policy names a file for it. Also where nothing is hidden any more: what was

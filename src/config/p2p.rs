@@ -1,5 +1,7 @@
 //! `[p2p]`, and whether who asks for it can have it.
 
+mod arch;
+
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -85,26 +87,59 @@ pub(super) fn p2p(
             "add `audit = { file = \"audit.log\", key_file = \"audit.key\" }` to [lawful_interception], or take it out",
         );
     }
+    let ticket_key = table.parsed("ticket_key", file);
+    if let Some(ticket_key) = &ticket_key {
+        let of_audit = lawful.audit.as_ref().map(|audit| &audit.key_file.value);
+        let others = [
+            proxy.key_file.value.as_ref(),
+            of_audit,
+            hiding.key_file.value.as_ref(),
+            key_file.as_ref().map(|key_file| &key_file.value),
+        ];
+        keys_are_apart(&table, ticket_key, &others);
+        if tracker
+            .as_ref()
+            .is_none_or(|tracker| tracker.value != TrackerIs::Embedded)
+        {
+            table.reader.contradiction(
+                ticket_key.at.clone(),
+                "`ticket_key` without a tracker in the proxy: tickets are signed where the tracker is",
+                "write `tracker = \"embedded\"`, or take it out",
+            );
+        }
+    }
+    let arch = arch::arch(&table);
+    let arch_at = arch.as_ref().map(|arch| arch.at.clone());
+    let view = table.word("view");
     let p2p = P2p {
         tracker: or_default(tracker, TrackerIs::Off),
+        arch: or_default(arch, built_in.arch.value),
+        https: arch::https(&table),
         domain: or_default(table.parsed("domain", grammar::host), String::new()),
         key_file: or_default(key_file.map(|file| file.map(Some)), None),
+        ticket_key: or_default(ticket_key.map(|file| file.map(Some)), None),
         manifests: each(&table, "manifests", file),
         sources: sources(&table),
         network_peers: each(&table, "network_peers", sip_uri),
+        cdn: each(&table, "cdn", arch::url),
+        startup: or_default(table.word("startup"), built_in.startup.value),
+        alto: arch::alto(&table),
         partner_domains: each(&table, "partner_domains", grammar::host),
         on_leak: or_default(table.word("on_leak"), built_in.on_leak.value),
         addresses: or_default(addresses, built_in.addresses.value),
         media: or_default(media, built_in.media.value),
         relays,
         clear_keys: or_default(table.bool("clear_keys"), false),
-        view: or_default(table.word("view"), built_in.view.value),
+        view: or_default(view, built_in.view.value),
         expose: or_default(table.word("expose"), built_in.expose.value),
         epoch: or_default(epoch, built_in.epoch.value),
         grace: or_default(table.duration("grace"), built_in.grace.value),
         audit_retention: or_default(audit_retention, built_in.audit_retention.value),
         contents: built_in.contents,
     };
+    if is_on {
+        arch::check(&table, &p2p, arch_at.as_ref());
+    }
     table.close();
     p2p
 }

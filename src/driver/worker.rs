@@ -3,11 +3,13 @@
 mod associations;
 mod auditing;
 mod clock;
+mod costs;
 mod pressure;
 mod send;
 mod storing;
 
 use std::{
+    collections::BTreeMap,
     future::poll_fn,
     hash::{BuildHasher, RandomState},
     io, mem,
@@ -22,7 +24,8 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
     time::timeout_at,
 };
 
@@ -37,7 +40,7 @@ use crate::{
     audit::Sink,
     dns::Dns,
     engine::{
-        Bound, Input, LocateId, Now, Output, SendId,
+        Bound, Input, LocateId, Now, Output, PostId, SendId,
         counts::Counts,
         rate::{Place, Rate},
     },
@@ -48,6 +51,7 @@ use crate::{
         aliases::Aliases,
         flows::{Flows, Sources, Way},
         handover::{Event, Handover},
+        https::{self, Door, Posted},
         listen::Sockets,
         stun,
         tls::Certificates,
@@ -56,6 +60,8 @@ use crate::{
     },
     pcscf::{Learned, security::Change},
     policy::Policy,
+    ppsp::alto::Alto,
+    privacy::guard::Answer as Answered,
     store::Store,
     trust::Flow,
 };
@@ -92,6 +98,8 @@ pub(super) struct Post<M> {
     /// Of the first worker, which is the only one where a listener has protected ports.
     pub backend: Option<Box<dyn Backend>>,
     pub certificates: Arc<Certificates>,
+    /// Of the worker with the tracker.
+    pub https: Option<std::net::TcpListener>,
 }
 
 /// What reaches the worker besides messages.
@@ -102,6 +110,8 @@ enum Word {
         id: LocateId,
         answer: Answer,
     },
+    /// What ways between peers cost, if anybody knows.
+    Costs(Option<Arc<Alto>>),
 }
 
 pub(super) struct Worker<D: Decides> {
@@ -130,9 +140,17 @@ pub(super) struct Worker<D: Decides> {
     /// The same, of other workers.
     from_workers: Vec<Event<D::Message>>,
 
+    /// Requests of the tracker's direct interface, and who waits for their answers.
+    posts: mpsc::Receiver<Posted>,
+    posted: Vec<Posted>,
+    asking: BTreeMap<PostId, oneshot::Sender<Answered>>,
+    last_post: u64,
+
     words: mpsc::Receiver<Word>,
     to_words: mpsc::Sender<Word>,
     dns: Option<Dns>,
+    /// Who asks what ways between peers cost.
+    costs: Option<JoinHandle<()>>,
 
     /// Own sendings that failed, for the engine to hear of.
     failed: Vec<SendId>,
@@ -181,6 +199,17 @@ impl<D: Decides> Worker<D> {
             streams.push(bound);
         }
         tokio::spawn(forward(post.orders.clone(), to_words.clone()));
+        let (to_posts, posts) = mpsc::channel(TASK_EVENTS_MAX);
+        if let Some(listener) = post.https {
+            let door = Door {
+                certificates: Arc::clone(&post.certificates),
+                sources: Arc::clone(&post.sources),
+                limits: policy.limits.clone(),
+                posts: to_posts,
+            };
+            tokio::spawn(https::serve(TcpListener::from_std(listener)?, door));
+        }
+        let costs = ask_costs(&policy, dns.as_ref(), &to_words);
         Ok(Worker {
             index: post.index,
             flows: Flows::new(post.index, policy.limits.clone(), post.sources, post.aliases),
@@ -202,9 +231,14 @@ impl<D: Decides> Worker<D> {
             handover: post.handover,
             events: Vec::new(),
             from_workers: Vec::new(),
+            posts,
+            posted: Vec::new(),
+            asking: BTreeMap::new(),
+            last_post: 0,
             words,
             to_words,
             dns,
+            costs,
             failed: Vec::new(),
             unasked: Vec::new(),
             orders: post.orders,
@@ -248,6 +282,7 @@ impl<D: Decides> Worker<D> {
             self.feed_datagrams(now);
             let events = mem::take(&mut self.events);
             self.events = self.feed_events(now, events);
+            self.feed_posts(now);
             if let Some(word) = word {
                 self.hear(now, word);
             }
@@ -292,6 +327,10 @@ impl<D: Decides> Worker<D> {
         woken |= self.alarm.poll(cx).is_ready();
         woken |= self.tasks.poll_recv_many(cx, &mut self.events, EVENTS_MAX).is_ready();
         woken |= self.storing.poll(cx).is_ready();
+        if let Poll::Ready(posts) = self.posts.poll_recv_many(cx, &mut self.posted, EVENTS_MAX) {
+            // None more will come when nobody holds the other end.
+            woken |= posts > 0;
+        }
         match self.words.poll_recv(cx) {
             Poll::Ready(word) => Poll::Ready(word),
             Poll::Pending if woken => Poll::Ready(None),
@@ -374,9 +413,21 @@ impl<D: Decides> Worker<D> {
         events
     }
 
+    /// Requests of the direct interface. Each is answered, at once or when what it tells is kept.
+    //= P2P-132
+    fn feed_posts(&mut self, now: Now) {
+        for Posted { post, answer } in mem::take(&mut self.posted) {
+            self.last_post += 1;
+            let id = PostId(self.last_post);
+            self.asking.insert(id, answer);
+            self.feed(now, Input::Post { id, post });
+        }
+    }
+
     fn hear(&mut self, now: Now, word: Word) {
         match word {
             Word::Located { id, answer } => self.feed(now, Input::Located { id, answer }),
+            Word::Costs(costs) => self.feed(now, Input::Costs(costs)),
             Word::Ordered => {
                 let nobody_orders = self.orders.has_changed().is_err();
                 let mut orders = self.orders.borrow_and_update().clone();
@@ -390,6 +441,10 @@ impl<D: Decides> Worker<D> {
                         self.dns = Dns::of(&orders.policy.dns);
                     }
                     self.stun.limit(orders.policy.limits.options_per_second_max);
+                    if let Some(costs) = self.costs.take() {
+                        costs.abort();
+                    }
+                    self.costs = ask_costs(&orders.policy, self.dns.as_ref(), &self.to_words);
                     self.feed(now, Input::Policy(orders.policy));
                 }
                 if let Some(keys) = orders.keys.filter(|_| self.rotation != orders.rotation) {
@@ -429,6 +484,13 @@ impl<D: Decides> Worker<D> {
                 }
                 Output::Alias { connection, of, by } => self.alias(connection, of, by),
                 Output::Close(connection) => self.close(connection),
+                Output::Answer { id, .. } if self.auditing.withholds() => drop(self.asking.remove(&id)),
+                Output::Answer { id, answer } => {
+                    if let Some(asking) = self.asking.remove(&id) {
+                        // Who has gone meanwhile hears nothing.
+                        let _ = asking.send(answer);
+                    }
+                }
             }
         }
         while let Some(set) = self.associations.take_lost() {
@@ -533,6 +595,11 @@ fn is_message(bytes: &[u8]) -> bool {
         Some(b'\r' | b'\n') => bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')),
         Some(_) => true,
     }
+}
+
+fn ask_costs(policy: &Policy, dns: Option<&Dns>, words: &mpsc::Sender<Word>) -> Option<JoinHandle<()>> {
+    let table = policy.p2p.alto.clone()?;
+    Some(tokio::spawn(costs::tell(table, dns.cloned(), words.clone())))
 }
 
 async fn accept<M>(bind: usize, listener: TcpListener, tasks: mpsc::Sender<Event<M>>) {

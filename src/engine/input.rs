@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::output::{LocateId, SendId};
+use super::{
+    Post, PostId,
+    output::{LocateId, SendId},
+};
 use crate::{
     locate::Answer,
     pcscf::{Learned, security::SetId},
     policy::Policy,
+    ppsp::alto::Alto,
     seal::Keys,
     trust::Flow,
 };
@@ -54,6 +58,10 @@ pub enum Input {
     Release { call_id: Vec<u8> },
     /// Of a hundred new requests so many are to be refused, as the shell cannot keep up; 0: none any more.
     Load(u8),
+    /// What ways between peers cost, from here on; `None`: nobody knows any more.
+    Costs(Option<Arc<Alto>>),
+    /// A request of the tracker's direct interface. Answered by [`super::Output::Answer`] with the same id.
+    Post { id: PostId, post: Post },
     /// The deadline of `next_deadline` has come.
     Tick,
 }
@@ -100,6 +108,8 @@ impl std::fmt::Debug for Input {
             Input::Uninstalled(set) => f.debug_tuple("Uninstalled").field(set).finish(),
             Input::Release { .. } => f.debug_struct("Release").finish_non_exhaustive(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),
+            Input::Costs(costs) => f.debug_tuple("Costs").field(costs).finish(),
+            Input::Post { id, post } => f.debug_struct("Post").field("id", id).field("post", post).finish(),
             Input::Tick => f.write_str("Tick"),
         }
     }

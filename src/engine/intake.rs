@@ -54,7 +54,7 @@ impl Engine {
 
     /// Whether a request is refused by chance, because this worker is behind with its work.
     //= SEC-009
-    fn is_too_much(&mut self, weight: Weight, place: Option<Place>) -> bool {
+    pub(super) fn is_too_much(&mut self, weight: Weight, place: Option<Place>) -> bool {
         self.pressure.count(place.is_some());
         let percent = place.map_or(0, |_| self.pressure.percent(weight));
         percent > 0 && self.random.next_u32() % 100 < percent

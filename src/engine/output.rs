@@ -1,10 +1,10 @@
 //! What an engine asks of the shell.
 
-use super::{record::Record, storing::Change};
+use super::{PostId, record::Record, storing::Change};
 use crate::{
     locate::Question,
     pcscf::{Learned, security},
-    privacy::Outgoing,
+    privacy::{Outgoing, guard::Answer},
     trust::{ConnectionId, Destination, Flow},
 };
 
@@ -29,6 +29,8 @@ pub enum Output<M = Outgoing> {
     Close(ConnectionId),
     /// Install or remove security associations, before the next [`Output::Send`]. Only under a policy with protected ports.
     Security(security::Change),
+    /// What a request of the direct interface is answered: the guard made it.
+    Answer { id: PostId, answer: Answer },
     /// Ask a name server and answer with [`super::Input::Located`], also when there is no answer.
     Locate { id: LocateId, question: Question },
 }

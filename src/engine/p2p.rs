@@ -5,11 +5,13 @@ mod elsewhere;
 mod guarded;
 mod keeping;
 mod lists;
+mod posts;
 mod sessions;
 mod told;
 mod watchers;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
@@ -18,6 +20,7 @@ use rand_chacha::rand_core::Rng;
 pub(super) use self::guarded::asks_tracker;
 use self::keeping::Keeping;
 pub use self::keeping::Recalling;
+pub use self::posts::{BODY_BYTES_MAX as POST_BYTES_MAX, Post, PostId};
 use self::watchers::Watchers;
 use super::counts::Counts;
 use super::counts::p2p::Asked;
@@ -27,9 +30,12 @@ use crate::pcscf::path;
 use crate::policy::p2p::{Content, TrackerIs};
 use crate::policy::store::Store;
 use crate::policy::{P2p as Table, Policy};
+use crate::ppsp::alto::Alto;
+use crate::ppsp::jws::SigningKey;
 use crate::ppsp::response::Role;
 use crate::ppsp::{Fault, SwarmId};
 use crate::rule::Rule;
+use crate::seal::Keys;
 use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
@@ -70,7 +76,7 @@ enum Part {
 
 impl P2p {
     /// `None`: the policy wants none of it.
-    pub fn of(policy: &Policy, lasting: Option<[u8; 32]>, now: Now, random: &mut ChaCha12Rng) -> Option<Box<P2p>> {
+    pub fn of(policy: &Policy, keys: &Keys, now: Now, random: &mut ChaCha12Rng) -> Option<Box<P2p>> {
         let table = &policy.p2p;
         if !table.is_on() {
             return None;
@@ -81,7 +87,7 @@ impl P2p {
             .map(|domain| format!("tid.{}", domain.value))
             .collect();
         let hosts = Hosts::new(&table.id_host(), &partners);
-        let lasting = lasting.unwrap_or_else(|| drawn(random));
+        let lasting = keys.of_pseudonyms().unwrap_or_else(|| drawn(random));
         let part = match table.tracker.value {
             TrackerIs::Embedded => {
                 let root = Root::new(today(now), lasting, random);
@@ -104,6 +110,7 @@ impl P2p {
             is_unwritten: notes_bindings(policy),
         };
         p2p.know(&table.contents);
+        p2p.sign_with(keys);
         Some(Box::new(p2p))
     }
 
@@ -143,6 +150,23 @@ impl P2p {
     pub fn add_held(&self, counts: &mut Counts) {
         if let Part::Tracker(tracker) = &self.part {
             counts.p2p.held += &tracker.held();
+        }
+    }
+
+    /// Tickets are signed from here on with what these keys have for it, or none are.
+    //= P2P-082
+    pub fn sign_with(&mut self, keys: &Keys) {
+        if let Part::Tracker(tracker) = &mut self.part {
+            let signs = keys.of_tickets().and_then(|seed| SigningKey::from_seed(seed).ok());
+            tracker.sign_tickets(signs);
+        }
+    }
+
+    /// What ways cost from here on.
+    //= P2P-134
+    pub fn rank_by(&mut self, costs: Option<Arc<Alto>>) {
+        if let Part::Tracker(tracker) = &mut self.part {
+            tracker.rank_by(costs);
         }
     }
 
@@ -188,6 +212,7 @@ struct Asker {
     reach: Vec<u8>,
     path: Path,
     network: u32,
+    address: Option<IpAddr>,
 }
 
 impl Asker {
@@ -198,6 +223,7 @@ impl Asker {
             reach: &self.reach,
             path: self.path,
             network: self.network,
+            address: self.address,
         }
     }
 }
@@ -268,7 +294,8 @@ impl Engine {
             true => Path::Stream,
             false => Path::Datagram,
         };
-        let network = network(origin.flow().remote.ip());
+        let ip = origin.flow().remote.ip().to_canonical();
+        let network = network(ip);
         let device = match origin.standing() {
             Standing::Served => {
                 let ue = self.bindings.ue(&self.home(origin.flow()), now.unix)?;
@@ -283,6 +310,8 @@ impl Engine {
             reach: Vec::new(),
             path,
             network,
+            // A node of the network says who asks, not from where.
+            address: (origin.standing() == Standing::Served).then_some(ip),
         })
     }
 
@@ -344,12 +373,20 @@ fn settings(policy: &Policy) -> Settings {
         id: peer.value.clone(),
         role: Role::Cache,
     });
+    let cdn = table.cdn.iter().map(|url| NetworkPeer {
+        id: url.value.clone(),
+        role: Role::Cdn,
+    });
     Settings {
         epoch_seconds: table.epoch.value.as_secs(),
         grace_seconds: table.grace.value.as_secs(),
         view: table.view.value,
         expose: table.expose.value,
-        network_peers: network_peers.collect(),
+        network_peers: network_peers.chain(cdn).collect(),
+        startup: table.startup.value,
+        addresses: table.addresses.value,
+        relays: relays(table),
+        has_costs: table.alto.is_some(),
         notes_bindings: notes_bindings(policy),
         ..Settings::default()
     }

@@ -351,7 +351,7 @@ impl<M: Cleared> Flows<M> {
 pub(crate) struct Sources(Mutex<HashMap<IpAddr, u32>>);
 
 impl Sources {
-    fn enter(&self, source: IpAddr, max: u32) -> bool {
+    pub fn enter(&self, source: IpAddr, max: u32) -> bool {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = sources.get(&source).copied().unwrap_or(0);
         if open < max {
@@ -360,7 +360,7 @@ impl Sources {
         open < max
     }
 
-    fn leave(&self, source: IpAddr) {
+    pub fn leave(&self, source: IpAddr) {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match sources.get_mut(&source) {
             Some(open) if *open > 1 => *open -= 1,

@@ -210,6 +210,22 @@ fn open_streams(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// The socket of the tracker's direct interface, where the policy has one.
+//= P2P-132
+pub(crate) fn listen_https(policy: &Policy) -> Result<Option<TcpListener>, BindError> {
+    let Some(https) = &policy.p2p.https else {
+        return Ok(None);
+    };
+    let opened = open_streams(https.bind.value, false);
+    let failed = |source| BindError {
+        listener: "https in [p2p]".to_owned(),
+        transport: Transport::Tls,
+        address: https.bind.value,
+        source,
+    };
+    opened.map(Some).map_err(failed)
+}
+
 fn prepare(socket: &Socket, address: SocketAddr, shared: bool) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {

@@ -1,7 +1,7 @@
 //! Bytes in and out: sockets, connections, and which worker gets what.
 //!
 //! Promises that nothing reaches a socket but a message that was cleared ([`Cleared`]; outside of tests that is
-//! [`Outgoing`] alone), and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
+//! [`Outgoing`] alone), or what the guard answers by HTTPS ([`crate::privacy::guard::Answer`]), and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
 //! but where one message ends on a stream and where its Call-ID stands.
 
 #![allow(
@@ -12,8 +12,10 @@
 
 pub(crate) mod aliases;
 pub(crate) mod flows;
+pub(crate) mod get;
 pub(crate) mod handover;
 pub(crate) mod handshake;
+pub(crate) mod https;
 pub mod listen;
 pub(crate) mod stun;
 pub(crate) mod tcp;

@@ -10,7 +10,7 @@ mod tests;
 mod verify;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -28,7 +28,7 @@ use crate::{
     trust::{Bound, OwnAddresses},
 };
 use files::{Material, Stamp};
-pub(crate) use names::{identities, server_name};
+pub(crate) use names::{identities, server_name, uris};
 use verify::Believed;
 
 /// Why there is no TLS. The text names the file and what to do; it shows no key.
@@ -58,7 +58,10 @@ pub(crate) struct Certificates {
     stamps: Mutex<Vec<Stamp>>,
 }
 
-type Sides = Vec<Option<Side>>;
+struct Sides {
+    listeners: Vec<Option<Side>>,
+    https: Option<Side>,
+}
 
 impl Certificates {
     //= TPT-008
@@ -73,7 +76,14 @@ impl Certificates {
     /// What holds now. `None`: the listener has no TLS.
     pub fn of(&self, listener: ListenerId) -> Option<Side> {
         let sides = Arc::clone(&self.sides.read().unwrap_or_else(PoisonError::into_inner));
-        sides.get(usize::from(listener.0))?.clone()
+        sides.listeners.get(usize::from(listener.0))?.clone()
+    }
+
+    /// The same of the tracker's direct interface.
+    //= P2P-132
+    pub fn of_https(&self) -> Option<Side> {
+        let sides = Arc::clone(&self.sides.read().unwrap_or_else(PoisonError::into_inner));
+        sides.https.clone()
     }
 
     /// Reads all files again. On a failure nothing changes.
@@ -95,7 +105,8 @@ impl Certificates {
 }
 
 fn tables(policy: &Policy) -> impl Iterator<Item = &Tls> {
-    policy.listeners.iter().filter_map(|listener| listener.tls.as_ref())
+    let listeners = policy.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    listeners.chain(policy.p2p.https.as_ref().map(|https| &https.tls))
 }
 
 fn stamps(policy: &Policy) -> Vec<Stamp> {
@@ -105,7 +116,7 @@ fn stamps(policy: &Policy) -> Vec<Stamp> {
 fn sides(policy: &Policy) -> Result<Sides, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let listeners = policy.listeners.iter().enumerate();
-    let side = |(id, listener): (usize, &Listener)| {
+    let of_listener = |(id, listener): (usize, &Listener)| {
         let Some(tls) = &listener.tls else {
             return Ok(None);
         };
@@ -113,7 +124,15 @@ fn sides(policy: &Policy) -> Result<Sides, TlsError> {
         warn_of_host(policy, ListenerId(id as u16), &material);
         side(tls, material, &provider).map(Some)
     };
-    listeners.map(side).collect()
+    let https = policy.p2p.https.as_ref().map(|https| {
+        let mut side = side(&https.tls, files::read(&https.tls)?, &provider)?;
+        Arc::make_mut(&mut side.server).alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(side)
+    });
+    Ok(Sides {
+        listeners: listeners.map(of_listener).collect::<Result<_, _>>()?,
+        https: https.transpose()?,
+    })
 }
 
 /// Who follows a Record-Route of ours over TLS expects a certificate of the host it names.
@@ -145,6 +164,24 @@ fn warn_of_host(policy: &Policy, id: ListenerId, material: &Material) {
             );
         }
     }
+}
+
+/// As a client of who shows a certificate of these, or one that they issued; none of ours is shown.
+//= P2P-134
+pub(crate) fn client(ca: &Path) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let believed = Believed::new(files::certificates(ca)?, &provider);
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
+    let builder = builder.map_err(|source| TlsError::Unusable {
+        path: ca.to_owned(),
+        source,
+    })?;
+    let mut client = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verify::Servers::new(believed)))
+        .with_no_client_auth();
+    client.resumption = Resumption::disabled();
+    Ok(client)
 }
 
 fn side(tls: &Tls, material: Material, provider: &Arc<CryptoProvider>) -> Result<Side, TlsError> {

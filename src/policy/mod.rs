@@ -22,6 +22,7 @@ pub mod spec_t;
 pub mod store;
 pub mod tls;
 pub mod topology_hiding;
+pub mod url;
 pub mod word;
 
 pub use certified::CertifiedName;
@@ -41,6 +42,7 @@ pub use route::Route;
 pub use spec_t::{IdHandling, SpecT};
 pub use tls::{ClientCertificate, Tls};
 pub use topology_hiding::{HidingMode, TopologyHiding};
+pub use url::Url;
 pub use word::Word;
 
 /// Everything the engine may know of the operator's wishes. Shared between workers as `Arc<Policy>`.

@@ -4,7 +4,7 @@ use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
     dns::LocalAddresses,
     lawful::Admission,
-    p2p::{Addresses, Expose, Media, OnLeak, View},
+    p2p::{Addresses, Expose, Media, OnLeak, Startup, View},
     pcscf::{PathUnsupported, ServiceRoute, UnprotectedAction},
     privacy::{CallIds, DialogDowngrade, DialogStore, Provided, RemotePartyId, Unprovidable},
     proxy::{OptionsAnswer, Role},
@@ -191,6 +191,11 @@ words!(OnLeak {
     Remove = "remove",
     Refuse = "refuse",
 });
+words!(Startup {
+    Peers = "peers",
+    Network = "network",
+});
+
 words!(Addresses {
     None = "none",
     Relay = "relay",
@@ -248,6 +253,7 @@ mod tests {
         comes_back::<OrigIoi>();
         comes_back::<OnLeak>();
         comes_back::<Addresses>();
+        comes_back::<Startup>();
         comes_back::<Media>();
         comes_back::<View>();
         comes_back::<Expose>();

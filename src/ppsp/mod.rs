@@ -5,6 +5,7 @@
 //! what may be seen; no clock, no randomness of its own.
 
 pub mod address;
+pub mod alto;
 pub mod challenge;
 pub mod chunk_map;
 pub mod content_key;

@@ -1,12 +1,14 @@
 //! What peers are told of each other passes here: every body of the tracker protocol on its way to a peer is written anew from
 //! what may be said, and each name in it is looked at. Whoever the tracker is; what cannot be read does not pass.
 
+mod answer;
 pub mod headers;
 pub mod names;
 pub mod sdp;
 
 use std::net::IpAddr;
 
+pub use self::answer::Answer;
 pub use crate::policy::p2p::OnLeak;
 use crate::ppsp::address::{Kind, PeerAddress};
 use crate::ppsp::request::What;

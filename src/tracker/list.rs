@@ -3,7 +3,7 @@
 use rand_chacha::rand_core::Rng;
 
 use super::reply::Reply;
-use super::settings::View;
+use super::settings::{Startup, View};
 use super::table::{Announcement, Slot, State, SwarmIndex, shuffle};
 use super::{Member, Moment, Tracker};
 use crate::ppsp::request::{PEERS_MAX, What};
@@ -41,14 +41,8 @@ impl Tracker {
         };
         let wanted = find.peer_count.map_or(PEERS_USUAL, usize::from).min(peers_max);
         match self.listed(now, member, find.swarm, wanted, random) {
-            Ok(peers) => Reply {
-                body: Some(Reply::swarms(
-                    &transaction,
-                    vec![SwarmResult {
-                        peers,
-                        ..SwarmResult::done(find.swarm)
-                    }],
-                )),
+            Ok(swarm) => Reply {
+                body: Some(Reply::swarms(&transaction, vec![swarm])),
                 ..Reply::bare(200)
             },
             Err(fault) => Reply::failed(&transaction, fault, (fault == Fault::Rate).then_some(60)),
@@ -62,7 +56,7 @@ impl Tracker {
         swarm: SwarmId,
         wanted: usize,
         random: &mut impl Rng,
-    ) -> Result<Vec<Peer>, Fault> {
+    ) -> Result<SwarmResult, Fault> {
         let swarm = self.table.swarm_of(swarm).ok_or(Fault::UnknownSwarm)?;
         let slot = self
             .table
@@ -73,7 +67,11 @@ impl Tracker {
         if !self.table.peer_mut(slot).lists.takes(now.seconds(), per_minute) {
             return Err(Fault::Rate);
         }
-        Ok(self.list(now, slot, swarm, wanted, random))
+        let peers = self.list(now, slot, swarm, wanted, random);
+        Ok(SwarmResult {
+            peers,
+            ..self.vouched(now, slot, swarm, member.path, random)
+        })
     }
 
     /// Entries of a list, for one who asks.
@@ -104,17 +102,24 @@ impl Tracker {
                 State::Provisional if provisional.len() < seeders_min => provisional.push(one),
                 State::Provisional | State::Quarantined => {}
             }
-            if verified.len() >= wanted.max(seeders_min) {
+            // Who is nearest is known among all of them.
+            if verified.len() >= wanted.max(seeders_min) && !self.is_ranked() {
                 break;
             }
         }
         let missing = seeders_min.saturating_sub(verified.len());
+        // Drawn in no order; of those that are as near as each other, none stands before another but by chance.
         let mut chosen = verified;
+        if self.is_ranked() {
+            chosen.sort_by_key(|one| self.cost(one.peer, asker));
+        }
         if missing > 0 && self.settings.fills_up {
             chosen.extend(provisional.into_iter().take(missing));
             chosen.truncate(wanted);
-            // Nothing tells who of them has proved it.
-            shuffle(&mut chosen, random);
+            if !self.is_ranked() {
+                // Nothing tells who of them has proved it.
+                shuffle(&mut chosen, random);
+            }
         }
         chosen.truncate(wanted);
         let name = self.table.swarm(swarm).id.name();
@@ -123,17 +128,24 @@ impl Tracker {
             .into_iter()
             .filter_map(|one| Some(self.entry(now, minting.as_ref()?, asker, swarm, one)))
             .collect();
+        let network = self.settings.network_peers.iter().map(|network| Peer {
+            id: network.id.clone(),
+            role: network.role,
+            have: Some(Have::Full),
+            addresses: Vec::new(),
+        });
         //= P2P-135
-        // Where peers do not suffice the network's own come first, else they are not needed.
-        if missing > 0 {
-            let network = self.settings.network_peers.iter().map(|network| Peer {
-                id: network.id.clone(),
-                role: network.role,
-                have: Some(Have::Full),
-                addresses: Vec::new(),
-            });
-            peers.splice(0..0, network.take(wanted));
-            peers.truncate(wanted);
+        // Where peers do not suffice the network's own come first, and where who has nothing yet is to begin at once; else last.
+        let begins = self
+            .table
+            .announcement(asker, swarm)
+            .is_none_or(|own| own.held.is_none());
+        match missing > 0 || (self.settings.startup == Startup::Network && begins) {
+            true => {
+                peers.splice(0..0, network.take(wanted));
+                peers.truncate(wanted);
+            }
+            false => peers.extend(network.take(wanted - peers.len())),
         }
         peers
     }
@@ -154,7 +166,7 @@ impl Tracker {
                 true => Have::Full,
                 false => Have::Eighths(one.held.eighths(pieces).max(1)),
             }),
-            addresses: Vec::new(),
+            addresses: self.addresses_of(one.peer),
         }
     }
 }

@@ -12,6 +12,7 @@ mod calls;
 pub mod counts;
 mod kept;
 mod list;
+mod post;
 mod publish;
 mod rate;
 pub mod reply;
@@ -19,10 +20,14 @@ mod reports;
 mod resolve;
 mod settings;
 mod table;
+mod tickets;
 mod verify;
 mod watch;
+mod whereabouts;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::rand_core::Rng;
@@ -33,12 +38,14 @@ pub use publish::Publish;
 pub use reply::Reply;
 pub use reports::{CaseId, Found, Order};
 pub use resolve::{NotLed, Target};
-pub use settings::{Expose, NetworkPeer, Settings, View};
+pub use settings::{Addresses, Expose, NetworkPeer, Settings, Startup, View};
 pub use table::Full;
 pub use watch::{Notice, WatchId};
 
 use crate::locate::Expiring;
 use crate::ppsp::SwarmId;
+use crate::ppsp::alto::Alto;
+use crate::ppsp::jws::SigningKey;
 use crate::ppsp::layout::Layout;
 use crate::ppsp::tamper::{Case, Network, Reporter, Weight};
 use crate::seal::temporary_id::{BEGINNING, TemporaryIds};
@@ -49,6 +56,7 @@ use kept::{Keeping, Orphan};
 use table::{Hashing, Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
+use whereabouts::Whereabouts;
 
 /// When something is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +91,8 @@ pub struct Member<'a> {
     pub path: Path,
     /// Tells apart whence users come in.
     pub network: Network,
+    /// Where it is itself, when it came straight from there.
+    pub address: Option<IpAddr>,
 }
 
 /// What a way carries.
@@ -96,6 +106,8 @@ pub enum Path {
 pub struct Tracker {
     settings: Settings,
     ids: TemporaryIds,
+    /// What tickets are signed with.
+    signs: Option<SigningKey>,
     table: Table,
     /// Challenges that wait for their proof, by who is to give it.
     open: Bounded<(Slot, SwarmIndex), Open>,
@@ -107,6 +119,10 @@ pub struct Tracker {
     drawn: Bounded<u64, (Slot, u8)>,
     /// The same by place, where others are to see them.
     names: Bounded<Slot, (u8, Box<str>)>,
+    /// Where peers are, as far as that is of use.
+    places: Bounded<Slot, Whereabouts>,
+    /// What ways cost, while that is known.
+    costs: Option<Arc<Alto>>,
     calls: Calls,
     /// Who was led to whom, in which swarm.
     sessions: Expiring<(Slot, Slot, SwarmIndex), (), Hashing>,
@@ -140,6 +156,8 @@ impl Tracker {
             banned: Bounded::new(settings.failures_max),
             drawn: Bounded::new(settings.drawn_max),
             names: Bounded::new(settings.drawn_max),
+            places: Bounded::new(settings.peers_max),
+            costs: None,
             calls: Calls::new(hashing, settings.sessions_max),
             answered: Bounded::new(settings.answers_max),
             sessions: Expiring::new(hashing, settings.sessions_max),
@@ -154,6 +172,7 @@ impl Tracker {
             bound: VecDeque::new(),
             settings,
             ids,
+            signs: None,
         }
     }
 
@@ -211,6 +230,7 @@ impl Tracker {
         }
         self.answered.forget_ended(now.at);
         self.names.forget_ended(now.at);
+        self.places.forget_ended(now.at);
         self.calls.forget_ended(now.at);
         self.failures.forget_ended(now.at);
         self.banned.forget_ended(now.at);
@@ -242,6 +262,7 @@ impl Tracker {
             self.open.remove(&(slot, swarm));
         }
         self.answered.remove(&slot);
+        self.places.remove(&slot);
         self.watches.end_of(slot);
     }
 

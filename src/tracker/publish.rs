@@ -139,6 +139,7 @@ impl Tracker {
     ) -> Reply {
         self.table.prolong(slot, now.seconds() + u64::from(expires));
         self.table.moved(slot, publish.member.reach);
+        self.seen(now, slot, &publish.member, None);
         let etag = self.retag(slot, random);
         // One swarm at a time: what is asked again is asked by chance.
         let mut asked = Vec::new();
@@ -189,6 +190,11 @@ impl Tracker {
         failed.for_each(|fault| self.counts.fault(fault));
         self.table.prolong(slot, now.seconds() + u64::from(expires));
         self.table.moved(slot, publish.member.reach);
+        let told = match &request.what {
+            What::Connect(connect) => Some(connect.addresses.as_slice()),
+            What::StatReport(_) | What::Find(_) => None,
+        };
+        self.seen(now, slot, &publish.member, told);
         let etag = self.retag(slot, random);
         let reply = Reply {
             etag: Some(etag),
@@ -361,13 +367,18 @@ impl Tracker {
                 0 => Vec::new(),
                 wanted => self.list(now, slot, swarm, wanted, random),
             },
+            // Told with a list: who joins many at once would have as many signed.
+            ticket: match (wanted, path) {
+                (0, _) | (_, Path::Datagram) => None,
+                (_, Path::Stream) => self.ticket(now, slot, swarm, random),
+            },
             ..SwarmResult::done(id)
         }
     }
 
     /// What others call this peer in this swarm now, where all of them call it the same.
     //= P2P-045
-    fn assigned(&self, now: Moment, slot: Slot, swarm: SwarmIndex) -> Option<String> {
+    pub(super) fn assigned(&self, now: Moment, slot: Slot, swarm: SwarmIndex) -> Option<String> {
         match self.settings.view {
             super::View::Shared => self.called(now, slot, swarm, Viewer::Any),
             super::View::Pairwise => None,
@@ -402,6 +413,7 @@ impl Tracker {
             results.push(SwarmResult {
                 state: Some(response::State::Verified),
                 assigned: self.assigned(now, slot, swarm).into_iter().collect(),
+                ticket: self.ticket(now, slot, swarm, random),
                 ..SwarmResult::done(proof.swarm)
             });
         }
@@ -480,7 +492,7 @@ impl Step {
     }
 }
 
-fn tag_text(etag: u64) -> String {
+pub(super) fn tag_text(etag: u64) -> String {
     BASE64URL_NOPAD.encode(&etag.to_be_bytes())
 }
 

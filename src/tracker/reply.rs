@@ -43,6 +43,14 @@ impl Reply {
         }
     }
 
+    /// What a success says of swarms; of no body nothing.
+    pub(super) fn of_swarms(body: Option<&[u8]>) -> Vec<SwarmResult> {
+        match body.and_then(Response::read).map(|response| response.outcome) {
+            Some(Outcome::Successful(swarms)) => swarms,
+            Some(Outcome::Failed { .. }) | None => Vec::new(),
+        }
+    }
+
     /// The body of a success.
     pub(super) fn swarms(transaction: &str, swarms: Vec<SwarmResult>) -> Vec<u8> {
         let response = Response {

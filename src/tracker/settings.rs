@@ -1,6 +1,8 @@
 //! How a tracker is set up.
 
-pub use crate::policy::p2p::{Expose, View};
+use std::net::IpAddr;
+
+pub use crate::policy::p2p::{Addresses, Expose, Startup, View};
 use crate::ppsp::response::Role;
 
 /// What the policy says of the tracker; the defaults are those of the requirements.
@@ -43,6 +45,13 @@ pub struct Settings {
     pub network_peers: Vec<NetworkPeer>,
     /// Whether [`super::Tracker::poll_bound`] tells who is behind what.
     pub notes_bindings: bool,
+    /// Who stands first for a peer that has nothing yet.
+    pub startup: Startup,
+    /// Which addresses of peers lists tell, and those of relays.
+    pub addresses: Addresses,
+    pub relays: Vec<IpAddr>,
+    /// Whether lists are to be ranked by what ways cost.
+    pub has_costs: bool,
 }
 
 /// A node of the network that holds content.
@@ -81,6 +90,10 @@ impl Default for Settings {
             seeders_min: 3,
             network_peers: Vec::new(),
             notes_bindings: false,
+            startup: Startup::Peers,
+            addresses: Addresses::None,
+            relays: Vec::new(),
+            has_costs: false,
         }
     }
 }

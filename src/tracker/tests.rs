@@ -2,9 +2,12 @@ mod announcements;
 mod kept;
 mod lists;
 mod names;
+mod posts;
 mod proofs;
 mod reports;
+mod tickets;
 mod watches;
+mod whereabouts;
 
 use std::collections::BTreeSet;
 
@@ -109,6 +112,7 @@ fn member(name: &str) -> Member<'_> {
         reach: b"flow",
         path: Path::Stream,
         network: 0,
+        address: None,
     }
 }
 

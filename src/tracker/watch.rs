@@ -10,7 +10,7 @@ use rand_chacha::rand_core::Rng;
 use super::bounded::Bounded;
 use super::reply::Reply;
 use super::table::{Slot, State, SwarmIndex};
-use super::{Member, Moment, Tracker};
+use super::{Member, Moment, Path, Tracker};
 use crate::ppsp::Request;
 use crate::ppsp::request::What;
 use crate::ppsp::response::{Peer, SwarmResult};
@@ -33,6 +33,7 @@ struct Watch {
     told: Vec<(Slot, u8)>,
     epoch: u32,
     until: Duration,
+    path: Path,
 }
 
 /// A list that a watcher is to hear of.
@@ -134,9 +135,10 @@ impl Tracker {
             until: now.at + Duration::from_secs(seconds.into()),
             wanted,
             transaction,
+            path: member.path,
         };
         let reply = Reply {
-            body: Some(self.list_body(&watch, peers)),
+            body: Some(self.list_body(now, &watch, peers, random)),
             ..reply
         };
         self.watches.last += 1;
@@ -187,16 +189,16 @@ impl Tracker {
         let peers = self.list(now, watch.slot, watch.swarm, watch.wanted, random);
         watch.told = self.told_of(&peers);
         watch.epoch = self.epoch(now);
-        let body = self.list_body(&watch, peers);
+        let body = self.list_body(now, &watch, peers, random);
         self.watches.keep(id, now.at + INTERVAL, watch);
         Looked::Told(Notice { watch: id, body })
     }
 
     /// A full list: no change to one that may not have come.
-    fn list_body(&self, watch: &Watch, peers: Vec<Peer>) -> Vec<u8> {
+    fn list_body(&self, now: Moment, watch: &Watch, peers: Vec<Peer>, random: &mut impl Rng) -> Vec<u8> {
         let swarm = SwarmResult {
             peers,
-            ..SwarmResult::done(self.table.swarm(watch.swarm).id)
+            ..self.vouched(now, watch.slot, watch.swarm, watch.path, random)
         };
         Reply::swarms(&watch.transaction, vec![swarm])
     }

@@ -76,6 +76,7 @@ impl Zone {
                 }
                 Output::Send { id, message } => sent.push(world.sent(id, &message)),
                 Output::Learned { .. }
+                | Output::Answer { .. }
                 | Output::Alias { .. }
                 | Output::Close(_)
                 | Output::Record(_)

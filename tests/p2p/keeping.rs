@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use sipveil::engine::Input;
 use sipveil::engine::storing::Change;
+use sipveil::engine::{Input, Output, PostId};
 use sipveil::seal::Keys;
 
+use super::posts::{LINES, post_of};
 use super::scene::{ALICE, BOB, CAROL, Kept, Scene, Ue, one, policy};
 use crate::world;
 
@@ -160,4 +161,33 @@ fn another_tracker_begins_with_nothing() {
         "{root:?}"
     );
     assert_eq!(scene.world.store.len(), 2);
+}
+
+/// By HTTPS, too; and where it cannot be kept it hears to come later.
+//= P2P-132 type=test
+//= P2P-141 type=test
+#[test]
+fn who_asks_by_https_hears_that_it_is_announced_when_its_place_is_kept() {
+    for (is_kept, status) in [(true, 200), (false, 503)] {
+        let mut scene = registered(Scene::on(&with_store(LINES), &Kept::default(), 2), &[ALICE]);
+        scene.kept = None;
+        let body = scene.join();
+        let mut asked = |input: Input| {
+            scene.world.engine.handle(scene.world.now, input);
+            let (mut stores, mut answers) = (Vec::new(), Vec::new());
+            while let Some(output) = scene.world.engine.poll_output() {
+                match output {
+                    Output::Store { id, .. } => stores.push(id),
+                    Output::Answer { id, answer } => answers.push((id, answer.status())),
+                    _ => {}
+                }
+            }
+            (stores, answers)
+        };
+        let (id, post) = (PostId(9), post_of(ALICE, &body));
+        let (stores, answers) = asked(Input::Post { id, post });
+        assert_eq!((stores.len(), answers), (1, Vec::new()));
+        let (_, answers) = asked(Input::Stored { id: stores[0], is_kept });
+        assert_eq!(answers, [(PostId(9), status)]);
+    }
 }

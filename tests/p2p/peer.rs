@@ -15,6 +15,8 @@ mod frame;
 #[path = "../../examples/peer/ground.rs"]
 #[allow(dead_code, reason = "the demo starts more of it")]
 mod ground;
+#[path = "../../examples/peer/https.rs"]
+mod https;
 #[path = "../../examples/peer/key_service.rs"]
 mod key_service;
 #[path = "../../examples/peer/keyfile.rs"]
@@ -29,6 +31,8 @@ mod media;
 mod message;
 #[path = "../../examples/peer/network.rs"]
 mod network;
+#[path = "../../examples/peer/outside.rs"]
+mod outside;
 #[path = "../../examples/peer/process.rs"]
 #[allow(dead_code, reason = "the demo starts more of it")]
 mod process;
@@ -50,6 +54,7 @@ mod ue;
 mod upload;
 
 mod announcing;
+mod architectures;
 mod fetching;
 mod granting;
 mod published;

@@ -243,6 +243,7 @@ impl Run {
                 }
                 // Each node has one engine.
                 Output::Learned { .. }
+                | Output::Answer { .. }
                 | Output::Alias { .. }
                 | Output::Close(_)
                 | Output::Record(_)

@@ -297,7 +297,7 @@ impl Decides for Toy {
             Input::SendFailed(SendId(id)) => Heard::Failed { worker, id },
             Input::Learned { .. } => return,
             Input::Policy(_) => Heard::Policy,
-            Input::Keys(_) => return,
+            Input::Keys(_) | Input::Costs(_) | Input::Post { .. } => return,
             Input::Located { answer, .. } => Heard::Located {
                 records: match answer {
                     Answer::Found { records, .. } => records.len(),

@@ -116,10 +116,20 @@ impl Engine {
         }
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
+        let asker = asker.unwrap_or_default().to_be_bytes();
+        let guarded = self.with_terms(now, origin.is_trusted(), |terms| {
+            terms.response(draft.body(), &asker, nonce)
+        });
+        guarded?.ok()
+    }
+
+    /// What the guard goes by, for a tracker that is trusted or not. `None`: there is no system of peers here.
+    pub(super) fn with_terms<T>(&self, now: Now, is_trusted: bool, guards: impl FnOnce(&Terms<'_>) -> T) -> Option<T> {
         let p2p = self.p2p.as_ref()?;
         let table = &self.policy.p2p;
         let relays = relays(table);
-        let network_peers: Vec<String> = table.network_peers.iter().map(|peer| peer.value.clone()).collect();
+        let network_peers = table.network_peers.iter().chain(&table.cdn);
+        let network_peers: Vec<String> = network_peers.map(|peer| peer.value.clone()).collect();
         let epoch_seconds = table.epoch.value.as_secs().max(1);
         let terms = Terms {
             hosts: &p2p.hosts,
@@ -131,12 +141,11 @@ impl Engine {
             addresses: addresses(table, &relays),
             on_leak: table.on_leak.value,
             tracker: p2p.tracker_name(table),
-            passes_tickets: origin.is_trusted(),
+            passes_tickets: is_trusted,
             epoch: (now.unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
             epochs_kept: 1,
         };
-        let asker = asker.unwrap_or_default().to_be_bytes();
-        terms.response(draft.body(), &asker, nonce).ok()
+        Some(guards(&terms))
     }
 
     /// Content keys pass encrypted for the peer that asked, and as nothing else.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::rand_core::Rng;
 
-use super::{P2p, Part, moment, tracker};
+use super::posts::LATER;
+use super::{P2p, Part, PostId, moment, tracker};
 use crate::engine::output::Output;
 use crate::engine::reject::Reject;
 use crate::engine::storing::{Change, Stored};
@@ -15,6 +16,8 @@ use crate::engine::{Engine, Now, SendId};
 use crate::pcscf::RecordId;
 use crate::policy::Policy;
 use crate::policy::store::Store;
+use crate::ppsp::Fault;
+use crate::privacy::guard;
 use crate::seal::Purpose;
 use crate::sip::Draft;
 use crate::tracker::{Fact, FactId, Root};
@@ -32,6 +35,8 @@ pub(super) struct Keeping {
     /// Never more than there are transactions.
     held: BTreeMap<Id, Held>,
     by_fact: BTreeSet<(FactId, Id)>,
+    /// The same of the direct interface. Never more than there are connections.
+    posts: BTreeMap<PostId, (guard::Answer, BTreeSet<FactId>)>,
 }
 
 struct Held {
@@ -68,6 +73,14 @@ impl Keeping {
             }
         }
         ready
+    }
+
+    /// The same of the direct interface.
+    fn posts_ready(&mut self, fact: FactId, is_kept: bool) -> Vec<(PostId, guard::Answer)> {
+        let ready = self.posts.extract_if(.., |_, (_, waits_for)| {
+            waits_for.remove(&fact) && (!is_kept || waits_for.is_empty())
+        });
+        ready.map(|(id, (answer, _))| (id, answer)).collect()
     }
 
     fn take(&mut self, id: Id) -> Option<Answer> {
@@ -131,7 +144,7 @@ impl Engine {
     /// Another tracker takes the place of this one: what was kept goes with it, and nobody waits for it any more.
     pub(in crate::engine) fn replace_tracker(&mut self, now: Now, policy: &Policy) {
         let before = self.p2p.take();
-        self.p2p = P2p::of(policy, self.keys.of_pseudonyms(), now, &mut self.random);
+        self.p2p = P2p::of(policy, &self.keys, now, &mut self.random);
         let Some(before) = before else { return };
         // What was counted stays counted.
         before.add_counts(&mut self.counts);
@@ -145,6 +158,10 @@ impl Engine {
         for (id, held) in before.keeping.held {
             let (draft, received_to, _) = held.answer;
             self.refuse(now, id, &draft, received_to.as_deref(), &Reject::Unstored);
+        }
+        for id in before.keeping.posts.into_keys() {
+            let answer = unstored();
+            self.outputs.push_back(Output::Answer { id, answer });
         }
     }
 
@@ -163,6 +180,7 @@ impl Engine {
         p2p.part = Part::Tracker(Box::new(tracker));
         p2p.contents.clear();
         p2p.know(&self.policy.p2p.contents);
+        p2p.sign_with(&self.keys);
         Some(())
     }
 
@@ -238,9 +256,30 @@ impl Engine {
         if is_kept && !tracker.is_kept(fact) {
             return;
         }
+        let posts = keeping.posts_ready(fact, is_kept);
         for (id, (draft, received_to, reject)) in keeping.ready(fact, is_kept) {
             let reject = if is_kept { reject } else { Reject::Unstored };
             self.refuse(now, id, &draft, received_to.as_deref(), &reject);
         }
+        for (id, answer) in posts {
+            let answer = if is_kept { answer } else { unstored() };
+            self.outputs.push_back(Output::Answer { id, answer });
+        }
     }
+
+    /// The answer of the direct interface, now or once what it tells is kept.
+    //= P2P-141
+    pub(super) fn answer_when_kept(&mut self, id: PostId, answer: guard::Answer, waits_for: Vec<FactId>) {
+        match &mut self.p2p {
+            Some(p2p) if !waits_for.is_empty() => {
+                p2p.keeping.posts.insert(id, (answer, waits_for.into_iter().collect()));
+            }
+            _ => self.outputs.push_back(Output::Answer { id, answer }),
+        }
+    }
+}
+
+/// What is announced is not kept, so it is not announced.
+fn unstored() -> guard::Answer {
+    guard::Answer::refused(Fault::Busy, 503, Some(LATER))
 }

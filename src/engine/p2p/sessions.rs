@@ -8,6 +8,7 @@ use crate::engine::record::Session;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
 use crate::pcscf::{SealedFlow, path};
+use crate::policy::p2p::Arch;
 use crate::privacy::Party;
 use crate::privacy::guard::headers::ask_for_privacy;
 use crate::privacy::guard::sdp::Described;
@@ -138,6 +139,10 @@ impl Engine {
             Some(Method::Message) if is_media_type(draft) => {}
             Some(Method::Message) => return Err(other_type()),
             _ => return Err(Reject::NoPeer),
+        }
+        //= P2P-131
+        if !self.policy.p2p.has(Arch::Core) {
+            return Err(Reject::NoPeer);
         }
         let uri = draft.request_uri().to_vec();
         let session = |caller: Vec<u8>, called: &[u8], identity: &[u8]| Session {

@@ -67,7 +67,7 @@ pub(super) fn read(tls: &Tls) -> Result<Material, TlsError> {
 }
 
 /// At least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let malformed = |what| TlsError::Malformed {
         path: path.to_owned(),
         what,

@@ -48,6 +48,23 @@ pub(crate) fn identities(certificate: &[u8]) -> Vec<String> {
     dns.collect()
 }
 
+/// The URIs that a certificate names, as written. Empty when it cannot be read.
+//= P2P-132
+pub(crate) fn uris(certificate: &[u8]) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let Ok(Some(alternative)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
+    let names = alternative.value.general_names.iter().take(NAMES_MAX);
+    let uris = names.filter_map(|name| match name {
+        GeneralName::URI(uri) => Some((*uri).to_owned()),
+        _ => None,
+    });
+    uris.collect()
+}
+
 /// Whether a certificate is one of the host we asked for.
 //= TRUST-029
 pub(super) fn is_of(certificate: &[u8], asked: &ServerName<'_>) -> bool {

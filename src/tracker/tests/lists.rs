@@ -63,7 +63,40 @@ fn where_peers_do_not_suffice_the_network_has_it() {
     world.holds(ALICE, &content, &ChunkMap::full(4));
     assert_eq!(roles(&mut world), [Role::Cache, Role::Peer]);
     world.holds(CAROL, &content, &ChunkMap::full(4));
-    assert_eq!(roles(&mut world), [Role::Peer, Role::Peer]);
+    assert_eq!(roles(&mut world), [Role::Peer, Role::Peer, Role::Cache]);
+    // Where there is room for peers alone they have it.
+    let two = swarm(&world.find(BOB, content.swarm, 2)).peers;
+    assert!(two.iter().all(|peer| peer.role == Role::Peer));
+}
+
+/// Who has nothing yet begins with what answers at once, if the policy says so.
+//= P2P-135 type=test
+#[test]
+fn a_cdn_comes_first_for_who_begins_and_last_for_who_has_some() {
+    let content = Content::new(1, 4);
+    let cdn = NetworkPeer {
+        id: "https://cdn.example/film".into(),
+        role: Role::Cdn,
+    };
+    let mut world = world(Settings {
+        network_peers: vec![cdn],
+        seeders_min: 1,
+        startup: Startup::Network,
+        ..settings()
+    });
+    world.tracker.register(content.swarm, content.layout);
+    world.holds(ALICE, &content, &ChunkMap::full(4));
+    let mut roles = |name: &str, map: &ChunkMap| -> Vec<Role> {
+        world.connect(name, None, vec![join(content.swarm, Mode::Leech, map)]);
+        let peers = swarm(&world.find(name, content.swarm, 9)).peers;
+        peers.iter().map(|peer| peer.role).collect()
+    };
+    let (nothing, some) = (
+        ChunkMap::of_ranges(4, &[]).unwrap(),
+        ChunkMap::of_ranges(4, &[(0, 0)]).unwrap(),
+    );
+    assert_eq!(roles(BOB, &nothing), [Role::Cdn, Role::Peer]);
+    assert_eq!(roles(CAROL, &some), [Role::Peer, Role::Cdn]);
 }
 
 //= P2P-052 type=test

@@ -27,6 +27,7 @@ fn member(name: &str) -> Member<'_> {
         reach: b"",
         path: Path::Stream,
         network: 0,
+        address: None,
     }
 }
 
@@ -71,7 +72,7 @@ impl Ground {
     fn joins(&mut self, name: &str, published: &Published) -> (String, sipveil::ppsp::response::Challenge) {
         let swarm = published.manifest.root;
         let map = ChunkMap::full(published.manifest.layout.pieces());
-        let reply = self.publish(name, None, &announce::join(swarm, map));
+        let reply = self.publish(name, None, &announce::join(swarm, map, Vec::new()));
         let told = told(swarm, &reply.body.unwrap()).unwrap();
         assert_eq!(told.state, Some(State::Provisional));
         (reply.etag.unwrap(), told.challenge.unwrap())
@@ -88,7 +89,7 @@ fn who_holds_it_proves_it_and_is_listed_without_a_name() {
     let reply = ground.publish("sip:alice@home1.example", Some(&tag), &proof);
     assert_eq!(told(swarm, &reply.body.unwrap()).unwrap().state, Some(State::Verified));
     let map = ChunkMap::of_ranges(published.manifest.layout.pieces(), &[]).unwrap();
-    ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map));
+    ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map, Vec::new()));
     let peers = ground.peers("sip:bob@home1.example", swarm);
     assert_eq!(peers.len(), 1);
     assert!(peers[0].starts_with("sip:t1.") && peers[0].ends_with("@tid.p2p.home1.example"));
@@ -102,7 +103,7 @@ fn who_holds_nothing_never_answers_a_challenge() {
     let other = Published::new(700_004, false);
     let (mut ground, swarm) = (Ground::of(&published), published.manifest.root);
     let map = ChunkMap::of_ranges(published.manifest.layout.pieces(), &[]).unwrap();
-    ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map));
+    ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map, Vec::new()));
     let (_, asked) = ground.joins("sip:liar@home1.example", &published);
     assert_eq!(announce::proof(swarm, &asked, None), None);
     assert_eq!(
@@ -114,7 +115,7 @@ fn who_holds_nothing_never_answers_a_challenge() {
     // Nothing came in time: it is out, and not taken again at once.
     ground.now.at += Duration::from_secs(4);
     let map = ChunkMap::full(published.manifest.layout.pieces());
-    let reply = ground.publish("sip:liar@home1.example", None, &announce::join(swarm, map));
+    let reply = ground.publish("sip:liar@home1.example", None, &announce::join(swarm, map, Vec::new()));
     assert!(matches!(told(swarm, &reply.body.unwrap()), Err(Refused::Fault(_))));
     assert_eq!(ground.peers("sip:bob@home1.example", swarm), Vec::<String>::new());
 }
@@ -146,7 +147,7 @@ fn a_bad_leaf_is_reported_by_who_got_it() {
     let proof = announce::proof(swarm, &asked, Some(&published.whole())).unwrap();
     ground.publish("sip:mallory@home1.example", Some(&tag), &proof);
     let map = ChunkMap::of_ranges(published.manifest.layout.pieces(), &[]).unwrap();
-    let reply = ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map));
+    let reply = ground.publish("sip:bob@home1.example", None, &announce::join(swarm, map, Vec::new()));
     let tag = reply.etag.unwrap();
     let sender = ground.peers("sip:bob@home1.example", swarm).remove(0);
     let bad = BadLeaf {

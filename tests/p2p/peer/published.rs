@@ -42,6 +42,7 @@ impl Published {
             cache: Some((server, public.opens)),
             is_encrypted,
             tracker_key: [8; 32],
+            is_closed: false,
             at: NOW,
         };
         let manifest = publish(&folder.path().join("plain"), &Folder::of(folder.path()), &wish, &key()).unwrap();
@@ -144,6 +145,7 @@ fn what_cannot_be_published_is_said() {
         cache: None,
         is_encrypted: true,
         tracker_key: [8; 32],
+        is_closed: false,
         at: NOW,
     };
     let publish = || source::publish(&file, &Folder::of(folder.path()), &wish, &key()).err();

@@ -40,6 +40,7 @@ impl Ground {
             cache: None,
             is_encrypted: false,
             tracker_key: random::bytes(),
+            is_closed: false,
             at: now(),
         };
         let files = Folder::of(&path.join("published"));
@@ -166,7 +167,7 @@ impl Peer {
             true => ChunkMap::full(pieces),
             false => ChunkMap::of_ranges(pieces, &[]).unwrap(),
         };
-        let answer = self.publishes(None, &announce::join(ground.swarm(), map));
+        let answer = self.publishes(None, &announce::join(ground.swarm(), map, Vec::new()));
         let told = announce::told(ground.swarm(), body(&answer).as_bytes())?;
         Ok((answer.row("SIP-ETag").unwrap().to_owned(), told))
     }
@@ -198,7 +199,7 @@ impl Peer {
             "Contact: <{}>\r\nEvent: {EVENT}\r\nExpires: 0\r\nContent-Type: {MEDIA_TYPE}\r\n",
             self.contact()
         );
-        self.sends("SUBSCRIBE", &uri, &uri, &rows, &announce::find(ground.swarm()));
+        self.sends("SUBSCRIBE", &uri, &uri, &rows, &announce::find(ground.swarm(), 8));
         assert_eq!(self.phone.receive().start(), "SIP/2.0 200 OK");
         let notify = self.phone.receive_only("NOTIFY");
         self.phone.send(&respond(&notify, "200 OK", "", ""));

@@ -1,6 +1,7 @@
 //! All of it around the built proxy: a UE shares, another fetches, a cache has the keys.
 
 use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,50 +14,85 @@ use tokio::sync::oneshot;
 use super::agent::Agent;
 use super::content::Whole;
 use super::fetch::{self, NotFetched, Wanted};
-use super::ground::{CACHE, Ground, NAME, SOURCE};
+use super::ground::{CACHE, FETCHES, Ground, NAME, SHARES, SOURCE};
+use super::https::Door;
 use super::key_service::{Entitled, Kept, KeyService};
 use super::keyfile::Secret;
-use super::line::{Line, Tls, Way};
+use super::line::{Line, Own, Tls, Way};
 use super::network::{self, Cache};
 use super::source::{Folder, Wish, open_master, publish};
 use super::ue::{Subscriber, Ue};
 use super::{now, random, share};
 use crate::end_to_end::node::Node;
 
-const SHARES: &str = "sip:alice.liddell@home1.example";
-const FETCHES: &str = "sip:charles.dodgson@home1.example";
+pub(super) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Two groups of keys.
 const BYTES: usize = 17 * (256 << 10) + 777;
 
-struct Scene {
-    entitled: Entitled,
-    alters_one_in: Option<u32>,
-    lists_cache: bool,
+pub(super) struct Scene {
+    pub entitled: Entitled,
+    pub alters_one_in: Option<u32>,
+    pub lists_cache: bool,
+    /// More of `[p2p]`.
+    pub lines: String,
+    /// Peers meet without the network.
+    pub is_outside: bool,
+    /// The tracker is asked by HTTPS.
+    pub is_direct: bool,
+    /// Who shares beside Alice: a name, an identity, and where it is.
+    pub others: Vec<(&'static str, &'static str, IpAddr)>,
+    /// What the log says before anybody comes.
+    pub awaits: Option<&'static str>,
+}
+
+impl Default for Scene {
+    fn default() -> Scene {
+        Scene {
+            entitled: Entitled::Everybody,
+            alters_one_in: None,
+            lists_cache: false,
+            lines: String::new(),
+            is_outside: false,
+            is_direct: false,
+            others: Vec::new(),
+            awaits: None,
+        }
+    }
 }
 
 /// What came of it.
-struct Played {
+pub(super) struct Played {
     folder: TempDir,
-    fetched: Result<(), NotFetched>,
+    pub fetched: Result<(), NotFetched>,
 }
 
 impl Played {
-    fn file(&self, name: &str) -> Vec<u8> {
+    pub fn file(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.folder.path().join(name)).unwrap()
     }
 
-    fn heard(&self, name: &str) -> String {
+    pub fn heard(&self, name: &str) -> String {
         String::from_utf8_lossy(&self.file(name)).to_lowercase()
     }
 }
 
-fn play(scene: Scene) -> Played {
+/// A folder with keys and a film, before anything runs.
+pub(super) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
+    let plain: Vec<u8> = (0..BYTES).map(|at| (at / 1024 + at) as u8).collect();
+    std::fs::write(folder.path().join("film"), plain).unwrap();
+    folder
+}
+
+fn play(scene: Scene) -> Played {
+    play_in(folder(), |_| scene)
+}
+
+/// `scene`: made of the ground, when the content is published there.
+pub(super) fn play_in(folder: TempDir, scene: impl FnOnce(&Ground<'_>) -> Scene) -> Played {
     let path = folder.path().to_owned();
     let nobody = Path::new("");
     let ground = Ground::new(&path, nobody, nobody).unwrap();
-    let plain: Vec<u8> = (0..BYTES).map(|at| (at / 1024 + at) as u8).collect();
-    std::fs::write(path.join("film"), plain).unwrap();
     let [source, cache] = ["source.key", "ccs.key"].map(|name| Secret::load_or_make(&path.join(name)).unwrap());
     let public = cache.public().unwrap();
     let server = CacheServer {
@@ -68,13 +104,15 @@ fn play(scene: Scene) -> Played {
         source: SOURCE,
         cache: Some((server, public.opens)),
         is_encrypted: true,
-        tracker_key: random::bytes(),
+        tracker_key: ground.tracker_key,
+        is_closed: true,
         at: now(),
     };
     let files = Folder::of(&path.join("published"));
     let manifest = publish(&path.join("film"), &files, &wish, &source.signing).unwrap();
     let content = Arc::new(Whole::open(&files.content(), &manifest).unwrap());
     let text = std::fs::read_to_string(files.master()).unwrap();
+    let scene = scene(&ground);
     let kept = vec![Kept {
         manifest: manifest.clone(),
         master: open_master(&text, &manifest.root, &cache.opening).unwrap(),
@@ -90,40 +128,54 @@ fn play(scene: Scene) -> Played {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let core = listener.local_addr().unwrap().to_string();
         tokio::spawn(network::serve(listener, Some(Arc::new(cache))));
-        let node = Node::start(&path, &ground.policy(&core, scene.lists_cache));
-        let mut shares = ue(&path, &node, SHARES, "shares").await;
-        let (ends, ended) = oneshot::channel::<()>();
-        let (ready, is_ready) = oneshot::channel::<()>();
-        let of_sharing = manifest.clone();
-        let sharing = tokio::spawn(async move {
-            let ready = || ready.send(()).unwrap();
-            let ended = async { drop(ended.await) };
-            share::share(&mut shares, &of_sharing, content, scene.alters_one_in, (ready, ended)).await
-        });
-        is_ready.await.unwrap();
-        let mut fetches = ue(&path, &node, FETCHES, "fetches").await;
+        let mut node = Node::start(&path, &ground.policy_with(&core, scene.lists_cache, &scene.lines));
+        if let Some(words) = scene.awaits {
+            node.waits_for(words);
+        }
+        let here = [("shares", SHARES, LOOPBACK)];
+        let mut sharing = Vec::new();
+        for (name, identity, from) in here.into_iter().chain(scene.others) {
+            let mut shares = ue(&path, &node, identity, name, from, scene.is_direct).await;
+            let (ends, ended) = oneshot::channel::<()>();
+            let (ready, is_ready) = oneshot::channel::<()>();
+            let (manifest, content) = (manifest.clone(), Arc::clone(&content));
+            let task = tokio::spawn(async move {
+                let ready = || ready.send(()).unwrap();
+                let ended = async { drop(ended.await) };
+                let (alters, is_outside) = (scene.alters_one_in, scene.is_outside);
+                share::share(&mut shares, &manifest, content, alters, is_outside, (ready, ended)).await
+            });
+            is_ready.await.unwrap();
+            sharing.push((ends, task));
+        }
+        let mut fetches = ue(&path, &node, FETCHES, "fetches", LOOPBACK, scene.is_direct).await;
         let wanted = Wanted {
             manifest,
             content: path.join("incoming"),
             plain: Some(path.join("fetched")),
+            is_outside: scene.is_outside,
+            authority: Some(path.join("ca.pem")),
         };
         let fetched = fetch::fetch(&mut fetches, &wanted).await;
-        ends.send(()).unwrap();
-        sharing.await.unwrap().unwrap();
+        for (ends, task) in sharing {
+            ends.send(()).unwrap();
+            task.await.unwrap().unwrap();
+        }
         node.stop();
         fetched
     });
     Played { folder, fetched }
 }
 
-async fn ue(folder: &Path, node: &Node, identity: &str, name: &str) -> Ue {
+async fn ue(folder: &Path, node: &Node, identity: &str, name: &str, from: IpAddr, is_direct: bool) -> Ue {
+    let authority = folder.join("ca.pem");
     let way = Way {
         to: node.address("access", "tls"),
-        from: None,
         tls: Some(Tls {
-            authority: folder.join("ca.pem"),
+            authority: authority.clone(),
             name: NAME.into(),
         }),
+        from: Some(from),
     };
     let record = File::create(folder.join(name)).unwrap();
     let agent = Agent::new(Line::open(&way).await.unwrap(), Some(record));
@@ -132,7 +184,19 @@ async fn ue(folder: &Path, node: &Node, identity: &str, name: &str) -> Ue {
         home: "home1.example".into(),
         p2p: "p2p.home1.example".into(),
     };
-    Ue::new(agent, who)
+    let ue = Ue::new(agent, who);
+    match is_direct {
+        false => ue,
+        true => ue.through(Door {
+            to: node.address("tracker", "https"),
+            authority,
+            name: NAME.into(),
+            own: Own {
+                certificate: folder.join(format!("{name}.pem")),
+                key: folder.join(format!("{name}.key")),
+            },
+        }),
+    }
 }
 
 //= P2P-072 type=test
@@ -142,8 +206,7 @@ async fn ue(folder: &Path, node: &Node, identity: &str, name: &str) -> Ue {
 fn a_film_goes_from_one_to_another_and_neither_hears_who_the_other_is() {
     let played = play(Scene {
         entitled: Entitled::Only(vec![FETCHES.into()]),
-        alters_one_in: None,
-        lists_cache: false,
+        ..Scene::default()
     });
     played.fetched.as_ref().unwrap();
     assert!(played.file("fetched") == played.file("film"));
@@ -153,6 +216,9 @@ fn a_film_goes_from_one_to_another_and_neither_hears_who_the_other_is() {
         assert!(!heard.contains(others), "{who} heard {others}");
     }
     assert!(played.heard("shares").contains("from: \"anonymous\" <sip:t1."));
+    // The keys came for the ticket of the tracker: nobody called the cache for one of its own.
+    assert!(played.heard("fetches").contains("\"ims_ticket\":\"ey"));
+    assert_eq!(played.heard("fetches").matches("sip/2.0 100 trying").count(), 1);
 }
 
 /// The network's own cache has the rest of what a peer spoilt.
@@ -161,9 +227,9 @@ fn a_film_goes_from_one_to_another_and_neither_hears_who_the_other_is() {
 #[test]
 fn what_a_peer_spoils_is_reported_and_comes_from_the_cache() {
     let played = play(Scene {
-        entitled: Entitled::Everybody,
         alters_one_in: Some(2_000),
         lists_cache: true,
+        ..Scene::default()
     });
     played.fetched.as_ref().unwrap();
     assert!(played.file("fetched") == played.file("film"));
@@ -177,8 +243,7 @@ fn what_a_peer_spoils_is_reported_and_comes_from_the_cache() {
 fn who_has_not_paid_gets_what_is_encrypted_and_no_key() {
     let played = play(Scene {
         entitled: Entitled::Only(vec![SHARES.into()]),
-        alters_one_in: None,
-        lists_cache: false,
+        ..Scene::default()
     });
     let refused = played.fetched.as_ref().unwrap_err().to_string();
     assert_eq!(refused, "the network says no: the peer may not have these keys");
