@@ -9,6 +9,8 @@ mod scan;
 use std::borrow::Cow;
 use std::fmt;
 
+pub use read::Reader;
+
 /// How large a document may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -60,11 +62,10 @@ impl<'a> Json<'a> {
     //= P2P-057
     //= P2P-067
     pub fn read(bytes: &'a [u8], limits: Limits) -> Result<Json<'a>, Unreadable> {
-        if bytes.len() > limits.bytes_max {
-            return Err(Unreadable::TooLarge);
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?;
-        read::document(text, limits).ok_or(Unreadable::Malformed)
+        let mut reader = Reader::of(bytes, limits)?;
+        let json = reader.value().ok_or(Unreadable::Malformed)?;
+        reader.ends().ok_or(Unreadable::Malformed)?;
+        Ok(json)
     }
 
     /// A member of an object.

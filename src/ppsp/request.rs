@@ -187,7 +187,7 @@ pub(super) fn read_transaction(json: &Json<'_>) -> Option<String> {
         .filter(|_| is_visible)
 }
 
-pub(super) fn read_swarm(json: &Json<'_>) -> Option<SwarmId> {
+fn read_swarm(json: &Json<'_>) -> Option<SwarmId> {
     SwarmId::parse(json.get("swarm_id")?.text()?)
 }
 

@@ -1,10 +1,12 @@
 //! What a tracker says to a peer.
 
+use std::borrow::Cow;
+
 use super::address::PeerAddress;
 use super::chunk_map::{EIGHTHS, read_range, write_range};
 use super::fault::Fault;
-use super::json::{Json, Limits, Writer, object};
-use super::request::{PEERS_MAX, ROOT, SWARMS_MAX, bytes_of, read_swarm, read_transaction, text_of};
+use super::json::{Json, Limits, Reader, Writer, object};
+use super::request::{PEERS_MAX, ROOT, SWARMS_MAX, bytes_of, read_transaction, text_of};
 use super::swarm_id::SwarmId;
 
 /// Characters of a ticket at most.
@@ -104,29 +106,17 @@ impl Response {
     //= P2P-011
     //= P2P-057
     pub fn read(body: &[u8]) -> Option<Response> {
-        let document = Json::read(body, Limits::PPSP).ok()?;
-        let root = document.get(ROOT)?;
-        if root.get("version")?.number()? != 1 {
-            return None;
-        }
-        let transaction = read_transaction(root.get("transaction_id")?)?;
-        let code = root.get("error_code").map_or(Some(0), Json::number)?;
-        let outcome = match root.get("response_type")?.number()? {
-            0 => {
-                let swarms = root.get("swarm_result").map_or(&[][..], Json::one_or_many);
-                let read = swarms.iter().take(SWARMS_MAX).filter_map(SwarmResult::read);
-                Outcome::Successful(read.collect())
+        let mut reader = Reader::of(body, Limits::PPSP).ok()?;
+        let mut root = None;
+        reader.members(|reader, name| {
+            match name {
+                ROOT => root = Some(Root::read(reader)?),
+                _ => drop(reader.value()?),
             }
-            1 => Outcome::Failed {
-                fault: read_fault(root).unwrap_or(Fault::of_code(code)),
-                retry_after: root
-                    .get("retry_after")
-                    .and_then(Json::number)
-                    .and_then(|seconds| seconds.try_into().ok()),
-            },
-            _ => return None,
-        };
-        Some(Response { transaction, outcome })
+            Some(())
+        })?;
+        reader.ends()?;
+        root?.response()
     }
 
     //= P2P-011
@@ -167,8 +157,74 @@ impl Response {
     }
 }
 
-fn read_fault(json: &Json<'_>) -> Option<Fault> {
-    Fault::of_word(json.get("ims_error")?.text()?)
+/// What a response says, before it is known what kind it is.
+struct Root {
+    version: Option<u64>,
+    kind: Option<u64>,
+    code: Option<u64>,
+    transaction: Option<String>,
+    fault: Option<Fault>,
+    retry_after: Option<u64>,
+    swarms: Vec<SwarmResult>,
+}
+
+impl Root {
+    /// `None`, here and below: the document is none.
+    fn read(reader: &mut Reader<'_>) -> Option<Root> {
+        let mut root = Root {
+            version: None,
+            kind: None,
+            code: Some(0),
+            transaction: None,
+            fault: None,
+            retry_after: None,
+            swarms: Vec::new(),
+        };
+        reader.members(|reader, name| {
+            match name {
+                "version" => root.version = reader.value()?.number(),
+                "response_type" => root.kind = reader.value()?.number(),
+                "error_code" => root.code = reader.value()?.number(),
+                "transaction_id" => root.transaction = read_transaction(&reader.value()?),
+                "ims_error" => root.fault = read_fault(reader)?,
+                "retry_after" => root.retry_after = reader.value()?.number(),
+                "swarm_result" => {
+                    let mut left = SWARMS_MAX;
+                    reader.elements(|reader| {
+                        let swarm = SwarmResult::read(reader)?;
+                        root.swarms.extend(swarm.filter(|_| left > 0));
+                        left = left.saturating_sub(1);
+                        Some(())
+                    })?;
+                }
+                _ => drop(reader.value()?),
+            }
+            Some(())
+        })?;
+        Some(root)
+    }
+
+    fn response(self) -> Option<Response> {
+        if self.version? != 1 {
+            return None;
+        }
+        let (transaction, code) = (self.transaction?, self.code?);
+        let outcome = match self.kind? {
+            0 => Outcome::Successful(self.swarms),
+            1 => Outcome::Failed {
+                fault: self.fault.unwrap_or(Fault::of_code(code)),
+                retry_after: self.retry_after.and_then(|seconds| seconds.try_into().ok()),
+            },
+            _ => return None,
+        };
+        Some(Response { transaction, outcome })
+    }
+}
+
+/// `Some(None)`: a word that is not known.
+fn read_fault(reader: &mut Reader<'_>) -> Option<Option<Fault>> {
+    let word = reader.text()?;
+    Some(word.and_then(|word| Fault::of_word(&word)))
 }
 
 impl Fault {
@@ -209,33 +265,44 @@ impl SwarmResult {
         }
     }
 
-    fn read(json: &Json<'_>) -> Option<SwarmResult> {
-        let group = json.get("peer_group").and_then(|group| group.get("peer_info"));
-        let peers = group.map_or(&[][..], Json::one_or_many).iter().filter_map(Peer::read);
-        let assigned = json.get("ims_assigned_tid").map_or(&[][..], Json::one_or_many).iter();
-        let state = match json.get("ims_state").and_then(Json::text) {
-            Some("PROVISIONAL") => Some(State::Provisional),
-            Some("VERIFIED") => Some(State::Verified),
-            Some("REFUSED") => Some(State::Refused),
-            _ => None,
+    /// `Some(None)`: it is none.
+    fn read(reader: &mut Reader<'_>) -> Option<Option<SwarmResult>> {
+        let (mut swarm, mut result, mut fault, mut state) = (None, Some(0), None, None);
+        let (mut peers, mut challenge, mut assigned, mut ticket) = (Vec::new(), None, Vec::new(), None);
+        reader.members(|reader, name| {
+            match name {
+                "swarm_id" => swarm = reader.text()?.and_then(|text| SwarmId::parse(&text)),
+                "result" => result = reader.value()?.number(),
+                "ims_error" => fault = read_fault(reader)?,
+                "peer_group" => peers = read_peers(reader)?,
+                "ims_state" => state = reader.text()?.and_then(|word| State::of_word(&word)),
+                "ims_challenge" => challenge = Challenge::read(&reader.value()?),
+                "ims_assigned_tid" => {
+                    let names = reader.value()?;
+                    let names = names.one_or_many().iter().filter_map(Json::text);
+                    assigned = names.take(ASSIGNED_MAX).map(str::to_string).collect();
+                }
+                "ims_ticket" => {
+                    let text = reader.text()?.filter(|ticket| is_compact_jws(ticket));
+                    ticket = text.map(Cow::into_owned);
+                }
+                _ => drop(reader.value()?),
+            }
+            Some(())
+        })?;
+        let read = || {
+            Some(SwarmResult {
+                swarm: swarm?,
+                is_done: result? == 0,
+                fault,
+                peers,
+                state,
+                challenge,
+                assigned,
+                ticket,
+            })
         };
-        let ticket = json
-            .get("ims_ticket")
-            .and_then(Json::text)
-            .filter(|ticket| is_compact_jws(ticket));
-        Some(SwarmResult {
-            swarm: read_swarm(json)?,
-            is_done: json.get("result").map_or(Some(0), Json::number)? == 0,
-            fault: read_fault(json),
-            peers: peers.take(PEERS_MAX.into()).collect(),
-            state,
-            challenge: json.get("ims_challenge").and_then(Challenge::read),
-            assigned: assigned
-                .filter_map(|name| name.text().map(str::to_string))
-                .take(ASSIGNED_MAX)
-                .collect(),
-            ticket: ticket.map(str::to_string),
-        })
+        Some(read())
     }
 
     fn write(&self, out: &mut Writer) {
@@ -249,11 +316,7 @@ impl SwarmResult {
             out.name("peer_group").object(|out| out.name("peer_info").list(peers));
         }
         if let Some(state) = self.state {
-            out.name("ims_state").text(match state {
-                State::Provisional => "PROVISIONAL",
-                State::Verified => "VERIFIED",
-                State::Refused => "REFUSED",
-            });
+            out.name("ims_state").text(state.word());
         }
         if let Some(challenge) = &self.challenge {
             out.name("ims_challenge").value(&challenge.to_json());
@@ -277,24 +340,59 @@ fn is_compact_jws(text: &str) -> bool {
     text.len() <= TICKET_MAX && text.split('.').count() == 3 && text.split('.').all(is_part)
 }
 
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Provisional => "PROVISIONAL",
+            State::Verified => "VERIFIED",
+            State::Refused => "REFUSED",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<State> {
+        [State::Provisional, State::Verified, State::Refused]
+            .into_iter()
+            .find(|state| state.word() == word)
+    }
+}
+
+/// The entries of a group, as many as count.
+fn read_peers(reader: &mut Reader<'_>) -> Option<Vec<Peer>> {
+    let mut peers = Vec::new();
+    reader.members(|reader, name| match name {
+        "peer_info" => reader.elements(|reader| {
+            let peer = Peer::read(reader)?;
+            peers.extend(peer.filter(|_| peers.len() < PEERS_MAX.into()));
+            Some(())
+        }),
+        _ => reader.value().map(drop),
+    })?;
+    Some(peers)
+}
+
 impl Peer {
-    fn read(json: &Json<'_>) -> Option<Peer> {
-        let role = match json.get("ims_role").map(Json::text) {
-            None | Some(Some("peer")) => Role::Peer,
-            Some(Some("cache")) => Role::Cache,
-            Some(Some("cdn")) => Role::Cdn,
-            Some(_) => return None,
+    /// `Some(None)`: it is none.
+    fn read(reader: &mut Reader<'_>) -> Option<Option<Peer>> {
+        let (mut id, mut role, mut have, mut addresses) = (None, Some(Role::Peer), Some(None), Some(Vec::new()));
+        reader.members(|reader, name| {
+            match name {
+                "peer_id" => id = reader.text()?.map(Cow::into_owned),
+                "ims_have" => have = Have::read(&reader.value()?).map(Some),
+                "ims_role" => role = reader.text()?.and_then(|word| Role::of_word(&word)),
+                "peer_addr" => addresses = PeerAddress::read_all(Some(&reader.value()?)),
+                _ => drop(reader.value()?),
+            }
+            Some(())
+        })?;
+        let read = || {
+            Some(Peer {
+                id: id?,
+                role: role?,
+                have: have?,
+                addresses: addresses?,
+            })
         };
-        let have = match json.get("ims_have") {
-            None => None,
-            Some(have) => Some(Have::read(have)?),
-        };
-        Some(Peer {
-            id: json.get("peer_id")?.text()?.to_string(),
-            role,
-            have,
-            addresses: PeerAddress::read_all(json.get("peer_addr"))?,
-        })
+        Some(read())
     }
 
     fn write(&self, out: &mut Writer) {
@@ -310,6 +408,17 @@ impl Peer {
         if !self.addresses.is_empty() {
             let addresses = |out: &mut Writer| self.addresses.iter().for_each(|one| out.value(&one.to_json()));
             out.name("peer_addr").list(addresses);
+        }
+    }
+}
+
+impl Role {
+    fn of_word(word: &str) -> Option<Role> {
+        match word {
+            "peer" => Some(Role::Peer),
+            "cache" => Some(Role::Cache),
+            "cdn" => Some(Role::Cdn),
+            _ => None,
         }
     }
 }

@@ -2,34 +2,102 @@
 
 use std::borrow::Cow;
 
-use super::{Json, Limits, scan};
+use smallvec::SmallVec;
+
+use super::{Json, Limits, Unreadable, scan};
 
 /// Members of an object that are compared one by one.
 const FEW: usize = 16;
+/// Members of an object that is not held, as a rule.
+const USUAL: usize = 8;
 
-/// One value, and nothing behind it.
-pub(super) fn document(text: &str, limits: Limits) -> Option<Json<'_>> {
-    let mut reader = Reader {
-        text,
-        at: 0,
-        limits,
-        left: limits.members_max,
-    };
-    reader.blanks();
-    let json = reader.value(0)?;
-    reader.blanks();
-    (reader.at == text.len()).then_some(json)
-}
-
-struct Reader<'a> {
+/// Reads a document from its beginning to its end. Who knows what is in it takes values as they come, and holds no tree of them.
+pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     limits: Limits,
     /// Members that may still come.
     left: usize,
+    /// Objects and lists that are open.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// Before the one value of a document.
+    //= P2P-067
+    pub fn of(bytes: &'a [u8], limits: Limits) -> Result<Reader<'a>, Unreadable> {
+        if bytes.len() > limits.bytes_max {
+            return Err(Unreadable::TooLarge);
+        }
+        let mut reader = Reader {
+            text: std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?,
+            at: 0,
+            limits,
+            left: limits.members_max,
+            depth: 0,
+        };
+        reader.blanks();
+        Ok(reader)
+    }
+
+    /// Nothing stands behind what was read.
+    pub fn ends(mut self) -> Option<()> {
+        self.blanks();
+        (self.at == self.text.len()).then_some(())
+    }
+
+    /// The value that is next. Like all of these: `None` says that the document is none.
+    pub fn value(&mut self) -> Option<Json<'a>> {
+        match self.peek()? {
+            b'"' => self.quoted().map(Json::Text),
+            b'{' => self.object().map(Json::Object),
+            b'[' => {
+                let mut elements = Vec::new();
+                self.each_element(|reader| {
+                    elements.push(reader.value()?);
+                    Some(())
+                })?;
+                Some(Json::List(elements))
+            }
+            b't' => self.word("true", Json::Bool(true)),
+            b'f' => self.word("false", Json::Bool(false)),
+            b'n' => self.word("null", Json::Null),
+            _ => self.number(),
+        }
+    }
+
+    /// The text that is next; `Some(None)`: it was another value.
+    pub fn text(&mut self) -> Option<Option<Cow<'a, str>>> {
+        match self.peek()? {
+            b'"' => self.quoted().map(Some),
+            _ => self.value().map(|_| None),
+        }
+    }
+
+    /// The members of the object that is next: `member` is told each name, and reads its value. Another value has none.
+    //= P2P-057
+    pub fn members(&mut self, mut member: impl FnMut(&mut Reader<'a>, &str) -> Option<()>) -> Option<()> {
+        if self.peek()? != b'{' {
+            return self.value().map(drop);
+        }
+        let mut names: SmallVec<[Cow<'a, str>; USUAL]> = SmallVec::new();
+        self.each_member(|reader, name| {
+            member(reader, &name)?;
+            names.push(name);
+            Some(())
+        })?;
+        (!has_twice(&names, |name| name)).then_some(())
+    }
+
+    /// The elements of the list that is next, each read by `element`; anything else is a list of itself.
+    //= P2P-011
+    pub fn elements(&mut self, mut element: impl FnMut(&mut Reader<'a>) -> Option<()>) -> Option<()> {
+        match self.peek()? {
+            b'[' => self.each_element(element),
+            _ => element(self),
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -52,62 +120,57 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `depth`: of what it stands in.
-    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
-        match self.peek()? {
-            b'"' => self.text().map(Json::Text),
-            b'{' => self.object(depth + 1).map(Json::Object),
-            b'[' => self.list(depth + 1).map(Json::List),
-            b't' => self.word("true", Json::Bool(true)),
-            b'f' => self.word("false", Json::Bool(false)),
-            b'n' => self.word("null", Json::Null),
-            _ => self.number(),
-        }
-    }
-
     fn word(&mut self, word: &str, json: Json<'a>) -> Option<Json<'a>> {
         let is_there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
         is_there.then_some(json)
     }
 
-    fn list(&mut self, depth: usize) -> Option<Vec<Json<'a>>> {
-        let mut elements = Vec::new();
-        let mut more = self.begins(depth, b']')?;
-        while more {
-            elements.push(self.value(depth)?);
-            more = self.goes_on(b']')?;
-            self.blanks();
-        }
-        Some(elements)
+    fn object(&mut self) -> Option<Vec<(Cow<'a, str>, Json<'a>)>> {
+        let mut members = Vec::new();
+        self.each_member(|reader, name| {
+            members.push((name, reader.value()?));
+            Some(())
+        })?;
+        // Readers differ on which of two counts.
+        (!has_twice(&members, |(name, _)| name)).then_some(members)
     }
 
-    fn object(&mut self, depth: usize) -> Option<Vec<(Cow<'a, str>, Json<'a>)>> {
-        let mut members = Vec::new();
-        let mut more = self.begins(depth, b'}')?;
+    fn each_member(&mut self, mut member: impl FnMut(&mut Reader<'a>, Cow<'a, str>) -> Option<()>) -> Option<()> {
+        let mut more = self.begins(b'}')?;
         while more {
-            let name = self.text()?;
+            let name = self.quoted()?;
             self.blanks();
             if !self.takes(b':') {
                 return None;
             }
             self.blanks();
-            members.push((name, self.value(depth)?));
+            member(self, name)?;
             more = self.goes_on(b'}')?;
-            self.blanks();
         }
-        // Readers differ on which of two counts.
-        (!has_twice(&members)).then_some(members)
+        Some(())
+    }
+
+    fn each_element(&mut self, mut element: impl FnMut(&mut Reader<'a>) -> Option<()>) -> Option<()> {
+        let mut more = self.begins(b']')?;
+        while more {
+            element(self)?;
+            more = self.goes_on(b']')?;
+        }
+        Some(())
     }
 
     /// Opens a list or an object. Whether there is something in it.
-    fn begins(&mut self, depth: usize, close: u8) -> Option<bool> {
-        if depth > self.limits.depth_max {
+    fn begins(&mut self, close: u8) -> Option<bool> {
+        self.depth += 1;
+        if self.depth > self.limits.depth_max {
             return None;
         }
         self.at += 1;
         self.blanks();
-        Some(!self.takes(close))
+        let is_empty = self.takes(close);
+        self.depth -= usize::from(is_empty);
+        Some(!is_empty)
     }
 
     /// Counts what was read. Whether more follows.
@@ -115,12 +178,19 @@ impl<'a> Reader<'a> {
         self.left = self.left.checked_sub(1)?;
         self.blanks();
         match self.next()? {
-            b',' => Some(true),
-            byte => (byte == close).then_some(false),
+            b',' => {
+                self.blanks();
+                Some(true)
+            }
+            byte if byte == close => {
+                self.depth -= 1;
+                Some(false)
+            }
+            _ => None,
         }
     }
 
-    fn text(&mut self) -> Option<Cow<'a, str>> {
+    fn quoted(&mut self) -> Option<Cow<'a, str>> {
         if !self.takes(b'"') {
             return None;
         }
@@ -220,12 +290,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn has_twice(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
+fn has_twice<T>(members: &[T], name: impl Fn(&T) -> &str) -> bool {
     if members.len() <= FEW {
         let mut places = members.iter().enumerate();
-        return places.any(|(place, (name, _))| members[..place].iter().any(|(other, _)| other == name));
+        return places.any(|(place, member)| members[..place].iter().any(|other| name(other) == name(member)));
     }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+    let mut names: Vec<&str> = members.iter().map(name).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -269,7 +339,7 @@ mod tests {
             members_max: usize::MAX,
             text_bytes_max: usize::MAX,
         };
-        match (document(text, limits), other(text)) {
+        match (Json::read(text.as_bytes(), limits).ok(), other(text)) {
             (None, None) => Ok(()),
             (Some(json), Some(other)) if is_same(&json, &other) => Ok(()),
             // One of two members of a name is enough for others.
