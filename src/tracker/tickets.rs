@@ -67,7 +67,7 @@ impl Tracker {
             false => Buckets::of(&ChunkMap::full(pieces)),
             true => {
                 let holders = self.table.sample(swarm, HOLDERS, random);
-                let usable = holders.iter().filter(is_usable);
+                let usable = holders.filter(is_usable);
                 Buckets(usable.fold(0, |held, one| held | one.held.0))
             }
         };
