@@ -6,6 +6,7 @@ mod documented;
 mod elsewhere;
 mod keeping;
 mod lists;
+mod load;
 mod peer;
 mod planted;
 mod planted_whole;

@@ -579,6 +579,7 @@ impl Page<'_> {
             handover_max,
             audit_queue_max,
             store_queue_max,
+            announces_per_second_max,
         );
     }
 

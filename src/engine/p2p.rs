@@ -7,6 +7,7 @@ mod keeping;
 mod lists;
 mod posts;
 mod sessions;
+mod snapshots;
 mod told;
 mod watchers;
 
@@ -21,10 +22,12 @@ pub(super) use self::guarded::asks_tracker;
 use self::keeping::Keeping;
 pub use self::keeping::Recalling;
 pub use self::posts::{BODY_BYTES_MAX as POST_BYTES_MAX, Post, PostId};
+use self::snapshots::Snapshots;
 use self::watchers::Watchers;
 use super::counts::Counts;
 use super::counts::p2p::Asked;
 use super::reject::{Reject, Replied};
+use super::shed::OfPeer;
 use super::{Engine, Now};
 use crate::pcscf::path;
 use crate::policy::p2p::{Content, TrackerIs};
@@ -40,7 +43,7 @@ use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
+use crate::tracker::{Clock, Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
@@ -66,6 +69,8 @@ pub struct P2p {
     keeping: Keeping,
     /// Whether what IDs are made with is still to be written down.
     is_unwritten: bool,
+    snapshots: Snapshots,
+    clock: Clock,
 }
 
 enum Part {
@@ -108,6 +113,11 @@ impl P2p {
             contents: Vec::new(),
             keeping: Keeping::default(),
             is_unwritten: notes_bindings(policy),
+            clock: Clock::default(),
+            snapshots: match (&table.tracker.value, &policy.store.value) {
+                (TrackerIs::Embedded, Store::File(_)) => Snapshots::begin(now),
+                _ => Snapshots::default(),
+            },
         };
         p2p.know(&table.contents);
         p2p.sign_with(keys);
@@ -183,7 +193,8 @@ impl P2p {
             Part::Tracker(tracker) => tracker.next_deadline(),
             Part::Guard(_) => None,
         };
-        [tracker, self.watchers.next()].into_iter().flatten().min()
+        let all = [tracker, self.watchers.next(), self.snapshots.next()];
+        all.into_iter().flatten().min()
     }
 }
 
@@ -264,6 +275,7 @@ impl Engine {
         if let Some(reject) = foreign_body(draft) {
             return reject;
         }
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let Some(tracker) = p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
             return refusal(Fault::Internal);
@@ -279,7 +291,7 @@ impl Engine {
                 Path::Datagram => PEERS_BY_DATAGRAM,
             },
         };
-        let reply = tracker.publish(moment(now), &publish, random);
+        let reply = tracker.publish(moment, &publish, random);
         let unkept = tracker.unkept(&asker.identity, &asker.device);
         if let Some(p2p) = &mut self.p2p {
             p2p.keeping.answer_waits_for(unkept);
@@ -326,14 +338,50 @@ impl Engine {
         path::seal(&self.keys, &arrived, nonce)
     }
 
+    /// What a request is, as far as it is a peer's for the tracker or for another peer.
+    //= P2P-145
+    pub(super) fn of_peer(&self, draft: &Draft) -> Option<OfPeer> {
+        let p2p = self.p2p.as_ref()?;
+        match draft.method()? {
+            Method::Subscribe if is_of_package(draft, PACKAGE) => Some(OfPeer::List),
+            Method::Publish if is_of_package(draft, PACKAGE) => Some(publication(draft)),
+            Method::Invite | Method::Options | Method::Message => {
+                p2p.hosts.read(draft.request_uri()).map(|_| OfPeer::Session)
+            }
+            _ => None,
+        }
+    }
+
+    /// Both clocks are looked at before anything is asked of the tracker.
+    //= P2P-146
+    pub(super) fn look_at_clocks(&mut self, now: Now) {
+        let jump = self.p2p.as_mut().and_then(|p2p| p2p.clock.look(now.at, now.unix));
+        if let Some(seconds) = jump {
+            tracing::warn!(
+                seconds,
+                "the clock of this machine jumped: temporary IDs and announcements follow it slowly"
+            );
+        }
+    }
+
+    /// When it is for the tracker.
+    fn moment(&self, now: Now) -> Moment {
+        let drift = self.p2p.as_ref().map_or(0, |p2p| p2p.clock.drift());
+        Moment {
+            unix: now.unix.saturating_add_signed(drift),
+            ..moment(now)
+        }
+    }
+
     /// A registration is over: what its UE announced is, too.
     //= P2P-024
     pub(super) fn forget_peer(&mut self, now: Now, gone: &GonePeer) {
+        let moment = self.moment(now);
         let Some(tracker) = self.p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
             return;
         };
         for identity in &gone.identities {
-            tracker.deregistered(moment(now), identity, &gone.device);
+            tracker.deregistered(moment, identity, &gone.device);
         }
     }
 
@@ -354,7 +402,7 @@ pub(super) struct GonePeer {
     device: Vec<u8>,
 }
 
-pub(super) fn moment(now: Now) -> Moment {
+fn moment(now: Now) -> Moment {
     Moment {
         at: now.at,
         unix: now.unix,
@@ -382,6 +430,7 @@ fn settings(policy: &Policy) -> Settings {
         grace_seconds: table.grace.value.as_secs(),
         view: table.view.value,
         expose: table.expose.value,
+        announces_per_second: policy.limits.announces_per_second_max,
         network_peers: network_peers.chain(cdn).collect(),
         startup: table.startup.value,
         addresses: table.addresses.value,
@@ -437,6 +486,17 @@ fn asked(method: Method, draft: &Draft) -> Asked {
 fn first_word(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
     value[..end].trim_ascii()
+}
+
+/// What a publication is for, without reading it.
+fn publication(draft: &Draft) -> OfPeer {
+    let says = |word: &[u8]| memchr::memmem::find(draft.body(), word).is_some();
+    match draft.body() {
+        [] if draft.first(Name::SipIfMatch).is_some() => OfPeer::Refresh,
+        _ if says(b"\"ims_proof\"") => OfPeer::Proof,
+        _ if says(b"\"STAT_REPORT\"") => OfPeer::Statistics,
+        _ => OfPeer::Announcement,
+    }
 }
 
 fn expires(draft: &Draft) -> Option<u32> {

@@ -9,9 +9,11 @@ mod bound;
 mod bounded;
 mod buckets;
 mod calls;
+mod clock;
 pub mod counts;
 mod kept;
 mod list;
+mod pace;
 mod post;
 mod publish;
 mod rate;
@@ -19,6 +21,7 @@ pub mod reply;
 mod reports;
 mod resolve;
 mod settings;
+mod snapshot;
 mod table;
 mod tickets;
 mod verify;
@@ -33,12 +36,14 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 pub use bound::Bound;
+pub use clock::Clock;
 pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
 pub use reports::{CaseId, Found, Order};
 pub use resolve::{NotLed, Target};
 pub use settings::{Addresses, Expose, NetworkPeer, Settings, Startup, View};
+pub use snapshot::{Recalled, Snapshot};
 pub use table::Full;
 pub use watch::{Notice, WatchId};
 
@@ -52,6 +57,7 @@ use bounded::Bounded;
 use calls::Calls;
 use counts::{Challenged, Counts};
 use kept::{Keeping, Orphan};
+use pace::Pace;
 use table::{Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -133,6 +139,7 @@ pub struct Tracker {
     watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
+    pace: Pace,
     /// What is to outlive the process, where anything is.
     keeping: Option<Keeping>,
     /// Until when IDs of earlier runs open, in seconds of Unix time.
@@ -162,6 +169,7 @@ impl Tracker {
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
+            pace: Pace::default(),
             keeping: None,
             earlier_until: None,
             orphans: Vec::new(),

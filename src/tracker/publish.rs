@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
 use super::kept::FactId;
+use super::pace;
 use super::rate::Rate;
 use super::reply::Reply;
 use super::settings::Expose;
@@ -49,6 +50,7 @@ impl Tracker {
     //= P2P-013
     //= P2P-014
     //= P2P-019
+    //= P2P-019 type=exception reason=the tracker is in one worker, which takes one request after the other, also those of different peers
     pub fn publish(&mut self, now: Moment, publish: &Publish<'_>, random: &mut impl Rng) -> Reply {
         self.expire(now);
         let member = publish.member;
@@ -58,7 +60,11 @@ impl Tracker {
             //= P2P-018
             Some(tag) => match there.filter(|slot| tag_text(self.table.peer(*slot).etag).as_bytes() == tag) {
                 Some(slot) => Some(slot),
-                None => return self.repeated(now, there, publish).unwrap_or(Reply::bare(412)),
+                None => {
+                    return self
+                        .repeated(now, there, publish)
+                        .unwrap_or_else(|| self.unknown(random));
+                }
             },
         };
         let expires = match (self.granted(publish.expires), current) {
@@ -88,6 +94,15 @@ impl Tracker {
                 self.changed(now, current, expires, publish, body, random)
             }
             (None, _, None) => Reply::bare(400),
+        }
+    }
+
+    /// A tag that is not the last one of this peer, or not of this tracker: it is to announce anew, after a start in its turn.
+    //= P2P-027
+    fn unknown(&self, random: &mut impl Rng) -> Reply {
+        Reply {
+            retry_after: pace::wait(self.table.awaited(), self.settings.announces_per_second, random),
+            ..Reply::bare(412)
         }
     }
 
@@ -174,6 +189,11 @@ impl Tracker {
         let (slot, swarms) = match done {
             Ok(done) => done,
             Err(Fault::Rate) => return Reply::failed(&transaction, Fault::Rate, Some(60)),
+            Err(Fault::Busy) => {
+                let per_second = self.settings.announces_per_second;
+                let wait = pace::wait_refused(self.table.awaited(), per_second, random);
+                return Reply::failed(&transaction, Fault::Busy, Some(wait));
+            }
             Err(fault) => return Reply::failed(&transaction, fault, None),
         };
         let failed = swarms.iter().filter_map(|swarm| swarm.fault);
@@ -238,6 +258,9 @@ impl Tracker {
         }
         if let Some(drawn) = &request.peer_id {
             self.check_owner(now, there, drawn)?;
+        }
+        if current.is_none() && !self.pace.takes(now, self.settings.announces_per_second) {
+            return Err(Fault::Busy);
         }
         let slot = match current {
             Some(slot) => slot,
@@ -449,17 +472,24 @@ impl Tracker {
     /// From then on it is.
     //= P2P-029
     fn take_drawn(&mut self, now: Moment, slot: Slot, member: Member<'_>, drawn: &str) {
+        self.keep_drawn(now, slot, drawn);
+        if self.settings.expose == Expose::Drawn {
+            self.note_bound(slot, member, Some(drawn));
+        }
+    }
+
+    pub(super) fn keep_drawn(&mut self, now: Moment, slot: Slot, drawn: &str) {
         let hash = self.table.hash(drawn.as_bytes());
         let generation = self.table.peer(slot).generation;
         self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
         if self.settings.expose == Expose::Drawn {
             self.names.insert(slot, now.at + DRAWN_KEPT, (generation, drawn.into()));
-            self.note_bound(slot, member, Some(drawn));
         }
     }
 
     /// Another tag after each success.
     fn retag(&mut self, slot: Slot, random: &mut impl Rng) -> String {
+        self.table.arrived(slot);
         let etag = u64::from_be_bytes(draw(random));
         self.table.peer_mut(slot).etag = etag;
         tag_text(etag)

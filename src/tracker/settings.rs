@@ -26,6 +26,8 @@ pub struct Settings {
     pub watches_max: usize,
     /// Sessions of the last hour that are known.
     pub sessions_max: usize,
+    /// Devices that announce anew in a second, all together.
+    pub announces_per_second: u32,
     /// Announcements changed, and lists asked for, in a minute by one peer.
     pub changes_per_minute: u32,
     pub lists_per_minute: u32,
@@ -78,6 +80,7 @@ impl Default for Settings {
             answers_max: 100_000,
             watches_max: 100_000,
             sessions_max: 500_000,
+            announces_per_second: 2_000,
             changes_per_minute: 6,
             lists_per_minute: 6,
             calls_per_minute: 30,

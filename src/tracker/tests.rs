@@ -2,9 +2,11 @@ mod announcements;
 mod kept;
 mod lists;
 mod names;
+mod pacing;
 mod posts;
 mod proofs;
 mod reports;
+mod size;
 mod tickets;
 mod watches;
 mod whereabouts;
@@ -97,6 +99,7 @@ fn world(settings: Settings) -> World {
 /// Rates as high as tests need them.
 fn settings() -> Settings {
     Settings {
+        announces_per_second: 100_000,
         changes_per_minute: 60,
         lists_per_minute: 60,
         calls_per_pair_and_minute: 60,

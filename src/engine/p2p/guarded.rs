@@ -142,7 +142,7 @@ impl Engine {
             on_leak: table.on_leak.value,
             tracker: p2p.tracker_name(table),
             passes_tickets: is_trusted,
-            epoch: (now.unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
+            epoch: (self.moment(now).unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
             epochs_kept: 1,
         };
         Some(guards(&terms))

@@ -1,7 +1,7 @@
 //! Sessions between peers: a temporary ID leads to the one device behind it, and neither party learns who the other is.
 
 use super::guarded::other_type;
-use super::{Part, asserted, is_media_type, moment};
+use super::{Part, asserted, is_media_type};
 use crate::engine::counts::p2p as counts;
 use crate::engine::decide::Opened;
 use crate::engine::record::Session;
@@ -160,9 +160,10 @@ impl Engine {
             return Ok(Between::default());
         }
         let asker = self.asker(now, origin, draft).ok_or(Reject::NoPeer)?;
+        let moment = self.moment(now);
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
         let tracker = tracker.ok_or(Reject::NoPeer)?;
-        let target = tracker.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
+        let target = tracker.resolve(moment, asker.member(), &uri).map_err(not_led)?;
         let (called, reach) = (target.caller.into_bytes(), target.reach.to_vec());
         let identity = target.identity.to_vec();
         self.record_session(now, &session(asker.identity, &called, &identity));
@@ -200,7 +201,7 @@ impl Engine {
         let length = table.epoch.value.as_secs().max(1);
         let ends_at = BEGINNING + (u64::from(epoch) + 1) * length + table.grace.value.as_secs();
         let is_uri = Uri::parse(&identity).is_ok() && !is_malformed(&identity);
-        (is_uri && now.unix < ends_at).then_some(identity)
+        (is_uri && self.moment(now).unix < ends_at).then_some(identity)
     }
 
     fn device_at(&self, now: Now, flow: &SealedFlow) -> Option<(Destination, Vec<u8>)> {
