@@ -16,6 +16,7 @@ mod scene;
 mod sessions;
 mod swapped;
 mod told;
+mod untouched;
 
 /// As many as one likes: `cargo run --release --example planted_names -- 1000000`.
 //= P2P-056 type=test

@@ -80,6 +80,8 @@ impl Tracker {
     //= P2P-050
     //= P2P-053
     //= P2P-054
+    //= P2P-071
+    //= P2P-151
     pub(super) fn list(
         &self,
         now: Moment,
@@ -94,7 +96,8 @@ impl Tracker {
             .sample(swarm, (wanted * CANDIDATES_EACH).max(CANDIDATES_MIN), random);
         let usable = |one: &&Announcement| {
             let is_live = self.table.peer(one.peer).expires_at > now.seconds();
-            one.peer != asker && is_live && !one.held.is_none()
+            let is_to_be_had = !self.is_away(now, one.peer) && !self.are_apart(asker, one.peer);
+            one.peer != asker && is_live && !one.held.is_none() && is_to_be_had
         };
         let of = |state: State| candidates.iter().filter(usable).filter(move |one| one.state == state);
         let verified = of(State::Verified).count();

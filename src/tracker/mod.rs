@@ -5,6 +5,7 @@
 //! Knows no SIP message and no socket: whoever calls says who is asserted, hands bodies in and gets status and body. Knows no
 //! clock and draws nothing itself.
 
+mod apart;
 mod bound;
 mod bounded;
 mod buckets;
@@ -146,6 +147,12 @@ pub struct Tracker {
     earlier_until: Option<u64>,
     /// What is kept of contents that are not known now.
     orphans: Vec<Orphan>,
+    /// Pairs that never meet, by who they are.
+    blocked: Bounded<(u64, u64), ()>,
+    /// Who was not there when somebody called.
+    away: Bounded<Slot, ()>,
+    /// Of whom others say that it does not give what it announced.
+    suspected: Bounded<(u64, SwarmIndex), verify::Suspected>,
     counts: Counts,
     /// Waits to be written down.
     bound: VecDeque<Bound>,
@@ -174,6 +181,9 @@ impl Tracker {
             earlier_until: None,
             orphans: Vec::new(),
             watches: Watches::new(settings.watches_max),
+            blocked: Bounded::new(settings.blocked_max),
+            away: Bounded::new(settings.challenges_max),
+            suspected: Bounded::new(settings.failures_max),
             counts: Counts::default(),
             bound: VecDeque::new(),
             settings,
@@ -243,6 +253,9 @@ impl Tracker {
         self.sessions.forget_ended(now.at);
         self.cases.forget_ended(now.at);
         self.standing.forget_ended(now.at);
+        self.blocked.forget_ended(now.at);
+        self.away.forget_ended(now.at);
+        self.suspected.forget_ended(now.at);
     }
 
     /// The registration of a device is over, and with it what it announced.

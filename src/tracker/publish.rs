@@ -434,6 +434,11 @@ impl Tracker {
             self.reported(now, slot, member.network, tamper)?;
             results.push(SwarmResult::done(tamper.swarm));
         }
+        for missing in &report.missing {
+            self.missed(now, slot, missing)?;
+            results.push(SwarmResult::done(missing.swarm));
+        }
+        report.block.iter().for_each(|id| self.block(now, slot, id));
         for stat in &report.stats {
             let Some(swarm) = self.table.swarm_of(stat.swarm) else {
                 results.push(SwarmResult::failed(stat.swarm, Fault::UnknownSwarm));

@@ -6,7 +6,7 @@ use super::kept::FactId;
 use super::table::{Slot, State, SwarmIndex};
 use super::verify::Failures;
 use super::{Moment, Tracker};
-use crate::ppsp::request::Tamper;
+use crate::ppsp::request::{Missing, Tamper};
 use crate::ppsp::tamper::{Case, Consequence, Event, Network, Report, Reporter, WINDOW_SECONDS, Weight};
 use crate::ppsp::{Fault, SwarmId};
 use crate::seal::temporary_id::Viewer;
@@ -54,14 +54,7 @@ impl Tracker {
         network: Network,
         tamper: &Tamper,
     ) -> Result<(), Fault> {
-        let swarm = self.table.swarm_of(tamper.swarm).ok_or(Fault::UnknownSwarm)?;
-        self.table.announcement(reporter, swarm).ok_or(Fault::NotMember)?;
-        let opened = self.ids.open(tamper.sender.as_bytes()).map_err(|_| Fault::NotMember)?;
-        let accused = self.stands(&opened).map(|(slot, _)| slot);
-        let is_of = self.ids.is_of(&opened, tamper.swarm.to_string().as_bytes());
-        let accused = accused.filter(|_| is_of).ok_or(Fault::NotMember)?;
-        let session = (reporter, accused, swarm);
-        self.sessions.live(&session, now.at).ok_or(Fault::NotMember)?;
+        let (accused, swarm) = self.met(now, reporter, tamper.swarm, &tamper.sender)?;
         let who = self.identity_hash(reporter);
         let report = Report {
             reporter: who,
@@ -70,8 +63,39 @@ impl Tracker {
             at: now.unix,
         };
         let id = CaseId(self.identity_hash(accused), swarm);
+        self.suspect(now, accused, swarm, who);
         self.case(now, id, Some(accused), Event::Claimed(report));
         Ok(())
+    }
+
+    /// What a peer says of another that it got nothing of.
+    //= P2P-113
+    pub(super) fn missed(&mut self, now: Moment, reporter: Slot, missing: &Missing) -> Result<(), Fault> {
+        let (holder, swarm) = self.met(now, reporter, missing.swarm, &missing.holder)?;
+        let who = self.identity_hash(reporter);
+        self.suspect(now, holder, swarm, who);
+        Ok(())
+    }
+
+    /// The peer behind an ID, which this one was led to lately in this swarm.
+    fn met(&self, now: Moment, reporter: Slot, swarm: SwarmId, id: &str) -> Result<(Slot, SwarmIndex), Fault> {
+        let index = self.table.swarm_of(swarm).ok_or(Fault::UnknownSwarm)?;
+        self.table.announcement(reporter, index).ok_or(Fault::NotMember)?;
+        let opened = self.ids.open(id.as_bytes()).map_err(|_| Fault::NotMember)?;
+        let other = self.stands(&opened).map(|(slot, _)| slot);
+        let is_of = self.ids.is_of(&opened, swarm.to_string().as_bytes());
+        let other = other.filter(|_| is_of).ok_or(Fault::NotMember)?;
+        let session = (reporter, other, index);
+        self.sessions.live(&session, now.at).ok_or(Fault::NotMember)?;
+        Ok((other, index))
+    }
+
+    fn suspect(&mut self, now: Moment, holder: Slot, swarm: SwarmIndex, reporter: Reporter) {
+        let weight = self.standing.live(&reporter, now.at).copied().unwrap_or_default();
+        let key = (self.identity_hash(holder), swarm);
+        let mut suspected = self.suspected.remove(&key).unwrap_or_default();
+        suspected.add(reporter, weight);
+        self.suspected.insert(key, now.at + SESSION_KEPT, suspected);
     }
 
     /// What a visit came back with.

@@ -23,6 +23,8 @@ pub struct Settings {
     pub failures_max: usize,
     pub drawn_max: usize,
     pub answers_max: usize,
+    /// Pairs of peers that never meet.
+    pub blocked_max: usize,
     pub watches_max: usize,
     /// Sessions of the last hour that are known.
     pub sessions_max: usize,
@@ -78,6 +80,7 @@ impl Default for Settings {
             failures_max: 100_000,
             drawn_max: 1_000_000,
             answers_max: 100_000,
+            blocked_max: 1_000_000,
             watches_max: 100_000,
             sessions_max: 500_000,
             announces_per_second: 2_000,
