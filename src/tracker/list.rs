@@ -96,6 +96,7 @@ impl Tracker {
             let is_live = self.table.peer(one.peer).expires_at > now.seconds();
             one.peer != asker && is_live && !one.held.is_none()
         };
+        //= P2P-110
         let of = |state: State| candidates.iter().filter(usable).filter(move |one| one.state == state);
         let verified = of(State::Verified).count();
         let seeders_min = self.settings.seeders_min;

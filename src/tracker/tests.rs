@@ -6,6 +6,7 @@ mod posts;
 mod proofs;
 mod reports;
 mod tickets;
+mod visits;
 mod watches;
 mod whereabouts;
 
@@ -21,6 +22,7 @@ use crate::ppsp::proof::TreeProof;
 use crate::ppsp::request::{Action, Connect, Find, Mode, Proof, Shown, Stat, StatReport, SwarmAction, Tamper, What};
 use crate::ppsp::response::{self, Have, Outcome, Response, Role, State, SwarmResult};
 use crate::ppsp::tree::{LEAF_BYTES, Tree, TreeBuilder};
+use crate::ppsp::visit::Found;
 use crate::ppsp::{ChunkMap, Fault, Request};
 use crate::seal::temporary_id::{Encoding, Hosts, Secret};
 
