@@ -9,6 +9,7 @@ mod posts;
 mod sessions;
 mod snapshots;
 mod told;
+mod visits;
 mod watchers;
 
 use std::net::IpAddr;
@@ -36,7 +37,7 @@ use crate::policy::{P2p as Table, Policy};
 use crate::ppsp::alto::Alto;
 use crate::ppsp::jws::SigningKey;
 use crate::ppsp::response::Role;
-use crate::ppsp::{Fault, SwarmId};
+use crate::ppsp::{Fault, SwarmId, visit};
 use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds};
@@ -133,6 +134,8 @@ impl P2p {
 
     /// Makes these contents known, and those that went unknown.
     //= P2P-021
+    //= P2P-099
+    //= P2P-099 type=exception reason=keys of live content do not roll, as there is none: another version is another manifest, and one that was taken out is closed
     //= P2P-127
     pub fn know(&mut self, contents: &[Content]) {
         let Part::Tracker(tracker) = &mut self.part else { return };
@@ -250,8 +253,10 @@ impl Engine {
         essentials: &Essentials,
     ) -> Option<Reject> {
         self.p2p.as_mut()?.tracker()?;
-        let method = draft.method().filter(|_| is_of_package(draft, PACKAGE))?;
-        if !matches!(method, Method::Publish | Method::Subscribe) {
+        let method = draft.method()?;
+        let is_visit = method == Method::Publish && is_of_package(draft, visit::PACKAGE.as_bytes());
+        let is_peers = matches!(method, Method::Publish | Method::Subscribe) && is_of_package(draft, PACKAGE);
+        if !is_visit && !is_peers {
             return None;
         }
         let asked = asked(method, draft);
@@ -259,6 +264,7 @@ impl Engine {
         let tag = asker.as_ref().map(|asker| self.peer_tag(now, &asker.identity));
         let answer = match (asker, method) {
             (None, _) => refusal(Fault::Auth),
+            (Some(asker), _) if is_visit => self.audits(now, &asker, draft),
             (Some(asker), Method::Subscribe) => self.subscribe_to_list(now, origin, asker, draft, essentials),
             (Some(asker), _) => match self.reach_of(origin) {
                 None => refusal(Fault::Internal),
@@ -474,6 +480,9 @@ fn asked(method: Method, draft: &Draft) -> Asked {
     if method == Method::Subscribe {
         return Asked::List;
     }
+    if !is_of_package(draft, PACKAGE) {
+        return Asked::Visit;
+    }
     match (draft.has(Name::SipIfMatch), expires(draft), draft.body()) {
         (false, ..) => Asked::Announce,
         (true, Some(0), _) => Asked::Withdraw,
@@ -523,11 +532,16 @@ fn foreign_body(draft: &Draft) -> Option<Reject> {
 }
 
 fn is_media_type(draft: &Draft) -> bool {
+    is_of_type(draft, MEDIA_TYPE)
+}
+
+/// Whether a body is of this type, and nothing is wound around it.
+fn is_of_type(draft: &Draft, media_type: &str) -> bool {
     let kind = draft.first(Name::ContentType).map(first_word);
     let is_encoded = draft
         .all_rows()
         .any(|(name, _, _)| name.eq_ignore_ascii_case(b"Content-Encoding") || name.eq_ignore_ascii_case(b"e"));
-    !is_encoded && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
+    !is_encoded && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(media_type.as_bytes()))
 }
 
 /// An answer of the tracker as SIP has it.

@@ -99,6 +99,7 @@ impl Tracker {
             let is_to_be_had = !self.is_away(now, one.peer) && !self.are_apart(asker, one.peer);
             one.peer != asker && is_live && !one.held.is_none() && is_to_be_had
         };
+        //= P2P-110
         let of = |state: State| candidates.iter().filter(usable).filter(move |one| one.state == state);
         let verified = of(State::Verified).count();
         let seeders_min = self.settings.seeders_min;

@@ -26,6 +26,7 @@ mod snapshot;
 mod table;
 mod tickets;
 mod verify;
+mod visits;
 mod watch;
 mod whereabouts;
 
@@ -41,11 +42,11 @@ pub use clock::Clock;
 pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
-pub use reports::{CaseId, Found, Order};
 pub use resolve::{NotLed, Target};
 pub use settings::{Addresses, Expose, NetworkPeer, Settings, Startup, View};
 pub use snapshot::{Recalled, Snapshot};
 pub use table::Full;
+pub use visits::{IDLE_SECONDS, Sent, VISIT_SECONDS};
 pub use watch::{Notice, WatchId};
 
 use crate::ppsp::SwarmId;
@@ -109,6 +110,7 @@ pub enum Path {
 }
 
 /// One tracker.
+//= P2P-143 type=exception reason=one process has all of it; an ID has room for the number of a shard, and every one is of shard 0
 pub struct Tracker {
     settings: Settings,
     ids: TemporaryIds,
@@ -133,10 +135,13 @@ pub struct Tracker {
     /// Who was led to whom, in which swarm.
     sessions: Bounded<(Slot, Slot, SwarmIndex), ()>,
     /// What peers are accused of.
-    cases: Bounded<CaseId, Case>,
+    cases: Bounded<reports::CaseId, Case>,
     /// What reporters are worth, who are worth more or less than others.
     standing: Bounded<Reporter, Weight>,
-    orders: VecDeque<Order>,
+    orders: VecDeque<visits::Order>,
+    under_way: Bounded<u64, visits::UnderWay>,
+    /// When somebody was last visited by chance.
+    by_chance_at: Option<Duration>,
     watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
@@ -180,6 +185,8 @@ impl Tracker {
             keeping: None,
             earlier_until: None,
             orphans: Vec::new(),
+            under_way: Bounded::new(visits::VISITS_MAX),
+            by_chance_at: None,
             watches: Watches::new(settings.watches_max),
             blocked: Bounded::new(settings.blocked_max),
             away: Bounded::new(settings.challenges_max),
@@ -252,6 +259,7 @@ impl Tracker {
         self.banned.forget_ended(now.at);
         self.sessions.forget_ended(now.at);
         self.cases.forget_ended(now.at);
+        self.expire_visits(now);
         self.standing.forget_ended(now.at);
         self.blocked.forget_ended(now.at);
         self.away.forget_ended(now.at);

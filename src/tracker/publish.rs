@@ -356,7 +356,8 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> SwarmResult {
         self.table.join(slot, swarm, held);
-        self.stays_out(slot, swarm);
+        self.is_back(slot, swarm);
+        self.stays_out(now, slot, swarm);
         let id = self.table.swarm(swarm).id;
         let is_verified = self
             .table

@@ -158,6 +158,6 @@ impl Tracker {
         if let Some(announcement) = self.table.announcement_mut(slot, swarm).filter(|_| is_verified) {
             announcement.state = State::Verified;
         }
-        self.stays_out(slot, swarm);
+        self.stays_out(now, slot, swarm);
     }
 }

@@ -414,11 +414,10 @@ impl Table {
 
     // Announcements.
 
-    /// The first announcement of an identity, by its hash, in a swarm.
-    pub fn holders_of(&self, identity: u64, swarm: SwarmIndex) -> Option<Slot> {
-        let members = &self.swarms[swarm as usize].members;
-        let is_theirs = |one: &&Announcement| self.hash(&*self.peers[one.peer as usize].identity) == identity;
-        members.iter().find(is_theirs).map(|one| one.peer)
+    /// Who stands at a place that is drawn, if anybody does.
+    pub fn any_peer(&self, random: &mut impl Rng) -> Option<Slot> {
+        let slot = (!self.peers.is_empty()).then(|| below(self.peers.len() as u64, random) as Slot)?;
+        (!self.peers[slot as usize].identity.is_empty()).then_some(slot)
     }
 
     /// The swarms that a peer joined.

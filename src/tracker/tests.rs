@@ -8,6 +8,7 @@ mod proofs;
 mod reports;
 mod size;
 mod tickets;
+mod visits;
 mod watches;
 mod whereabouts;
 
@@ -23,6 +24,7 @@ use crate::ppsp::proof::TreeProof;
 use crate::ppsp::request::{Action, Connect, Find, Mode, Proof, Shown, Stat, StatReport, SwarmAction, Tamper, What};
 use crate::ppsp::response::{self, Have, Outcome, Response, Role, State, SwarmResult};
 use crate::ppsp::tree::{LEAF_BYTES, Tree, TreeBuilder};
+use crate::ppsp::visit::Found;
 use crate::ppsp::{ChunkMap, Fault, Request};
 use crate::seal::temporary_id::{Encoding, Hosts, Secret};
 

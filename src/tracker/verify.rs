@@ -89,6 +89,12 @@ impl Tracker {
         }
     }
 
+    /// Whether an identity is out of a swarm.
+    pub(super) fn is_banned_from(&self, now: Moment, who: u64, swarm: SwarmIndex) -> bool {
+        let failures = self.failures.live(&(who, swarm), now.at);
+        failures.is_some_and(|failures| now.at < failures.wait_until && failures.count >= FAILURES_MAX)
+    }
+
     /// Asks for a proof of what was announced. The same claim gets the challenge that is open for it already.
     //= P2P-104
     //= P2P-105

@@ -205,6 +205,7 @@ impl Engine {
 
     /// The body of a message between peers, as it may go on; of SDP what it describes. One that is nothing of theirs is refused,
     /// but where the message must not be: there it goes without.
+    //= P2P-075
     //= P2P-079
     //= P2P-081
     //= P2P-084

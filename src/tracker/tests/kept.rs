@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use rand_chacha::rand_core::Rng;
 
+use super::visits::AUDITORS;
 use super::*;
 use crate::seal::temporary_id::Viewer;
-use crate::tracker::reports::CaseId;
 
 /// What is kept, as a store has it.
 #[derive(Clone, Default)]
@@ -281,7 +281,6 @@ fn who_is_looked_into_stays_so() {
         );
     }
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
-    let order = world.tracker.poll_order().unwrap();
     world.holds_again(ALICE, &content);
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
     world.writes_all(&mut kept);
@@ -289,10 +288,9 @@ fn who_is_looked_into_stays_so() {
     world.enters(BOB, &content);
     world.holds_again(ALICE, &content);
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
-    let who = world.tracker.table.hash(ALICE.as_bytes());
-    let case = CaseId(who, world.tracker.table.swarm_of(content.swarm).unwrap());
-    assert_eq!(order.case, case);
-    world.tracker.visited(world.now, case, Found::Good);
+    let (accused, number) = world.is_sent(AUDITORS[0], &content).unwrap();
+    assert_eq!(world.resolve(AUDITORS[0], &accused.peer), Ok(ALICE.into()));
+    assert!(world.comes_back(AUDITORS[0], number, Found::Good));
     assert_eq!(world.list(BOB, content.swarm).len(), 1);
     world.writes_all(&mut kept);
     let world = world.dies(&kept, &[&content]);

@@ -1,17 +1,12 @@
 use std::collections::BTreeMap;
 
+use super::visits::AUDITORS;
 use super::*;
 use crate::ppsp::request::Missing;
 
 impl World {
     /// Says that what it got from a peer is not what it should be.
-    pub(super) fn accuses(
-        &mut self,
-        name: &str,
-        network: u32,
-        content: &Content,
-        accused: &str,
-    ) -> (u16, Option<Fault>) {
+    pub fn accuses(&mut self, name: &str, network: u32, content: &Content, accused: &str) -> (u16, Option<Fault>) {
         let none = ChunkMap::of_ranges(4, &[]).unwrap();
         let reply = self.connect(name, None, vec![join(content.swarm, Mode::Leech, &none)]);
         let _ = self.resolve(name, accused);
@@ -56,7 +51,7 @@ impl World {
 }
 
 /// A swarm in which Alice holds everything, and Bob looks on.
-fn swarm_of_alice() -> (World, Content, String) {
+pub fn swarm_of_alice() -> (World, Content, String) {
     let content = Content::new(1, 4);
     let none = ChunkMap::of_ranges(4, &[]).unwrap();
     let mut world = world(settings());
@@ -99,18 +94,18 @@ fn slander_sends_somebody_to_look_and_costs_who_slandered() {
             let name = format!("sip:slanderer{number}@home1.example");
             world.accuses(&name, number, &content, &alice);
         }
-        let orders: Vec<Order> = std::iter::from_fn(|| world.tracker.poll_order()).collect();
-        assert_eq!(orders.len(), visits, "{slanderers}");
+        assert_eq!(world.tracker.orders.len(), visits, "{slanderers}");
         assert_eq!(
             world.list(BOB, content.swarm).len(),
             usize::from(is_listed),
             "{slanderers}"
         );
-        let Some(order) = orders.into_iter().next() else {
+        let Some((_, number)) = world.is_sent(AUDITORS[0], &content) else {
+            assert_eq!(visits, 0);
             continue;
         };
         // The visitor found nothing wrong: she is where she was, and they are worth half.
-        world.tracker.visited(world.now, order.case, Found::Good);
+        assert!(world.comes_back(AUDITORS[0], number, Found::Good));
         assert_eq!(world.list(BOB, content.swarm).len(), 1);
         let slanderer = world.tracker.table.hash("sip:slanderer0@home1.example".as_bytes());
         assert_eq!(world.tracker.standing.get(&slanderer), Some(&Weight::ONE.refuted()));
@@ -125,13 +120,16 @@ fn a_tamperer_is_found_and_is_out() {
     let (mut world, content, alice) = swarm_of_alice();
     world.accuses(CAROL, 1, &content, &alice);
     world.accuses("sip:dave@home1.example", 2, &content, &alice);
-    let order = world.tracker.poll_order().unwrap();
-    assert_eq!(order.swarm, content.swarm);
-    world.tracker.visited(world.now, order.case, Found::Bad);
-    // Once is not enough.
+    let (accused, number) = world.is_sent(AUDITORS[0], &content).unwrap();
+    // As anybody is led there, and to the piece that was complained of.
+    assert_eq!(world.resolve(AUDITORS[0], &accused.peer), Ok(ALICE.into()));
+    assert_eq!(accused.piece, Some(1));
+    assert!(world.comes_back(AUDITORS[0], number, Found::Bad));
+    // Once is not enough, nor is the word of one.
     assert_eq!(world.list(BOB, content.swarm).len(), 1);
-    let again = world.tracker.poll_order().unwrap();
-    world.tracker.visited(world.now, again.case, Found::Bad);
+    assert!(world.is_sent(AUDITORS[0], &content).is_none());
+    let (_, number) = world.is_sent(AUDITORS[1], &content).unwrap();
+    assert!(world.comes_back(AUDITORS[1], number, Found::Bad));
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
     assert_eq!(world.resolve(BOB, &alice), Err(Unusable));
     let reply = world.connect(ALICE, None, vec![join(content.swarm, Mode::Seeder, &ChunkMap::full(4))]);
@@ -282,4 +280,29 @@ fn proofs_cost_what_was_reckoned() {
     let leaf: usize = data_encoding::BASE64URL_NOPAD.encode_len(LEAF_BYTES);
     let hashes: usize = data_encoding::BASE64URL_NOPAD.encode_len(20 * 32);
     assert_eq!(leaf + hashes, 2220);
+}
+/// The second ban is twice as long as the first.
+//= P2P-127 type=test
+#[test]
+fn who_does_it_again_is_out_for_longer() {
+    let (mut world, content, mut alice) = swarm_of_alice();
+    for days in [1, 2] {
+        world.accuses(CAROL, 1, &content, &alice);
+        world.accuses("sip:dave@home1.example", 2, &content, &alice);
+        for auditor in AUDITORS {
+            let (_, number) = world.is_sent(auditor, &content).unwrap();
+            world.comes_back(auditor, number, Found::Bad);
+        }
+        let returns = |world: &mut World| {
+            let all = join(content.swarm, Mode::Seeder, &ChunkMap::full(4));
+            fault(&world.connect(ALICE, None, vec![all])).1
+        };
+        world.pass(days * 86_400 - 1);
+        assert_eq!(returns(&mut world), Some(Fault::Banned), "{days}");
+        world.pass(1);
+        world.holds(ALICE, &content, &ChunkMap::full(4));
+        let none = ChunkMap::of_ranges(4, &[]).unwrap();
+        world.connect(BOB, None, vec![join(content.swarm, Mode::Leech, &none)]);
+        alice = world.list(BOB, content.swarm).remove(0);
+    }
 }
