@@ -3,11 +3,14 @@
 //! ```text
 //! cargo run --release --example tracker -- PEERS ANNOUNCEMENTS
 //! cargo run --release --example tracker -- 10000000 100000000     # 12 GB
+//! cargo run --release --example tracker -- 10000000 10000000 FOLDER     # a restart, by files in that folder
 //! ```
 //!
 //! Enters that many peers with that many announcements among half as many contents as peers, a few of which everybody wants and
 //! two of which a thousand and up to a million peers are in. Then tells what single steps cost, in CPU time of one thread: a
 //! refresh; in each of the two a list of 20, and going and coming; the guard of a list of 29; an ID opened and resolved.
+//!
+//! With a folder: writes what is to outlive the process there, sealed, and reads it in again.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,21 +21,26 @@
     reason = "a program: it reads its arguments, measures time and tells"
 )]
 
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "mimalloc")]
 use mimalloc as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sipveil::engine::storing::Piece;
+use sipveil::pcscf::RecordId;
 use sipveil::ppsp::layout::Layout;
 use sipveil::ppsp::request::{Action, Connect, Find, Mode, PEERS_MAX, SwarmAction, What};
 use sipveil::ppsp::response::{Outcome, Response};
 use sipveil::ppsp::{ChunkMap, Request, SwarmId};
 use sipveil::privacy::guard::{Addresses, OnLeak, Terms};
-use sipveil::seal::TemporaryIds;
 use sipveil::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret};
-use sipveil::tracker::{Member, Moment, Path, Publish, Settings, Tracker};
+use sipveil::seal::{Keys, Purpose, TemporaryIds};
+use sipveil::store::{Durable, File, Shelf, Snapshots, Value, Write, each_piece};
+use sipveil::tracker::{self, Member, Moment, Publish, Recalled, Root, Settings, Snapshot, Tracker};
 
 const HOST: &str = "tid.p2p.home1.example";
 /// Seconds of Unix time: 2026-11-30.
@@ -46,12 +54,17 @@ const CROWDS: [u32; 2] = [1_000, 1_000_000];
 const STEPS_EACH: u32 = 10;
 
 fn main() -> ExitCode {
-    let numbers: Option<Vec<u32>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Option<Vec<u32>> = words.iter().take(2).map(|word| word.parse().ok()).collect();
     let Some([peers, announcements]) = numbers.as_deref() else {
-        eprintln!("usage: tracker PEERS ANNOUNCEMENTS");
+        eprintln!("usage: tracker PEERS ANNOUNCEMENTS [FOLDER]");
         return ExitCode::from(2);
     };
-    Load::new(*peers, *announcements).run();
+    let load = Load::new(*peers, *announcements);
+    match words.get(2) {
+        Some(folder) => load.restart(Path::new(folder)),
+        None => load.run(),
+    }
     ExitCode::SUCCESS
 }
 
@@ -103,7 +116,7 @@ fn member(identity: &str) -> Member<'_> {
         device: b"1",
         reach: REACH,
         // What is proved is not timed here.
-        path: Path::Datagram,
+        path: tracker::Path::Datagram,
         network: 0,
         address: None,
     }
@@ -112,18 +125,8 @@ fn member(identity: &str) -> Member<'_> {
 impl Load {
     fn new(peers: u32, announcements: u32) -> Load {
         let hosts = Hosts::new(HOST, &[]);
-        let settings = Settings {
-            peers_max: peers as usize,
-            swarms_max: peers as usize + CROWDS.len(),
-            // Nobody proves anything here, and all are listed.
-            fills_up: true,
-            seeders_min: usize::from(PEERS_MAX),
-            changes_per_minute: 60,
-            lists_per_minute: 60,
-            ..Settings::default()
-        };
         Load {
-            tracker: Tracker::new(settings, ids(&hosts), (1, 2)),
+            tracker: Tracker::new(settings(peers), ids(&hosts), (1, 2)),
             ids: ids(&hosts),
             hosts,
             random: ChaCha8Rng::seed_from_u64(1),
@@ -135,11 +138,48 @@ impl Load {
         }
     }
 
-    fn run(&mut self) {
-        let layout = Layout::new(u64::from(PIECES) << 20, 1 << 20).unwrap();
+    /// Writes all that outlives the process, and reads it in again.
+    fn restart(mut self, folder: &Path) {
+        let keys = Keys::new(&[(1, [9; 32])], "T-home1", 1).unwrap();
+        let (store, snapshot) = (folder.join("tracker.redb"), folder.join("tracker.redb.peers"));
+        let (mut file, _) = File::open(&store).unwrap();
+        register(&mut self.tracker, self.swarms);
+        self.tracker.keep(now());
+        let each = (self.announcements / self.peers.max(1)).max(1);
+        let mut writes = Vec::new();
+        for number in 0..self.peers {
+            self.announce(number, each);
+            facts(&mut self.tracker, &keys, &mut writes);
+            if writes.len() >= 100_000 || number + 1 == self.peers {
+                file.write(&std::mem::take(&mut writes)).unwrap();
+            }
+        }
+        let (peers, announcements) = self.tracker.len();
+        println!("{peers} peers, {announcements} announcements");
+        let (begin, wall) = (Cpu::now(), Instant::now());
+        write_snapshot(&self.tracker, &keys, &snapshot);
+        told_once("a snapshot written", begin, wall);
+        for path in [&store, &snapshot] {
+            let bytes = std::fs::metadata(path).unwrap().len();
+            println!(
+                "{:<40} {:>9.2} GB",
+                path.file_name().unwrap().to_string_lossy(),
+                bytes as f64 / 1e9
+            );
+        }
+        drop(file);
+        let (all, swarms) = (self.peers, self.swarms);
+        drop(self);
+        let (begin, wall) = (Cpu::now(), Instant::now());
+        let tracker = recalled(all, swarms, &keys, [&store, &snapshot]);
+        told_once("a restart from both files", begin, wall);
+        assert_eq!(tracker.len(), (peers, announcements));
+    }
+
+    fn run(mut self) {
         let before = resident();
         let contents = self.swarms + CROWDS.len() as u32;
-        (0..contents).for_each(|number| assert!(self.tracker.register(swarm(number), layout)));
+        register(&mut self.tracker, self.swarms);
         let begin = Cpu::now();
         let each = (self.announcements / self.peers.max(1)).max(1);
         for number in 0..self.peers {
@@ -326,6 +366,101 @@ impl Load {
         }
         told("an ID resolved for who may", begin, uris.len());
     }
+}
+
+fn settings(peers: u32) -> Settings {
+    Settings {
+        peers_max: peers as usize,
+        swarms_max: peers as usize + CROWDS.len(),
+        // Nobody proves anything here, and all are listed.
+        fills_up: true,
+        seeders_min: usize::from(PEERS_MAX),
+        // All of them in one second.
+        announces_per_second: u32::MAX,
+        changes_per_minute: 60,
+        lists_per_minute: 60,
+        ..Settings::default()
+    }
+}
+
+fn register(tracker: &mut Tracker, swarms: u32) {
+    let layout = Layout::new(u64::from(PIECES) << 20, 1 << 20).unwrap();
+    let contents = swarms + CROWDS.len() as u32;
+    (0..contents).for_each(|number| assert!(tracker.register(swarm(number), layout)));
+}
+
+/// The facts that changed, sealed as the proxy seals them.
+fn facts(tracker: &mut Tracker, keys: &Keys, writes: &mut Vec<Write>) {
+    while let Some((id, fact)) = tracker.poll_fact(now()) {
+        let kept = fact.kept.expect("nobody leaves");
+        let sealed = keys.seal_bytes(Purpose::Peers, &[&fact.name.to_be_bytes()], [7; 12], &kept.plain);
+        let value = Value {
+            expires_at: kept.until,
+            sealed: sealed.unwrap(),
+        };
+        writes.push(Write::Put(Shelf::Peers, RecordId(fact.name), value));
+        tracker.kept(now(), id, true);
+    }
+}
+
+fn write_snapshot(tracker: &Tracker, keys: &Keys, path: &Path) {
+    let writer = Snapshots::start(path.to_owned()).unwrap();
+    let (told, heard) = channel();
+    let (mut snapshot, mut number) = (Snapshot::default(), 0);
+    loop {
+        let plain = tracker.piece(now(), &mut snapshot);
+        let is_last = plain.is_none();
+        let sealed = keys.seal_bytes(Purpose::Peers, &[&[0; 13]], [7; 12], &plain.unwrap_or_default());
+        let piece = Piece {
+            of: 1,
+            number,
+            is_last,
+            sealed: sealed.unwrap(),
+        };
+        let told = told.clone();
+        writer.take(piece, Box::new(move |is_kept| told.send(is_kept).unwrap()));
+        assert!(heard.recv().unwrap());
+        if is_last {
+            return;
+        }
+        number += 1;
+    }
+}
+
+fn recalled(peers: u32, swarms: u32, keys: &Keys, [store, snapshot]: [&Path; 2]) -> Tracker {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    let (file, _) = File::open(store).unwrap();
+    let mut tracker = None;
+    file.each_of_peers(|stored| {
+        let name = stored.record.0.to_be_bytes();
+        let plain = keys.open_bytes(Purpose::Peers, &[&name], stored.sealed).unwrap();
+        match &mut tracker {
+            None => {
+                let root = Root::read(&plain, [8; 32]).unwrap();
+                let hash_keys = root.hash_keys;
+                let ids = root.next_run(Hosts::new(HOST, &[]), (day(), 1), [3; 16]).unwrap();
+                let tracker = tracker.insert(Tracker::new(settings(peers), ids, hash_keys));
+                register(tracker, swarms);
+                tracker.keep(now());
+            }
+            Some(tracker) => assert!(tracker.recall(now(), &plain, stored.expires_at, &mut random)),
+        }
+    })
+    .unwrap();
+    let mut tracker = tracker.expect("there is a root");
+    let mut pieces = Recalled::default();
+    let is_whole = each_piece(snapshot, |piece| {
+        let plain = keys.open_bytes(Purpose::Peers, &[&[0; 13]], piece.sealed).unwrap();
+        piece.is_last || tracker.recall_piece(now(), &mut pieces, &plain).is_some()
+    });
+    assert!(is_whole.unwrap());
+    tracker.recalled(now());
+    tracker
+}
+
+fn told_once(what: &str, begin: Cpu, wall: Instant) {
+    let (cpu, wall) = (begin.nanoseconds() as f64 / 1e9, wall.elapsed().as_secs_f64());
+    println!("{what:<40} {cpu:>9.1} s, {wall:.1} s by the clock");
 }
 
 fn action(content: u32, action: Action) -> SwarmAction {

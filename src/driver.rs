@@ -18,7 +18,7 @@ mod worker;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -44,7 +44,7 @@ use crate::{
     },
     policy::{self, Policy},
     seal::Keys,
-    store::{self, Store},
+    store::{self, Snapshots, Store},
     tracker::FACTS_THAT_END_MAX,
 };
 pub use counters::{Count, Counters};
@@ -62,14 +62,15 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
     //= AKA-002
     let kernel = ipsec::ready(&policy)?;
     let audit = audit(&policy)?;
-    let (store, kept) = match store(&policy)? {
-        Some(opened) => (Some(opened.store), Some((opened.file, opened.registrations))),
-        None => (None, None),
+    let (store, snapshots, kept) = match store(&policy)? {
+        Some(Opened { store, snapshots, kept }) => (Some(store), Some(snapshots), Some(kept)),
+        None => (None, None, None),
     };
     let sealed = Some(Arc::clone(&keys));
     let sinks = Sinks {
         audit,
         store,
+        snapshots,
         backend: kernel.map(|kernel| Box::new(kernel) as Box<dyn Backend>),
     };
     start_with(policy, sealed, sinks, move |policy, bound, now| {
@@ -83,15 +84,15 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
             keys,
         };
         let mut engine = Engine::new(setup, now);
-        if let Some((file, registrations)) = &kept {
-            let unreadable = engine.recall(now, registrations);
+        if let Some(kept) = &kept {
+            let unreadable = engine.recall(now, &kept.registrations);
             if unreadable > 0 {
                 tracing::warn!(
                     unreadable,
                     "some of the registrations in the store are of other keys or listeners"
                 );
             }
-            recall_peers(&mut engine, now, file)?;
+            recall_peers(&mut engine, now, kept)?;
         }
         Ok(engine)
     })
@@ -99,11 +100,22 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
 
 /// What the tracker of an earlier run knew of peers.
 //= P2P-042
-fn recall_peers(engine: &mut Engine, now: Now, file: &store::File) -> io::Result<()> {
+//= P2P-142
+fn recall_peers(engine: &mut Engine, now: Now, kept: &Kept) -> io::Result<()> {
     let mut recalling = Recalling::default();
-    let read = file.each_of_peers(|stored| engine.recall_fact(now, &mut recalling, &stored));
+    let read = kept
+        .file
+        .each_of_peers(|stored| engine.recall_fact(now, &mut recalling, &stored));
     read.map_err(io::Error::other)?;
-    let expected = engine.recalled(&recalling);
+    let pieces = store::each_piece(&kept.snapshot, |piece| engine.recall_piece(now, &mut recalling, &piece));
+    match pieces {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!("what peers had announced is there in part: its file is cut short, or of other keys")
+        }
+        Err(error) => tracing::warn!("what peers had announced cannot be read: {error}; they announce anew"),
+    }
+    let expected = engine.recalled(now, &recalling);
     if recalling.lost > 0 {
         let lost = recalling.lost;
         tracing::warn!(
@@ -111,8 +123,9 @@ fn recall_peers(engine: &mut Engine, now: Now, file: &store::File) -> io::Result
             "some of what the store keeps of peers has ended or is of other keys"
         );
     }
-    if expected > 0 {
-        tracing::info!(expected, "the tracker knows who was there before");
+    let back = recalling.back();
+    if back + expected > 0 {
+        tracing::info!(back, expected, "the tracker knows who was there before");
     }
     Ok(())
 }
@@ -122,14 +135,21 @@ fn recall_peers(engine: &mut Engine, now: Now, file: &store::File) -> io::Result
 struct Sinks {
     audit: Option<Sink>,
     store: Option<Store>,
+    snapshots: Option<Snapshots>,
     backend: Option<Box<dyn Backend>>,
 }
 
 /// A store with its writer, and what it holds.
 struct Opened {
     store: Store,
-    file: store::File,
+    snapshots: Snapshots,
+    kept: Kept,
+}
+
+struct Kept {
     registrations: Vec<Stored>,
+    file: store::File,
+    snapshot: PathBuf,
 }
 
 /// The store the policy names.
@@ -145,10 +165,15 @@ fn store(policy: &Policy) -> Result<Option<Opened>, StartError> {
     };
     let queue_max = policy.limits.store_queue_max as usize;
     let store = Store::start(file.clone(), &kept, queue_max, room)?;
+    let snapshot = PathBuf::from(format!("{path}.peers"));
     Ok(Some(Opened {
         store,
-        file,
-        registrations: kept.registrations,
+        snapshots: Snapshots::start(snapshot.clone())?,
+        kept: Kept {
+            registrations: kept.registrations,
+            file,
+            snapshot,
+        },
     }))
 }
 
@@ -355,6 +380,7 @@ fn start_with<D: Decides>(
     let (counters, sources) = (Arc::<Counters>::default(), Arc::<Sources>::default());
     let aliases = Arc::<Aliases>::default();
     let (audit, store, mut backend) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new), sinks.backend);
+    let snapshots = sinks.snapshots.map(Arc::new);
     let stop = Stop::No;
     let (orders, received) = watch::channel(Orders {
         policy,
@@ -390,6 +416,7 @@ fn start_with<D: Decides>(
             aliases: Arc::clone(&aliases),
             audit: audit.clone(),
             store: store.clone(),
+            snapshots: snapshots.clone(),
             backend: backend.take(),
             certificates: Arc::clone(&certificates),
             https: https.take(),

@@ -228,6 +228,7 @@ impl Engine {
     /// Takes one input. Every output it causes is ready when it returns.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.expire(now);
+        self.look_at_clocks(now);
         match input {
             Input::Packet { flow, bytes } => self.receive(now, flow, bytes, carrier(&flow)),
             Input::Unframed { flow, bytes, .. } => self.receive(now, flow, bytes, Carrier::Stream),
@@ -244,6 +245,8 @@ impl Engine {
             Input::Audit(sink) => self.sink = sink,
             Input::Unrecorded(id) => self.unrecorded(now, id),
             Input::Stored { id, is_kept } => self.stored(now, id, is_kept),
+            Input::Snapshotted { is_kept } => self.snapshot_written(now, is_kept),
+            Input::Closing => self.close_snapshots(now),
             Input::Uninstalled(set) => self.uninstalled(now, set),
             Input::Release { call_id } => self.release_called(now, &call_id),
             Input::Load(percent) => self.pressure.set(percent),
@@ -262,6 +265,7 @@ impl Engine {
             self.tell_lists(now);
             self.record_bindings(now);
             self.keep_facts(now);
+            self.write_snapshot(now);
         }
     }
 

@@ -33,6 +33,7 @@ impl Rule {
         P2P_046 = "P2P-046", "RFC 6665 section 4.2.1, 000 step 6";
         P2P_056 = "P2P-056", "002 4.1";
         P2P_084 = "P2P-084", "RFC 4568 section 6, 001";
+        P2P_122 = "P2P-122", "002 4.4";
         PAI_001 = "PAI-001", "RFC 3325 section 5";
         PAI_002 = "PAI-002", "RFC 3325 section 5, RFC 3324 section 4.4";
         PAI_003 = "PAI-003", "RFC 3325 section 9.2";

@@ -12,6 +12,7 @@
 )]
 
 mod audit;
+mod browser;
 mod call_id;
 mod calls;
 mod capture;
@@ -48,6 +49,7 @@ mod privacy_header;
 mod properties;
 mod proxying;
 mod replay;
+mod report;
 mod requirements;
 mod security_agreement;
 mod simulation;

@@ -6,6 +6,7 @@ mod documented;
 mod elsewhere;
 mod keeping;
 mod lists;
+mod load;
 mod peer;
 mod planted;
 mod planted_whole;
@@ -15,6 +16,7 @@ mod scene;
 mod sessions;
 mod swapped;
 mod told;
+mod untouched;
 
 /// As many as one likes: `cargo run --release --example planted_names -- 1000000`.
 //= P2P-056 type=test

@@ -22,11 +22,11 @@ use crate::world;
 
 const TRACES: &str = "fixtures/traces";
 
-fn policy() -> Policy {
+pub fn policy() -> Policy {
     world::policy(&fs::read_to_string(format!("{TRACES}/policy.toml")).unwrap())
 }
 
-fn traces() -> Vec<PathBuf> {
+pub fn traces() -> Vec<PathBuf> {
     let is_capture = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "pcap" || kind == "pcapng");
     let mut traces: Vec<PathBuf> = fs::read_dir(TRACES)
         .unwrap()
@@ -443,4 +443,73 @@ fn a_capture_without_sip_is_an_empty_object() {
     let whole: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(whole["summary"]["messages"], 0);
     assert!(String::from_utf8(output.stderr).unwrap().contains("no SIP message"));
+}
+
+/// What another policy would do otherwise, by a command, and by two replays of their own.
+#[test]
+fn two_policies_part_at_the_messages_that_one_key_changes() {
+    let text = fs::read_to_string(format!("{TRACES}/policy.toml")).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let old = folder.path().join("old.toml");
+    let old = old.to_str().unwrap();
+    let against = |trace: &Path| {
+        let trace = trace.to_str().unwrap();
+        let config = ["--config", "fixtures/traces/policy.toml"];
+        let output = sipveil(&[&config[..], &["replay", "--json", "--against", old, trace]].concat());
+        let whole: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let number = |difference: &serde_json::Value| {
+            assert_eq!(difference["old"]["number"], difference["new"]["number"]);
+            difference["new"]["number"].as_u64().unwrap()
+        };
+        let numbers: Vec<u64> = whole["differences"].as_array().unwrap().iter().map(number).collect();
+        assert_eq!(whole["summary"]["differing"], numbers.len());
+        (output.status.code().unwrap(), numbers)
+    };
+    let anonymised = |trace: &Path| {
+        let mut playback = Playback::new(&policy());
+        let mut numbers = Vec::new();
+        for captured in Capture::new(File::open(trace).unwrap()).map(Result::unwrap) {
+            let finding = playback.play(&captured);
+            if let Kind::Judged(step) = &finding.kind
+                && let Outcome::Cleared(outgoing) = &step.judgement.outcome
+                && outgoing.bytes().windows(17).any(|some| some == b"anonymous.invalid")
+                && !captured.bytes.windows(17).any(|some| some == b"anonymous.invalid")
+            {
+                numbers.push(finding.number);
+            }
+        }
+        numbers
+    };
+    let mut changed = 0;
+    for trace in traces() {
+        fs::write(old, &text).unwrap();
+        assert_eq!(against(&trace), (0, vec![]), "{}", trace.display());
+        // Lines that moved, and other words for the same, are no difference.
+        fs::write(
+            old,
+            format!("# A page.\n\n{text}\n[privacy]\nanonymous_host = \"anonymous.invalid\"\n"),
+        )
+        .unwrap();
+        assert_eq!(against(&trace), (0, vec![]), "{}", trace.display());
+        fs::write(old, format!("{text}\n[privacy]\nanonymous_host = \"nobody.invalid\"\n")).unwrap();
+        let expected = anonymised(&trace);
+        changed += expected.len();
+        let code = i32::from(!expected.is_empty());
+        assert_eq!(against(&trace), (code, expected), "{}", trace.display());
+    }
+    assert!(changed > 20, "{changed}");
+    let trace = "fixtures/traces/call-privacy-id.pcap";
+    let config = ["--config", "fixtures/traces/policy.toml", "replay", trace, "--against"];
+    let refused = sipveil(&[&config[..], &["no-such.toml"]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    // For people: as it was, as it is, and how many.
+    fs::write(old, text.replace("10.20.0.0/24", "10.99.0.0/24")).unwrap();
+    let output = sipveil(&[&config[..], &[old]].concat());
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(
+        shown.contains("untrusted (no-member-evidence) > ") && shown.contains("treated differently"),
+        "{shown}"
+    );
+    assert!(shown.lines().any(|line| line.starts_with('-')) && shown.lines().any(|line| line.starts_with('+')));
 }

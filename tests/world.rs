@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sipveil::engine::event::Event;
 use sipveil::engine::record::Record;
-use sipveil::engine::storing::Change;
+use sipveil::engine::storing::{Change, Piece};
 use sipveil::engine::{Bound, Engine, Input, Now, Output, SendId, Setup, ShownBy};
 use sipveil::pcscf::security;
 use sipveil::policy::{ListenerId, Policy};
@@ -25,6 +25,8 @@ pub struct World {
     pub now: Now,
     /// What is to be kept, and for which answer.
     pub store: Vec<(SendId, Change)>,
+    /// The same of what is to be written of a snapshot.
+    pub pieces: Vec<Piece>,
     bound: Vec<Bound>,
     policy: Arc<Policy>,
     /// What was asked of the kernel, in order.
@@ -190,6 +192,7 @@ impl World {
             engine: Engine::new(setup, now),
             now,
             store: Vec::new(),
+            pieces: Vec::new(),
             bound,
             policy,
             changes: Vec::new(),
@@ -317,6 +320,7 @@ impl World {
             match output {
                 Output::Send { id, message } => sent.push(self.sent(id, &message)),
                 Output::Store { id, change } => self.store.push((id, change)),
+                Output::Snapshot(piece) => self.pieces.push(piece),
                 Output::Security(change) => self.changes.push(change),
                 Output::Close(connection) => self.closed.push(connection),
                 Output::Alias { connection, of, by } => self.aliases.push((connection, of, by)),

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sipveil::ppsp::manifest::{CacheServer, Manifest};
 use tokio::net::TcpListener;
@@ -18,8 +19,8 @@ use super::line::Line;
 use super::network::{self, Cache};
 use super::options::{Misused, Options};
 use super::source::{self, Folder, Wish, open_manifest};
-use super::ue::Ue;
-use super::{demo, load, now, random, share};
+use super::ue::{Problem, Ue};
+use super::{audit, demo, load, now, random, share, speed};
 
 /// Contents of a cache: each has its tree in memory.
 const CACHED_MAX: usize = 64;
@@ -46,6 +47,8 @@ pub fn run(command: &str, words: Vec<String>) -> Result<(), Failure> {
         "network" => network(&options),
         "share" => share(&options),
         "fetch" => fetch(&options),
+        "audit" => audit(&options),
+        "speed" => Ok(speed::show()),
         "demo" => demo::run(&options),
         "load" => load::run(&options),
         other => Err(Misused(format!("no command {other:?}")).into()),
@@ -213,5 +216,31 @@ fn fetch(options: &Options) -> Result<(), Failure> {
             fetched = fetching => fetched.map_err(other),
             () = closed() => Err(other("its standard input was closed")),
         }
+    })
+}
+
+/// An auditor with nothing to do asks again.
+const IDLE: Duration = Duration::from_secs(60);
+
+fn audit(options: &Options) -> Result<(), Failure> {
+    let manifests = options.words.iter().map(|path| manifest(options, Path::new(path)));
+    let manifests: Vec<Manifest> = manifests.collect::<Result<_, _>>()?;
+    runtime()?.block_on(async {
+        let mut ue = ue(options).await?;
+        let audits = async {
+            ue.register().await?;
+            println!("registered");
+            loop {
+                if audit::visit(&mut ue, &manifests).await?.is_none() {
+                    tokio::time::sleep(IDLE).await;
+                }
+            }
+        };
+        let ended: Result<(), Problem> = tokio::select! {
+            audits = audits => audits,
+            () = closed() => Ok(()),
+        };
+        ended.map_err(other)?;
+        ue.leave().await.map_err(other)
     })
 }

@@ -105,7 +105,7 @@ async fn fetches(ue: &mut Ue, wanted: &Wanted) -> Result<(), NotFetched> {
                 let fetched = outside::fetch(to, hello, &mut download, &incoming).await;
                 fetched.map(|ended| (ended, None)).map_err(Problem::from)
             }
-            _ => session(ue, peer, &mut download, &incoming).await,
+            _ => session(ue, &peer.id, &mut download, &incoming).await,
         };
         left = download.left();
         match session {
@@ -152,14 +152,14 @@ async fn of_cdn(wanted: &Wanted, url: &str) -> std::io::Result<()> {
 }
 
 /// One call, from INVITE to BYE.
-async fn session(
+pub async fn session(
     ue: &mut Ue,
-    peer: &Peer,
+    peer: &str,
     download: &mut Download,
     incoming: &Incoming,
 ) -> Result<(Ended, Option<String>), Problem> {
-    let (dialog, media) = ue.call(&peer.id).await?;
-    println!("called {}", peer.id);
+    let (dialog, media) = ue.call(peer).await?;
+    println!("called {peer}");
     let fetching = media.fetch(download, incoming);
     tokio::pin!(fetching);
     let fetched = loop {

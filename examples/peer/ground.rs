@@ -17,6 +17,8 @@ use super::random;
 pub const SHARES: &str = "sip:alice.liddell@home1.example";
 pub const FETCHES: &str = "sip:charles.dodgson@home1.example";
 pub const SOURCE: &str = "studio.example";
+/// Who looks at what peers serve.
+pub const AUDITORS: [&str; 2] = ["sip:test1@home1.example", "sip:test2@home1.example"];
 pub const CACHE: &str = "sip:ccs@ccs.p2p.home1.example";
 /// In the proxy's certificate.
 pub const NAME: &str = "pcscf1.home1.example";
@@ -233,6 +235,7 @@ ticket_key = "{folder}/ticket.key"
 manifests = ["{folder}/published/content.manifest"]
 sources = [{{ name = "{SOURCE}", key = "{source_key}" }}]
 media = "direct"
+auditors = {AUDITORS:?}
 {network_peers}
 {lines}
 "#

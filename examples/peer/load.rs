@@ -206,7 +206,9 @@ async fn entered(door: &Door, number: usize) -> Result<Ue, Failure> {
     let line = Line::open(&way).await.map_err(other)?;
     let mut ue = Ue::new(Agent::new(line, None), who);
     ue.register().await.map_err(other)?;
-    let announced = ue.announce(door.swarm, Some(&door.content), door.content.map()).await;
+    let announced = ue
+        .announce(door.swarm, Some(&door.content), door.content.map(), Vec::new())
+        .await;
     match announced.map_err(other)?.told.state {
         Some(State::Verified) => Ok(ue),
         _ => Err(other("a UE that holds all of it is not listed")),

@@ -19,6 +19,7 @@
 
 mod agent;
 mod announce;
+mod audit;
 mod commands;
 mod content;
 mod demo;
@@ -43,6 +44,7 @@ mod run;
 mod sdp;
 mod share;
 mod source;
+mod speed;
 mod srtp;
 mod ue;
 mod upload;

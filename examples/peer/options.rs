@@ -17,6 +17,8 @@ peer network [--listen 127.0.0.1:0] [--keys FILE --cache URI --source NAME --sou
              a registrar that takes everybody, and with --keys a cache and its key service
 peer share FOLDER UE                  announces what is in FOLDER and serves it
 peer fetch MANIFEST --out FOLDER UE [--plain FILE]
+peer audit MANIFEST... UE             an auditor of the network: sees what others serve, where the tracker sends it
+peer speed                            what each way to protect a content costs on this machine
 peer demo [--mib 64] [--keys] [--tamper] [--arch 1|2|3] [--proxy-program PATH] [--keep]
 peer load [--ues 400] [--refreshes 20000] [--lists 2400] [--at-once 64] [--proxy-program PATH] [--under 'taskset -c 0']
              what it costs the proxy that UEs keep up what they announced and ask for lists
@@ -24,7 +26,7 @@ peer load [--ues 400] [--refreshes 20000] [--lists 2400] [--at-once 64] [--proxy
 UE: --proxy 127.0.0.1:PORT [--authority ca.pem --name NAME] --identity sip:… --home DOMAIN --p2p DOMAIN
     --source NAME --source-key 43 [--record FILE] [--alter-one-in N] [--from ADDRESS]
     [--outside] [--tracker 127.0.0.1:PORT --certificate ue.pem --certificate-key ue.key]
-network, share and fetch end when their standard input does; fetch also when it is done.";
+network, share, audit and fetch end when their standard input does; fetch also when it is done.";
 
 /// Names that stand alone.
 const FLAGS: [&str; 6] = ["encrypt", "closed", "keys", "tamper", "keep", "outside"];

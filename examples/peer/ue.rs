@@ -3,6 +3,7 @@
 use sipveil::ppsp::SwarmId;
 use sipveil::ppsp::address::PeerAddress;
 use sipveil::ppsp::response::SwarmResult;
+use sipveil::ppsp::visit::{self, Found, Visit};
 
 use tokio::time::Instant;
 
@@ -185,6 +186,33 @@ impl Ue {
             self.publishes(swarm, proof).await?;
         }
         Ok(())
+    }
+
+    /// For an auditor: where it is to look, and the tag that its answer goes by. `None`: nowhere, for now.
+    //= P2P-125
+    pub async fn is_sent(&mut self) -> Result<Option<(Visit, String)>, Problem> {
+        let answer = self.agent.ask(self.of_visit()).await?;
+        let answer = done("PUBLISH", answer)?;
+        let tag = answer.row("SIP-ETag").unwrap_or_default().to_owned();
+        Ok(Visit::read(&answer.body).map(|visit| (visit, tag)))
+    }
+
+    /// What it found there.
+    //= P2P-122
+    pub async fn comes_back(&mut self, tag: &str, found: Found) -> Result<(), Problem> {
+        let report = self
+            .of_visit()
+            .with("SIP-If-Match", tag)
+            .with_body(visit::MEDIA_TYPE, found.to_bytes());
+        done("PUBLISH", self.agent.ask(report).await?).map(|_| ())
+    }
+
+    fn of_visit(&self) -> Message {
+        let own = &self.who.identity;
+        self.agent
+            .request("PUBLISH", [own, own], own)
+            .with("Event", visit::PACKAGE)
+            .with("Accept", visit::MEDIA_TYPE)
     }
 
     fn publication(&self, seconds: &str) -> Message {

@@ -18,7 +18,9 @@ use super::Exit;
 use crate::config::{self, Diagnostic, Style, key_file};
 use crate::policy::{Policy, StatedBy};
 use crate::trace::capture::{Capture, CaptureCounts, CaptureError};
+use crate::trace::playback::against::{Against, Difference};
 use crate::trace::playback::json::Json;
+use crate::trace::playback::report::Report;
 use crate::trace::playback::text::{Shown, Text};
 use crate::trace::playback::{Finding, Playback, Summary};
 
@@ -33,6 +35,12 @@ pub(super) struct Arguments {
     /// The keys of [topology_hiding]: what this network hid is opened, as a running node would. Without, it stays as it is.
     #[arg(long, value_name = "KEYS", conflicts_with = "inside")]
     hiding_keys: Option<PathBuf>,
+    /// Compare with another policy: only messages that it treats otherwise. Ends with 1 when there is one.
+    #[arg(long, value_name = "OLD.toml", conflicts_with = "quiet")]
+    against: Option<PathBuf>,
+    /// A page for a browser as well: a ladder of each call, each message before and after. Shows nobody's name or address.
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    html: Option<PathBuf>,
     /// End with 1 when a hop outside is, or would be, shown what the policy forbids.
     #[arg(long)]
     deny_leaks: bool,
@@ -58,6 +66,23 @@ impl Form {
         }
     }
 
+    fn difference(&mut self, out: &mut dyn Write, difference: &Difference) -> io::Result<()> {
+        match self {
+            Form::Text(text) => text.difference(out, difference),
+            Form::Json(json) => json.difference(out, difference),
+        }
+    }
+
+    fn comparison(&mut self, out: &mut dyn Write, against: &Against) -> io::Result<()> {
+        match self {
+            Form::Text(text) => {
+                writeln!(out)?;
+                text.comparison(out, against)
+            }
+            Form::Json(json) => json.comparison(out, against),
+        }
+    }
+
     fn summary(&mut self, out: &mut dyn Write, summary: &Summary, counts: &CaptureCounts) -> io::Result<()> {
         match self {
             Form::Text(text) => {
@@ -73,25 +98,35 @@ impl Form {
 #[derive(Debug)]
 pub struct Replayed {
     pub summary: Summary,
+    /// Messages that another policy treats otherwise.
+    pub differing: u64,
     pub error: Option<CaptureError>,
 }
 
 /// Files larger than this get a progress bar where there is a terminal.
 const LARGE_BYTES: u64 = 1 << 20;
 
-/// The command. Ends with 1 when leaks are denied and there is one, else with 2 when the capture or the policy is bad.
+/// The command. Ends with 1 when leaks are denied and there is one, or two policies differ, else with 2 when the capture or the policy is bad.
 pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
-    let Some(policy) = policy(config, &arguments.inside) else {
+    let Some(new) = policy(config, &arguments.inside) else {
         return Exit::BadInput;
     };
-    let hiding = match arguments.hiding_keys.as_deref().map(key_file::hiding_keys).transpose() {
-        Ok(hiding) => hiding,
-        Err(error) => return bad(&error),
+    let old = match &arguments.against {
+        None => None,
+        Some(old) => match policy(old, &[]) {
+            Some(old) => Some(old),
+            None => return Exit::BadInput,
+        },
     };
-    let playback = Playback::new(&policy);
-    let playback = match hiding {
-        Some(keys) => playback.opening(keys),
-        None => playback,
+    let hiding_keys = arguments.hiding_keys.as_deref();
+    let playback = |policy: &Policy| match hiding_keys.map(key_file::hiding_keys).transpose() {
+        Ok(Some(keys)) => Ok(Playback::new(policy).opening(keys)),
+        Ok(None) => Ok(Playback::new(policy)),
+        Err(error) => Err(bad(&error)),
+    };
+    let (playback, old) = match (playback(&new), old.as_ref().map(playback).transpose()) {
+        (Ok(new), Ok(old)) => (new, old),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
     };
     let (reader, size): (Box<dyn Read>, u64) = match open(&arguments.capture) {
         Ok(opened) => opened,
@@ -105,27 +140,39 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
             style: Style::Coloured,
         })
     };
+    let mut page = match arguments.html.as_deref().map(Page::create).transpose() {
+        Ok(page) => page,
+        Err(error) => return bad(&format_args!("the page cannot be written: {error}")),
+    };
     let bar = bar(size);
     let reader = bar.wrap_read(reader);
     let screen = io::stdout();
     let replayed = {
         let terminal = screen.is_terminal();
         let screen = anstream::AutoStream::auto(screen.lock());
-        // Whoever denies leaks waits for the exit code, even when nobody reads on.
+        // Whoever denies leaks waits for the exit code, and a page is to be whole, even when nobody reads on.
         let patient = Patient {
             screen,
             bar: &bar,
-            goes_on: arguments.deny_leaks,
+            goes_on: arguments.deny_leaks || page.is_some(),
         };
         // Whole lines on a terminal, so that the bar never stands within one.
         let mut out: Box<dyn Write> = match terminal {
             true => Box::new(LineWriter::new(patient)),
             false => Box::new(BufWriter::new(patient)),
         };
-        play_on(playback, reader, form, &mut out).and_then(|replayed| out.flush().map(|()| replayed))
+        let replayed = match old {
+            None => play_on(playback, reader, form, page.as_mut(), &mut out),
+            Some(old) => compare(Against::new(old, playback), reader, form, &mut out),
+        };
+        replayed.and_then(|replayed| out.flush().map(|()| replayed))
     };
     bar.finish_and_clear();
-    let Replayed { summary, error } = match replayed {
+    let Replayed {
+        summary,
+        differing,
+        error,
+    } = match replayed {
         Ok(replayed) => replayed,
         // A reader that went away (`| head`) wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Done,
@@ -138,6 +185,7 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
     }
     match error {
         _ if arguments.deny_leaks && summary.leaks() => Exit::Found,
+        None if differing > 0 => Exit::Found,
         Some(_) => Exit::BadInput,
         None => Exit::Done,
     }
@@ -147,21 +195,89 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
 ///
 /// Fails when the findings cannot be written.
 pub fn play(reader: impl Read, policy: &Policy, form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
-    play_on(Playback::new(policy), reader, form, out)
+    play_on(Playback::new(policy), reader, form, None, out)
 }
 
-fn play_on(mut playback: Playback, reader: impl Read, mut form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
+/// The same, and writes the page.
+///
+/// Fails when the page cannot be written.
+pub fn play_to_page(reader: impl Read, policy: &Policy, page: &mut Page, out: &mut dyn Write) -> io::Result<Replayed> {
+    let form = Form::Json(Json::default());
+    play_on(Playback::new(policy), reader, form, Some(page), out)
+}
+
+/// A page that is being written to a file.
+pub struct Page {
+    report: Report,
+    file: BufWriter<File>,
+}
+
+impl Page {
+    pub fn create(path: &Path) -> io::Result<Page> {
+        Ok(Page {
+            report: Report::default(),
+            file: BufWriter::new(File::create(path)?),
+        })
+    }
+}
+
+fn play_on(
+    mut playback: Playback,
+    reader: impl Read,
+    mut form: Form,
+    mut page: Option<&mut Page>,
+    out: &mut dyn Write,
+) -> io::Result<Replayed> {
     let mut capture = Capture::new(reader);
     let mut error = None;
     for next in capture.by_ref() {
         match next {
-            Ok(captured) => form.finding(out, &playback.play(&captured))?,
+            Ok(captured) => {
+                let finding = playback.play(&captured);
+                if let Some(page) = &mut page {
+                    page.report.finding(&mut page.file, &captured, &finding)?;
+                }
+                form.finding(out, &finding)?;
+            }
             Err(fault) => error = Some(fault),
         }
     }
     let summary = playback.summary();
+    if let Some(page) = page {
+        page.report.summary(&mut page.file, &summary, capture.counts())?;
+        page.file.flush()?;
+    }
     form.summary(out, &summary, capture.counts())?;
-    Ok(Replayed { summary, error })
+    Ok(Replayed {
+        summary,
+        differing: 0,
+        error,
+    })
+}
+
+/// Judges every message of a capture by two policies and writes where they part.
+///
+/// Fails when that cannot be written.
+pub fn compare(mut against: Against, reader: impl Read, mut form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
+    let mut capture = Capture::new(reader);
+    let mut error = None;
+    for next in capture.by_ref() {
+        match next {
+            Ok(captured) => {
+                if let Some(difference) = against.play(&captured) {
+                    form.difference(out, &difference)?;
+                }
+            }
+            Err(fault) => error = Some(fault),
+        }
+    }
+    form.comparison(out, &against)?;
+    let [_, summary] = against.summaries();
+    Ok(Replayed {
+        summary,
+        differing: against.differing(),
+        error,
+    })
 }
 
 /// The policy in the file, or one that trusts exactly these prefixes.

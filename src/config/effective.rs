@@ -279,6 +279,7 @@ impl Page<'_> {
             startup,
             alto,
             partner_domains,
+            auditors,
             on_leak,
             addresses,
             media,
@@ -313,6 +314,7 @@ impl Page<'_> {
             ("network_peers", network_peers),
             ("cdn", cdn),
             ("partner_domains", partner_domains),
+            ("auditors", auditors),
         ] {
             for entry in list {
                 self.value(key, &(quoted(&entry.value), entry.by));
@@ -579,6 +581,7 @@ impl Page<'_> {
             handover_max,
             audit_queue_max,
             store_queue_max,
+            announces_per_second_max,
         );
     }
 

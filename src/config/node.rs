@@ -217,6 +217,7 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         handover_max: limit("handover_max", built_in.handover_max),
         audit_queue_max: limit("audit_queue_max", built_in.audit_queue_max),
         store_queue_max: limit("store_queue_max", built_in.store_queue_max),
+        announces_per_second_max: limit("announces_per_second_max", built_in.announces_per_second_max),
     };
     table.close();
     (limits, stated)

@@ -28,6 +28,7 @@ const EPOCH: std::ops::RangeInclusive<Duration> = Duration::from_secs(900)..=Dur
 
 //= P2P-001
 //= P2P-001 type=exception reason=one key says where the tracker is: with one elsewhere the guard alone works, with none nothing does; a key service is a node of its own
+//= P2P-009 type=exception reason=the link to a tracker is one between nodes as any other: secured_by, tls and names of its listener and peers say how it is protected
 pub(super) fn p2p(
     table: Table<'_>,
     proxy: &Proxy,
@@ -70,6 +71,15 @@ pub(super) fn p2p(
                 "name the relays, such as `relays = [\"192.0.2.7\"]`",
             );
         }
+    }
+    let auditors = each(&table, "auditors", |text| sip_uri(text, "an auditor"));
+    //= P2P-124
+    if let ([_], Some((at, _))) = (auditors.as_slice(), table.raw("auditors")) {
+        table.reader.contradiction(
+            at,
+            "one auditor alone convicts nobody: what it found has to be found by another",
+            "name a second one, such as `auditors = [\"sip:test1@home1.example\", \"sip:test2@home1.example\"]`",
+        );
     }
     let key_file = table.parsed("key_file", file);
     if let Some(key_file) = &key_file {
@@ -120,11 +130,12 @@ pub(super) fn p2p(
         ticket_key: or_default(ticket_key.map(|file| file.map(Some)), None),
         manifests: each(&table, "manifests", file),
         sources: sources(&table),
-        network_peers: each(&table, "network_peers", sip_uri),
+        network_peers: each(&table, "network_peers", |text| sip_uri(text, "a cache of the network")),
         cdn: each(&table, "cdn", arch::url),
         startup: or_default(table.word("startup"), built_in.startup.value),
         alto: arch::alto(&table),
         partner_domains: each(&table, "partner_domains", grammar::host),
+        auditors,
         on_leak: or_default(table.word("on_leak"), built_in.on_leak.value),
         addresses: or_default(addresses, built_in.addresses.value),
         media: or_default(media, built_in.media.value),
@@ -229,11 +240,11 @@ fn address(text: &str) -> Result<std::net::IpAddr, Fault> {
     })
 }
 
-fn sip_uri(text: &str) -> Result<String, Fault> {
+fn sip_uri(text: &str, of: &str) -> Result<String, Fault> {
     match crate::sip::uri::Uri::parse(text.as_bytes()) {
         Ok(_) if !text.contains(['"', '\\']) => Ok(text.to_owned()),
         _ => Err(Fault {
-            fault: "a cache of the network is no SIP URI".to_owned(),
+            fault: format!("{of} is no SIP URI"),
             remedy: "write such as \"sip:ccs@p2p.home1.example\"".to_owned(),
         }),
     }

@@ -62,7 +62,7 @@ use crate::{
     policy::Policy,
     ppsp::alto::Alto,
     privacy::guard::Answer as Answered,
-    store::Store,
+    store::{Snapshots, Store},
     trust::Flow,
 };
 
@@ -95,6 +95,7 @@ pub(super) struct Post<M> {
     pub aliases: Arc<Aliases>,
     pub audit: Option<Arc<Sink>>,
     pub store: Option<Arc<Store>>,
+    pub snapshots: Option<Arc<Snapshots>>,
     /// Of the first worker, which is the only one where a listener has protected ports.
     pub backend: Option<Box<dyn Backend>>,
     pub certificates: Arc<Certificates>,
@@ -246,7 +247,7 @@ impl<D: Decides> Worker<D> {
             question: 0,
             pressure: Pressure::default(),
             auditing: Auditing::new(post.audit),
-            storing: Storing::new(post.store),
+            storing: Storing::new(post.store, post.snapshots),
             associations,
             rounds: 0,
             stop: Stop::No,
@@ -299,6 +300,7 @@ impl<D: Decides> Worker<D> {
                 tokio::task::yield_now().await;
             }
         }
+        self.write_last_snapshot().await;
         self.say_goodbye().await;
         self.engine.counts()
     }
@@ -475,6 +477,7 @@ impl<D: Decides> Worker<D> {
                 Output::Send { id, message } => self.send(id, message),
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
+                Output::Snapshot(piece) => self.storing.take_piece(piece),
                 Output::Learned { flow, learned } => self.share(flow, &learned),
                 Output::Security(change) => {
                     if let Change::Remove(removal) = &change {

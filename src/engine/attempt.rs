@@ -157,8 +157,16 @@ impl Engine {
     //= PROXY-024
     //= TXN-008
     pub(super) fn give_up(&mut self, now: Now, id: Id, work: Box<Work>, failure: Failure) {
+        //= P2P-071
+        let peers = self.transactions.server(id).and_then(|server| server.peers.as_ref());
+        let led_by = peers.map(|peers| peers.id.clone()).filter(|id| !id.is_empty());
         let reject = match (&work.cancelled, failure) {
             (Some(_), _) => Reject::Cancelled,
+            (None, Failure::Unreachable | Failure::Nothing | Failure::Refused(Reject::FlowGone))
+                if led_by.is_some() =>
+            {
+                self.peer_is_away(now, &led_by.unwrap_or_default())
+            }
             (None, Failure::Refused(reject)) => reject,
             (None, Failure::NoAnswer) => Reject::NoAnswer,
             (None, Failure::Overloaded) => Reject::Overloaded,

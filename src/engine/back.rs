@@ -701,9 +701,13 @@ impl Engine {
         tag: u64,
         reject: &Reject,
     ) -> Outgoing {
-        let look = reject
-            .look_from(hop.is_trusted(), policy.proxy.absent_code.value)
-            .spread(tag);
+        let look = reject.look_from(hop.is_trusted(), policy.proxy.absent_code.value);
+        let look = match reject {
+            // Who answers so has said how long to wait.
+            //= P2P-027
+            Reject::Replied(_) => look,
+            _ => look.spread(tag),
+        };
         let tag = look.to_tag.unwrap_or_else(|| format!("{tag:016x}"));
         let answer = Answer {
             status: look.status,

@@ -197,12 +197,15 @@ impl Engine {
         if origin.standing() == Standing::Served && author == Author::Peer {
             self.assert(now, &policy, origin, draft)?;
         }
+        //= P2P-008
+        let is_emergency = is_emergency(draft.request_uri());
         if author == Author::Peer
+            && !is_emergency
             && let Some(answer) = self.for_tracker(now, origin, draft, essentials)
         {
             return Err(answer);
         }
-        let is_list = self.guard_notify(now, origin, draft, other_owner(opened.dialog.as_ref()))?;
+        let is_list = !is_emergency && self.guard_notify(now, origin, draft, other_owner(opened.dialog.as_ref()))?;
         if origin.standing() == Standing::Served && author == Author::Peer {
             by_network = match draft.method() {
                 Some(Method::Register) => {
@@ -212,8 +215,11 @@ impl Engine {
                 _ => self.take_registered_ue(now, &policy, origin, draft, essentials, &opened)?,
             };
         }
-        let to_tracker = self.guard_request(origin, draft)?;
-        let between = self.between_peers(now, origin, draft, essentials, &opened, is_list || to_tracker)?;
+        let to_tracker = !is_emergency && self.guard_request(origin, draft)?;
+        let between = match is_emergency {
+            true => None,
+            false => self.between_peers(now, origin, draft, essentials, &opened, is_list || to_tracker)?,
+        };
         //= PCSCF-030
         if let Some(shortest) = policy.pcscf.min_se.value {
             session::take(draft, shortest).map_err(Reject::ShortSession)?;
@@ -224,7 +230,7 @@ impl Engine {
             Author::Ourselves if !policy.privacy.dialog_sticky.value => NOT_KNOWN,
             Author::Ourselves | Author::Peer => sender,
         };
-        let mut wanted = match is_emergency(draft.request_uri()) {
+        let mut wanted = match is_emergency {
             true => Wanted::nothing(),
             false => Wanted::read(&policy, draft, origin.peer(), sender)?,
         };
@@ -291,6 +297,7 @@ impl Engine {
         let peers = between.map(|between| {
             Box::new(OfPeers {
                 offer: between.offer,
+                id: between.id,
                 to: draft.first(Name::To).unwrap_or_default().to_vec(),
             })
         });

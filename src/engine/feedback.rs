@@ -124,7 +124,7 @@ impl Engine {
             return false;
         }
         let method = work.draft.method().unwrap_or(crate::sip::Method::Other);
-        let weight = Weight::of(method, &work.draft, work.essentials.to_tag().is_some(), false);
+        let weight = Weight::of(method, &work.draft, work.essentials.to_tag().is_some(), false, None);
         let loss = self.feedback.loss(now.at, &hop.destination().remote);
         let can_be_spared = loss > 0 && weight.opens() && weight != Weight::Emergency;
         let spared = can_be_spared && self.random.next_u32() % 100 < u32::from(loss);

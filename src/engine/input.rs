@@ -52,6 +52,10 @@ pub enum Input {
     Unrecorded(SendId),
     /// What [`super::Output::Store`] asked for under this id is done, for good; or it cannot be.
     Stored { id: SendId, is_kept: bool },
+    /// What [`super::Output::Snapshot`] asked for is done, or it cannot be.
+    Snapshotted { is_kept: bool },
+    /// The process ends when no [`super::Output::Snapshot`] waits for its answer any more.
+    Closing,
     /// The security associations of a set could not be installed.
     Uninstalled(SetId),
     /// The operator ends the dialogs that one of their parties knows by this Call-ID, and what is on its way to become one.
@@ -105,6 +109,8 @@ impl std::fmt::Debug for Input {
                 .field("id", id)
                 .field("is_kept", is_kept)
                 .finish(),
+            Input::Snapshotted { is_kept } => f.debug_struct("Snapshotted").field("is_kept", is_kept).finish(),
+            Input::Closing => f.write_str("Closing"),
             Input::Uninstalled(set) => f.debug_tuple("Uninstalled").field(set).finish(),
             Input::Release { .. } => f.debug_struct("Release").finish_non_exhaustive(),
             Input::Load(percent) => f.debug_tuple("Load").field(percent).finish(),

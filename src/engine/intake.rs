@@ -27,7 +27,7 @@ impl Engine {
         let in_dialog = essentials.to_tag().is_some() && (place.is_none() || shed::brings_token(draft));
         let registered = || self.bindings.ue(&self.home(origin.flow()), now.unix).is_some();
         let registered = method == Method::Register && origin.standing() == Standing::Served && registered();
-        let weight = Weight::of(method, draft, in_dialog, registered);
+        let weight = Weight::of(method, draft, in_dialog, registered, self.of_peer(draft));
         let max = self.policy.limits.transactions_max;
         let room = match place {
             None => weight.room(max),

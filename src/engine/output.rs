@@ -1,6 +1,10 @@
 //! What an engine asks of the shell.
 
-use super::{PostId, record::Record, storing::Change};
+use super::{
+    PostId,
+    record::Record,
+    storing::{Change, Piece},
+};
 use crate::{
     locate::Question,
     pcscf::{Learned, security},
@@ -17,6 +21,8 @@ pub enum Output<M = Outgoing> {
     Send { id: SendId, message: M },
     /// Keep this beyond this run, and answer with [`super::Input::Stored`] and the same id. Only under a policy with a store.
     Store { id: SendId, change: Change },
+    /// Write this beyond this run, some time soon, and answer with [`super::Input::Snapshotted`]. Only under a policy with a store.
+    Snapshot(Piece),
     /// Tell the other engines of this process what the answer to a REGISTER of this flow taught.
     Learned { flow: Flow, learned: Learned },
     /// A connection that a peer opened is as good as one opened to this destination, as long as it lives.

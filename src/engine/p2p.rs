@@ -7,7 +7,9 @@ mod keeping;
 mod lists;
 mod posts;
 mod sessions;
+mod snapshots;
 mod told;
+mod visits;
 mod watchers;
 
 use std::net::IpAddr;
@@ -21,10 +23,12 @@ pub(super) use self::guarded::asks_tracker;
 use self::keeping::Keeping;
 pub use self::keeping::Recalling;
 pub use self::posts::{BODY_BYTES_MAX as POST_BYTES_MAX, Post, PostId};
+use self::snapshots::Snapshots;
 use self::watchers::Watchers;
 use super::counts::Counts;
 use super::counts::p2p::Asked;
 use super::reject::{Reject, Replied};
+use super::shed::OfPeer;
 use super::{Engine, Now};
 use crate::pcscf::path;
 use crate::policy::p2p::{Content, TrackerIs};
@@ -33,14 +37,14 @@ use crate::policy::{P2p as Table, Policy};
 use crate::ppsp::alto::Alto;
 use crate::ppsp::jws::SigningKey;
 use crate::ppsp::response::Role;
-use crate::ppsp::{Fault, SwarmId};
+use crate::ppsp::{Fault, SwarmId, visit};
 use crate::rule::Rule;
 use crate::seal::Keys;
 use crate::seal::temporary_id::{BEGINNING, Encoding, Hosts, Secret, TemporaryIds};
 use crate::sip::headers::list;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::{Draft, Essentials, Method, Name};
-use crate::tracker::{Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
+use crate::tracker::{Clock, Member, Moment, NetworkPeer, Path, Publish, Reply, Root, Settings, Tracker};
 use crate::trust::{Origin, Standing};
 
 /// The event package of peers and trackers, and the type of its bodies.
@@ -66,6 +70,8 @@ pub struct P2p {
     keeping: Keeping,
     /// Whether what IDs are made with is still to be written down.
     is_unwritten: bool,
+    snapshots: Snapshots,
+    clock: Clock,
 }
 
 enum Part {
@@ -108,6 +114,11 @@ impl P2p {
             contents: Vec::new(),
             keeping: Keeping::default(),
             is_unwritten: notes_bindings(policy),
+            clock: Clock::default(),
+            snapshots: match (&table.tracker.value, &policy.store.value) {
+                (TrackerIs::Embedded, Store::File(_)) => Snapshots::begin(now),
+                _ => Snapshots::default(),
+            },
         };
         p2p.know(&table.contents);
         p2p.sign_with(keys);
@@ -123,6 +134,8 @@ impl P2p {
 
     /// Makes these contents known, and those that went unknown.
     //= P2P-021
+    //= P2P-099
+    //= P2P-099 type=exception reason=keys of live content do not roll, as there is none: another version is another manifest, and one that was taken out is closed
     //= P2P-127
     pub fn know(&mut self, contents: &[Content]) {
         let Part::Tracker(tracker) = &mut self.part else { return };
@@ -183,7 +196,8 @@ impl P2p {
             Part::Tracker(tracker) => tracker.next_deadline(),
             Part::Guard(_) => None,
         };
-        [tracker, self.watchers.next()].into_iter().flatten().min()
+        let all = [tracker, self.watchers.next(), self.snapshots.next()];
+        all.into_iter().flatten().min()
     }
 }
 
@@ -239,8 +253,10 @@ impl Engine {
         essentials: &Essentials,
     ) -> Option<Reject> {
         self.p2p.as_mut()?.tracker()?;
-        let method = draft.method().filter(|_| is_of_package(draft, PACKAGE))?;
-        if !matches!(method, Method::Publish | Method::Subscribe) {
+        let method = draft.method()?;
+        let is_visit = method == Method::Publish && is_of_package(draft, visit::PACKAGE.as_bytes());
+        let is_peers = matches!(method, Method::Publish | Method::Subscribe) && is_of_package(draft, PACKAGE);
+        if !is_visit && !is_peers {
             return None;
         }
         let asked = asked(method, draft);
@@ -248,6 +264,7 @@ impl Engine {
         let tag = asker.as_ref().map(|asker| self.peer_tag(now, &asker.identity));
         let answer = match (asker, method) {
             (None, _) => refusal(Fault::Auth),
+            (Some(asker), _) if is_visit => self.audits(now, &asker, draft),
             (Some(asker), Method::Subscribe) => self.subscribe_to_list(now, origin, asker, draft, essentials),
             (Some(asker), _) => match self.reach_of(origin) {
                 None => refusal(Fault::Internal),
@@ -264,6 +281,7 @@ impl Engine {
         if let Some(reject) = foreign_body(draft) {
             return reject;
         }
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let Some(tracker) = p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
             return refusal(Fault::Internal);
@@ -279,7 +297,7 @@ impl Engine {
                 Path::Datagram => PEERS_BY_DATAGRAM,
             },
         };
-        let reply = tracker.publish(moment(now), &publish, random);
+        let reply = tracker.publish(moment, &publish, random);
         let unkept = tracker.unkept(&asker.identity, &asker.device);
         if let Some(p2p) = &mut self.p2p {
             p2p.keeping.answer_waits_for(unkept);
@@ -326,14 +344,50 @@ impl Engine {
         path::seal(&self.keys, &arrived, nonce)
     }
 
+    /// What a request is, as far as it is a peer's for the tracker or for another peer.
+    //= P2P-145
+    pub(super) fn of_peer(&self, draft: &Draft) -> Option<OfPeer> {
+        let p2p = self.p2p.as_ref()?;
+        match draft.method()? {
+            Method::Subscribe if is_of_package(draft, PACKAGE) => Some(OfPeer::List),
+            Method::Publish if is_of_package(draft, PACKAGE) => Some(publication(draft)),
+            Method::Invite | Method::Options | Method::Message => {
+                p2p.hosts.read(draft.request_uri()).map(|_| OfPeer::Session)
+            }
+            _ => None,
+        }
+    }
+
+    /// Both clocks are looked at before anything is asked of the tracker.
+    //= P2P-146
+    pub(super) fn look_at_clocks(&mut self, now: Now) {
+        let jump = self.p2p.as_mut().and_then(|p2p| p2p.clock.look(now.at, now.unix));
+        if let Some(seconds) = jump {
+            tracing::warn!(
+                seconds,
+                "the clock of this machine jumped: temporary IDs and announcements follow it slowly"
+            );
+        }
+    }
+
+    /// When it is for the tracker.
+    fn moment(&self, now: Now) -> Moment {
+        let drift = self.p2p.as_ref().map_or(0, |p2p| p2p.clock.drift());
+        Moment {
+            unix: now.unix.saturating_add_signed(drift),
+            ..moment(now)
+        }
+    }
+
     /// A registration is over: what its UE announced is, too.
     //= P2P-024
     pub(super) fn forget_peer(&mut self, now: Now, gone: &GonePeer) {
+        let moment = self.moment(now);
         let Some(tracker) = self.p2p.as_mut().and_then(|p2p| p2p.tracker()) else {
             return;
         };
         for identity in &gone.identities {
-            tracker.deregistered(moment(now), identity, &gone.device);
+            tracker.deregistered(moment, identity, &gone.device);
         }
     }
 
@@ -354,7 +408,7 @@ pub(super) struct GonePeer {
     device: Vec<u8>,
 }
 
-pub(super) fn moment(now: Now) -> Moment {
+fn moment(now: Now) -> Moment {
     Moment {
         at: now.at,
         unix: now.unix,
@@ -382,6 +436,7 @@ fn settings(policy: &Policy) -> Settings {
         grace_seconds: table.grace.value.as_secs(),
         view: table.view.value,
         expose: table.expose.value,
+        announces_per_second: policy.limits.announces_per_second_max,
         network_peers: network_peers.chain(cdn).collect(),
         startup: table.startup.value,
         addresses: table.addresses.value,
@@ -425,6 +480,9 @@ fn asked(method: Method, draft: &Draft) -> Asked {
     if method == Method::Subscribe {
         return Asked::List;
     }
+    if !is_of_package(draft, PACKAGE) {
+        return Asked::Visit;
+    }
     match (draft.has(Name::SipIfMatch), expires(draft), draft.body()) {
         (false, ..) => Asked::Announce,
         (true, Some(0), _) => Asked::Withdraw,
@@ -437,6 +495,17 @@ fn asked(method: Method, draft: &Draft) -> Asked {
 fn first_word(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
     value[..end].trim_ascii()
+}
+
+/// What a publication is for, without reading it.
+fn publication(draft: &Draft) -> OfPeer {
+    let says = |word: &[u8]| memchr::memmem::find(draft.body(), word).is_some();
+    match draft.body() {
+        [] if draft.first(Name::SipIfMatch).is_some() => OfPeer::Refresh,
+        _ if says(b"\"ims_proof\"") => OfPeer::Proof,
+        _ if says(b"\"STAT_REPORT\"") => OfPeer::Statistics,
+        _ => OfPeer::Announcement,
+    }
 }
 
 fn expires(draft: &Draft) -> Option<u32> {
@@ -463,11 +532,16 @@ fn foreign_body(draft: &Draft) -> Option<Reject> {
 }
 
 fn is_media_type(draft: &Draft) -> bool {
+    is_of_type(draft, MEDIA_TYPE)
+}
+
+/// Whether a body is of this type, and nothing is wound around it.
+fn is_of_type(draft: &Draft, media_type: &str) -> bool {
     let kind = draft.first(Name::ContentType).map(first_word);
     let is_encoded = draft
         .all_rows()
         .any(|(name, _, _)| name.eq_ignore_ascii_case(b"Content-Encoding") || name.eq_ignore_ascii_case(b"e"));
-    !is_encoded && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
+    !is_encoded && kind.is_some_and(|kind| kind.eq_ignore_ascii_case(media_type.as_bytes()))
 }
 
 /// An answer of the tracker as SIP has it.

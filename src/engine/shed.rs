@@ -13,17 +13,45 @@ pub enum Weight {
     InDialog,
     /// A UE that is registered here renews or ends that.
     Refresh,
+    /// It is a peer's, for the tracker or for another peer: refused before anything else.
+    OfPeer(OfPeer),
     New(Method),
+}
+
+/// What peers ask, the first to be refused first.
+//= P2P-145
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfPeer {
+    Statistics,
+    List,
+    Announcement,
+    Proof,
+    Session,
+    Refresh,
+}
+
+impl OfPeer {
+    /// How many of them are refused before this one is, from the last.
+    fn before(self) -> u32 {
+        match self {
+            OfPeer::Statistics => 5,
+            OfPeer::List => 4,
+            OfPeer::Announcement => 3,
+            OfPeer::Proof => 2,
+            OfPeer::Session => 1,
+            OfPeer::Refresh => 0,
+        }
+    }
 }
 
 impl Weight {
     //= SEC-009
-    pub fn of(method: Method, draft: &Draft, in_dialog: bool, registered: bool) -> Weight {
+    pub fn of(method: Method, draft: &Draft, in_dialog: bool, registered: bool, of_peer: Option<OfPeer>) -> Weight {
         match method {
             _ if in_dialog => Weight::InDialog,
             _ if is_emergency(draft.request_uri()) => Weight::Emergency,
             Method::Register if registered => Weight::Refresh,
-            method => Weight::New(method),
+            method => of_peer.map_or(Weight::New(method), Weight::OfPeer),
         }
     }
 
@@ -37,6 +65,8 @@ impl Weight {
     pub fn burden(self) -> u32 {
         match self {
             Weight::Emergency | Weight::InDialog => 0,
+            //= P2P-145
+            Weight::OfPeer(of_peer) => 5 + of_peer.before(),
             Weight::New(Method::Options) => 4,
             Weight::New(Method::Subscribe) => 3,
             Weight::New(Method::Register) => 2,
@@ -52,6 +82,8 @@ impl Weight {
             Weight::Emergency => max as usize + (max / 16).max(1) as usize,
             Weight::InDialog => room_for(Method::Bye, true, max),
             Weight::Refresh => room_for(Method::Invite, false, max),
+            //= P2P-145
+            Weight::OfPeer(of_peer) => (max - max / 16 * (5 + of_peer.before())) as usize,
             Weight::New(method) => room_for(method, false, max),
         }
     }
@@ -61,7 +93,7 @@ impl Weight {
     //= SEC-009
     pub fn room_outside(self, max: u32) -> usize {
         match self {
-            Weight::New(_) => self.room(max) - (max / 16 * 4) as usize,
+            Weight::New(_) | Weight::OfPeer(_) => self.room(max) - (max / 16 * 4) as usize,
             _ => self.room(max),
         }
     }
@@ -167,6 +199,27 @@ mod tests {
             room_for(Method::Options, false, u32::MAX),
             u32::MAX as usize - (u32::MAX / 16 * 4) as usize
         );
+    }
+
+    //= P2P-145 type=test
+    #[test]
+    fn what_peers_ask_is_refused_before_all_else_and_in_an_order() {
+        let order = [
+            Weight::OfPeer(OfPeer::Statistics),
+            Weight::OfPeer(OfPeer::List),
+            Weight::OfPeer(OfPeer::Announcement),
+            Weight::OfPeer(OfPeer::Proof),
+            Weight::OfPeer(OfPeer::Session),
+            Weight::OfPeer(OfPeer::Refresh),
+            Weight::New(Method::Options),
+        ];
+        assert_eq!(order.map(Weight::burden), [10, 9, 8, 7, 6, 5, 4]);
+        assert_eq!(order.map(|weight| weight.room(160)), [60, 70, 80, 90, 100, 110, 120]);
+        assert_eq!(
+            order.map(|weight| weight.room_outside(160)),
+            [20, 30, 40, 50, 60, 70, 80]
+        );
+        assert!(order.into_iter().all(Weight::opens));
     }
 
     //= SEC-009 type=test

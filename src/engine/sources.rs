@@ -56,7 +56,7 @@ impl Sources {
             Weight::InDialog | Weight::Refresh => true,
             Weight::Emergency => self.emergencies.allows(at, place),
             Weight::New(Method::Options) if !self.options.allows(at, place) => return Err(Beyond::Silence),
-            Weight::New(_) => live < self.live_max && self.requests.allows(at, place),
+            Weight::New(_) | Weight::OfPeer(_) => live < self.live_max && self.requests.allows(at, place),
         };
         if allowed { Ok(()) } else { Err(self.refusal(at, place)) }
     }

@@ -38,6 +38,28 @@ pub enum Change {
     ForgetFacts,
 }
 
+/// A part of a snapshot of what peers announced: behind the one before, the first at the beginning of another snapshot.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The snapshot.
+    pub of: u64,
+    pub number: u32,
+    /// With this one it is whole.
+    pub is_last: bool,
+    pub sealed: Vec<u8>,
+}
+
+impl Piece {
+    /// What is sealed is bound to this.
+    pub(super) fn name(&self) -> [u8; 13] {
+        let mut name = [0; 13];
+        name[..8].copy_from_slice(&self.of.to_be_bytes());
+        name[8..12].copy_from_slice(&self.number.to_be_bytes());
+        name[12] = self.is_last.into();
+        name
+    }
+}
+
 impl Engine {
     /// Takes in what an earlier run kept; called before any message is handled. Gives how many could not be read: of other
     /// keys, or of listeners that are gone.
@@ -180,6 +202,15 @@ impl Engine {
             true => self.server_response(now, id, ResponseClass::Success, outgoing),
             false => self.refuse_as_received(now, id, &Reject::Unstored),
         }
+    }
+}
+
+impl std::fmt::Debug for Piece {
+    /// Names nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Piece")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -140,6 +140,8 @@ pub struct OfPeers {
     pub offer: Option<Box<Described>>,
     /// Its To, as it went on.
     pub to: Vec<u8>,
+    /// The temporary ID that led there; empty within a dialog.
+    pub id: Vec<u8>,
 }
 
 /// Whom a request to a served UE was sent to.

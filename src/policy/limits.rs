@@ -86,6 +86,10 @@ pub struct Limits {
     pub audit_queue_max: u32,
     /// Registrations that the store has not written yet; beyond: who registers is told to come again.
     pub store_queue_max: u32,
+    /// Devices that announce content anew to the tracker, a second; beyond: 503 and a wait by chance. After a start those that
+    /// were there before are asked to come back at half of it.
+    //= P2P-027
+    pub announces_per_second_max: u32,
 }
 
 impl Default for Limits {
@@ -123,6 +127,7 @@ impl Default for Limits {
             handover_max: 8_192,
             audit_queue_max: 10_000,
             store_queue_max: 10_000,
+            announces_per_second_max: 2_000,
         }
     }
 }

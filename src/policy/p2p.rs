@@ -39,6 +39,8 @@ pub struct P2p {
     pub alto: Option<Alto>,
     /// Domains whose temporary IDs may stand in a list, beside ours.
     pub partner_domains: Vec<Stated<String>>,
+    /// Who looks at what peers share: subscriptions of the network's own, two at least.
+    pub auditors: Vec<Stated<String>>,
     pub on_leak: Stated<OnLeak>,
     pub addresses: Stated<Addresses>,
     pub media: Stated<Media>,
@@ -223,6 +225,7 @@ impl Default for P2p {
             startup: built_in(Startup::Peers),
             alto: None,
             partner_domains: Vec::new(),
+            auditors: Vec::new(),
             on_leak: built_in(OnLeak::Redact),
             addresses: built_in(Addresses::None),
             media: built_in(Media::Direct),

@@ -19,6 +19,7 @@ const DRAWS_MAX: u32 = 4096;
 pub type Nonce = [u8; NONCE_BYTES];
 
 /// Leaves to show, in order, each once; at least one, and all inside the content.
+//= P2P-116 type=exception reason=no content is announced while it grows: its manifest says how long it is
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     nonce: Nonce,

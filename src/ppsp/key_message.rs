@@ -98,6 +98,7 @@ impl KeyText {
 /// Signs the keys for the request that `about` tells of, and encrypts them to the key it came with.
 //= P2P-094
 //= P2P-097
+//= P2P-100 type=exception reason=keys are asked for one time after the other, and who is entitled is looked at each time: there is no subscription to end
 pub fn seal(
     keys: &[GrantedKey],
     about: &About<'_>,

@@ -64,6 +64,7 @@ pub struct Manifest {
     /// Names the signing key to those who configured it.
     pub source: String,
     //= P2P-128
+    //= P2P-128 type=exception reason=what a user publishes passes like any other content: when the policy names its source
     pub class: Class,
     pub encryption: Option<Encryption>,
     /// Pieces that share a content key; 0 for the whole content.

@@ -29,6 +29,7 @@ pub mod swarm_id;
 pub mod tamper;
 pub mod ticket;
 pub mod tree;
+pub mod visit;
 
 pub use chunk_map::ChunkMap;
 pub use fault::Fault;

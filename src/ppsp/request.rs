@@ -75,6 +75,17 @@ pub struct StatReport {
     pub stats: Vec<Stat>,
     pub proof: Option<Proof>,
     pub tamper: Vec<Tamper>,
+    pub missing: Vec<Missing>,
+    /// Temporary IDs of peers with whom it wants to have nothing to do any more.
+    pub block: Vec<String>,
+}
+
+/// A peer that did not give what it announced, or was not to be had.
+#[derive(Clone, PartialEq)]
+pub struct Missing {
+    pub swarm: SwarmId,
+    /// Temporary ID.
+    pub holder: String,
 }
 
 /// Counters of one swarm, and what the peer holds by now.
@@ -302,7 +313,10 @@ impl StatReport {
     fn read(json: &Json<'_>) -> Option<StatReport> {
         let stats = json.get("stat").or(json.get("Stat")).map_or(&[][..], Json::one_or_many);
         let tamper = json.get("ims_tamper").map_or(&[][..], Json::one_or_many);
-        if stats.len() > SWARMS_MAX || tamper.len() > TAMPER_MAX {
+        let missing = json.get("ims_missing").map_or(&[][..], Json::one_or_many);
+        let block = json.get("ims_block").map_or(&[][..], Json::one_or_many);
+        let reports = [tamper.len(), missing.len(), block.len()];
+        if stats.len() > SWARMS_MAX || reports.into_iter().any(|count| count > TAMPER_MAX) {
             return None;
         }
         let proof = match json.get("ims_proof") {
@@ -313,17 +327,26 @@ impl StatReport {
             stats: stats.iter().map(Stat::read).collect::<Option<_>>()?,
             proof,
             tamper: tamper.iter().map(Tamper::read).collect::<Option<_>>()?,
+            missing: missing.iter().map(Missing::read).collect::<Option<_>>()?,
+            block: block
+                .iter()
+                .map(|id| Some(id.text()?.to_owned()))
+                .collect::<Option<_>>()?,
         })
     }
 
     fn to_json(&self) -> Json<'_> {
         let stats = || Json::List(self.stats.iter().map(Stat::to_json).collect());
         let tamper = || Json::List(self.tamper.iter().map(Tamper::to_json).collect());
+        let missing = || Json::List(self.missing.iter().map(Missing::to_json).collect());
+        let block = || Json::List(self.block.iter().map(|id| id.as_str().into()).collect());
         object([
             ("type", Some("STREAM_STATS".into())),
             ("stat", (!self.stats.is_empty()).then(stats)),
             ("ims_proof", self.proof.as_ref().map(Proof::to_json)),
             ("ims_tamper", (!self.tamper.is_empty()).then(tamper)),
+            ("ims_missing", (!self.missing.is_empty()).then(missing)),
+            ("ims_block", (!self.block.is_empty()).then(block)),
         ])
     }
 }
@@ -397,6 +420,22 @@ impl Proof {
             ("leaves", leaves),
             ("hashes", hashes),
             ("answer", answer),
+        ])
+    }
+}
+
+impl Missing {
+    fn read(json: &Json<'_>) -> Option<Missing> {
+        Some(Missing {
+            swarm: read_swarm(json)?,
+            holder: json.get("tid")?.text()?.to_owned(),
+        })
+    }
+
+    fn to_json(&self) -> Json<'_> {
+        object([
+            ("swarm_id", Some(swarm_json(&self.swarm))),
+            ("tid", Some(self.holder.as_str().into())),
         ])
     }
 }

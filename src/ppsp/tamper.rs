@@ -137,6 +137,20 @@ impl Case {
         matches!(self.state, State::Convicted | State::Shopped { quarantined: true, .. })
     }
 
+    /// Whether somebody is to go and look.
+    pub fn is_looked_into(&self) -> bool {
+        matches!(self.state, State::Shopped { .. })
+    }
+
+    pub fn is_convicted(&self) -> bool {
+        self.state == State::Convicted
+    }
+
+    /// Whether it ever was: the next ban is longer.
+    pub fn was_convicted(&self) -> bool {
+        self.convictions > 0
+    }
+
     /// Whether nothing is kept that a later event would need.
     pub fn is_forgettable(&self, at: u64) -> bool {
         self.state == State::Free && self.convictions == 0 && self.reports.iter().all(|report| !counts(report, at))

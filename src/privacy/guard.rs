@@ -224,7 +224,9 @@ fn without_names(body: &[u8], hosts: &Hosts, addresses: Addresses<'_>) -> Option
                 let read = hosts.read(id.as_bytes());
                 read.is_some_and(|read| !names::names_somebody(read.token))
             };
-            if !report.tamper.iter().all(|tamper| is_temporary(&tamper.sender)) {
+            let named = report.tamper.iter().map(|tamper| &tamper.sender);
+            let named = named.chain(report.missing.iter().map(|missing| &missing.holder));
+            if !named.chain(&report.block).all(|id| is_temporary(id)) {
                 return None;
             }
         }

@@ -512,8 +512,21 @@ fn days(secret: &Secret, runs: &[Run], today: u32) -> Result<VecDeque<Day>, KeyE
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    static TAGS_MADE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many tags this thread has made.
+#[cfg(test)]
+pub(crate) fn tags_made() -> u64 {
+    TAGS_MADE.get()
+}
+
 /// The first bytes of the tag of these parts, one behind the other.
 fn first<const N: usize>(key: &Tagging, parts: &[&[u8]]) -> [u8; N] {
+    #[cfg(test)]
+    TAGS_MADE.set(TAGS_MADE.get() + 1);
     let mut tag = key.clone();
     parts.iter().for_each(|part| tag.update(part));
     tag.finalize().into_bytes().first_chunk().copied().unwrap_or([0; N])

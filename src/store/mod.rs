@@ -11,9 +11,11 @@
 )]
 
 mod file;
+mod snapshot;
 mod writer;
 
 pub use file::{Contents, File, OpenError};
+pub use snapshot::{Snapshots, each_piece};
 pub use writer::{Done, Store};
 
 use std::collections::{BTreeSet, HashMap};

@@ -12,10 +12,12 @@
 //!
 //! A capture is hostile: nothing in it is trusted, everything remembered has a maximum, and what was forgotten is counted.
 
+pub mod against;
 mod compare;
 pub mod finding;
 pub mod json;
 mod recent;
+pub mod report;
 mod stand;
 pub mod text;
 

@@ -52,6 +52,10 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
             .map(|(_, value)| value)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (ends_at, value) = self.entries.remove(key)?;
         self.ends.remove(&(ends_at, *key));

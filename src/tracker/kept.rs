@@ -288,26 +288,23 @@ impl Tracker {
     //= P2P-141
     pub fn recall(&mut self, now: Moment, plain: &[u8], until: u64, random: &mut impl Rng) -> bool {
         match plain.get(1) {
-            Some(1) => self.recall_place(now, plain, random).is_some(),
+            Some(1) => self.recall_place(plain, random).is_some(),
             Some(kind @ 2..=5) if now.unix < until => self.recall_other(now, *kind, plain, until).is_some(),
             _ => false,
         }
     }
 
-    /// Who stood here before is expected back, at the same place and with nothing announced.
+    /// Who stood here before is expected back at the same place, with nothing announced.
     //= P2P-042
-    fn recall_place(&mut self, now: Moment, plain: &[u8], random: &mut impl Rng) -> Option<()> {
+    fn recall_place(&mut self, plain: &[u8], random: &mut impl Rng) -> Option<()> {
         let mut bytes = Bytes::of(plain, 1)?;
         let (slot, [generation], since) = (bytes.u32()?, bytes.array()?, bytes.u32()?);
-        let length = bytes.u32()? as usize;
-        let (identity, device) = bytes.0.split_at_checked(length)?;
+        let (identity, device) = (bytes.text()?, bytes.0);
         if !self.table.seat(slot, (generation, since), identity, device) {
             return None;
         }
         // Whatever tag it had is no good any more.
         self.table.peer_mut(slot).etag = u64::from_be_bytes(draw(random));
-        let lasts = u64::from(self.settings.expires.2) + COMEBACK_SECONDS;
-        self.table.prolong(slot, now.seconds() + lasts);
         Some(())
     }
 
@@ -371,9 +368,9 @@ impl Tracker {
     }
 
     /// All that was kept is taken in. Gives how many peers are expected back.
-    pub fn recalled(&mut self) -> usize {
-        self.table.all_seated();
-        self.table.live()
+    pub fn recalled(&mut self, now: Moment) -> usize {
+        let lasts = u64::from(self.settings.expires.2) + COMEBACK_SECONDS;
+        self.table.all_seated(now.seconds() + lasts)
     }
 }
 
@@ -382,7 +379,7 @@ fn written(kind: u8) -> Zeroizing<Vec<u8>> {
 }
 
 /// What is left to be read of a fact.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
     /// `None`: of another version or kind.
@@ -390,18 +387,30 @@ impl<'a> Bytes<'a> {
         Some(Bytes(plain.strip_prefix(&[VERSION, kind])?))
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*array)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
+    }
+
+    /// With its length in front.
+    pub fn text(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()? as usize;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
     }
 }
 

@@ -80,6 +80,8 @@ impl Tracker {
     //= P2P-050
     //= P2P-053
     //= P2P-054
+    //= P2P-071
+    //= P2P-151
     pub(super) fn list(
         &self,
         now: Moment,
@@ -94,9 +96,11 @@ impl Tracker {
         let candidates = (wanted * CANDIDATES_EACH).max(CANDIDATES_MIN);
         for one in self.table.sample(swarm, candidates, random) {
             let is_live = self.table.peer(one.peer).expires_at > now.seconds();
-            if one.peer == asker || !is_live || one.held.is_none() {
+            let is_to_be_had = is_live && !self.is_away(now, one.peer) && !self.are_apart(asker, one.peer);
+            if one.peer == asker || !is_to_be_had || one.held.is_none() {
                 continue;
             }
+            //= P2P-110
             match one.state {
                 State::Verified => verified.push(one),
                 State::Provisional if provisional.len() < seeders_min => provisional.push(one),

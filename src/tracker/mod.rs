@@ -5,13 +5,16 @@
 //! Knows no SIP message and no socket: whoever calls says who is asserted, hands bodies in and gets status and body. Knows no
 //! clock and draws nothing itself.
 
+mod apart;
 mod bound;
 mod bounded;
 mod buckets;
 mod calls;
+mod clock;
 pub mod counts;
 mod kept;
 mod list;
+mod pace;
 mod post;
 mod publish;
 mod rate;
@@ -19,9 +22,11 @@ pub mod reply;
 mod reports;
 mod resolve;
 mod settings;
+mod snapshot;
 mod table;
 mod tickets;
 mod verify;
+mod visits;
 mod watch;
 mod whereabouts;
 
@@ -33,13 +38,15 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 pub use bound::Bound;
+pub use clock::Clock;
 pub use kept::{FACTS_THAT_END_MAX, Fact, FactId, Kept, Root};
 pub use publish::Publish;
 pub use reply::Reply;
-pub use reports::{CaseId, Found, Order};
 pub use resolve::{NotLed, Target};
 pub use settings::{Addresses, Expose, NetworkPeer, Settings, Startup, View};
+pub use snapshot::{Recalled, Snapshot};
 pub use table::Full;
+pub use visits::{IDLE_SECONDS, Sent, VISIT_SECONDS};
 pub use watch::{Notice, WatchId};
 
 use crate::locate::Expiring;
@@ -53,6 +60,7 @@ use bounded::Bounded;
 use calls::Calls;
 use counts::{Challenged, Counts};
 use kept::{Keeping, Orphan};
+use pace::Pace;
 use table::{Hashing, Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
@@ -103,6 +111,7 @@ pub enum Path {
 }
 
 /// One tracker.
+//= P2P-143 type=exception reason=one process has all of it; an ID has room for the number of a shard, and every one is of shard 0
 pub struct Tracker {
     settings: Settings,
     ids: TemporaryIds,
@@ -127,19 +136,29 @@ pub struct Tracker {
     /// Who was led to whom, in which swarm.
     sessions: Expiring<(Slot, Slot, SwarmIndex), (), Hashing>,
     /// What peers are accused of.
-    cases: Bounded<CaseId, Case>,
+    cases: Bounded<reports::CaseId, Case>,
     /// What reporters are worth, who are worth more or less than others.
     standing: Bounded<Reporter, Weight>,
-    orders: VecDeque<Order>,
+    orders: VecDeque<visits::Order>,
+    under_way: Bounded<u64, visits::UnderWay>,
+    /// When somebody was last visited by chance.
+    by_chance_at: Option<Duration>,
     watches: Watches,
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
+    pace: Pace,
     /// What is to outlive the process, where anything is.
     keeping: Option<Keeping>,
     /// Until when IDs of earlier runs open, in seconds of Unix time.
     earlier_until: Option<u64>,
     /// What is kept of contents that are not known now.
     orphans: Vec<Orphan>,
+    /// Pairs that never meet, by who they are.
+    blocked: Bounded<(u64, u64), ()>,
+    /// Who was not there when somebody called.
+    away: Bounded<Slot, ()>,
+    /// Of whom others say that it does not give what it announced.
+    suspected: Bounded<(u64, SwarmIndex), verify::Suspected>,
     counts: Counts,
     /// Waits to be written down.
     bound: VecDeque<Bound>,
@@ -164,10 +183,16 @@ impl Tracker {
             cases: Bounded::new(settings.failures_max),
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
+            pace: Pace::default(),
             keeping: None,
             earlier_until: None,
             orphans: Vec::new(),
+            under_way: Bounded::new(visits::VISITS_MAX),
+            by_chance_at: None,
             watches: Watches::new(settings.watches_max),
+            blocked: Bounded::new(settings.blocked_max),
+            away: Bounded::new(settings.challenges_max),
+            suspected: Bounded::new(settings.failures_max),
             counts: Counts::default(),
             bound: VecDeque::new(),
             settings,
@@ -236,7 +261,11 @@ impl Tracker {
         self.banned.forget_ended(now.at);
         self.sessions.forget_ended(now.at);
         self.cases.forget_ended(now.at);
+        self.expire_visits(now);
         self.standing.forget_ended(now.at);
+        self.blocked.forget_ended(now.at);
+        self.away.forget_ended(now.at);
+        self.suspected.forget_ended(now.at);
     }
 
     /// The registration of a device is over, and with it what it announced.

@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::buckets::Buckets;
 use super::kept::FactId;
+use super::pace;
 use super::rate::Rate;
 use super::reply::Reply;
 use super::settings::Expose;
@@ -49,6 +50,7 @@ impl Tracker {
     //= P2P-013
     //= P2P-014
     //= P2P-019
+    //= P2P-019 type=exception reason=the tracker is in one worker, which takes one request after the other, also those of different peers
     pub fn publish(&mut self, now: Moment, publish: &Publish<'_>, random: &mut impl Rng) -> Reply {
         self.expire(now);
         let member = publish.member;
@@ -61,7 +63,7 @@ impl Tracker {
                 None => {
                     let request = publish.body.and_then(|body| Request::read(body).ok());
                     let repeated = self.repeated(now, there, publish, request.as_ref());
-                    return repeated.unwrap_or(Reply::bare(412));
+                    return repeated.unwrap_or_else(|| self.unknown(random));
                 }
             },
         };
@@ -96,6 +98,15 @@ impl Tracker {
                 }
             }
             (None, _, None) => Reply::bare(400),
+        }
+    }
+
+    /// A tag that is not the last one of this peer, or not of this tracker: it is to announce anew, after a start in its turn.
+    //= P2P-027
+    fn unknown(&self, random: &mut impl Rng) -> Reply {
+        Reply {
+            retry_after: pace::wait(self.table.awaited(), self.settings.announces_per_second, random),
+            ..Reply::bare(412)
         }
     }
 
@@ -184,6 +195,11 @@ impl Tracker {
         let (slot, swarms) = match done {
             Ok(done) => done,
             Err(Fault::Rate) => return Reply::failed(&transaction, Fault::Rate, Some(60)),
+            Err(Fault::Busy) => {
+                let per_second = self.settings.announces_per_second;
+                let wait = pace::wait_refused(self.table.awaited(), per_second, random);
+                return Reply::failed(&transaction, Fault::Busy, Some(wait));
+            }
             Err(fault) => return Reply::failed(&transaction, fault, None),
         };
         let failed = swarms.iter().filter_map(|swarm| swarm.fault);
@@ -248,6 +264,9 @@ impl Tracker {
         }
         if let Some(drawn) = &request.peer_id {
             self.check_owner(now, there, drawn)?;
+        }
+        if current.is_none() && !self.pace.takes(now, self.settings.announces_per_second) {
+            return Err(Fault::Busy);
         }
         let slot = match current {
             Some(slot) => slot,
@@ -343,7 +362,8 @@ impl Tracker {
         random: &mut impl Rng,
     ) -> SwarmResult {
         self.table.join(slot, swarm, held);
-        self.stays_out(slot, swarm);
+        self.is_back(slot, swarm);
+        self.stays_out(now, slot, swarm);
         let id = self.table.swarm(swarm).id;
         let is_verified = self
             .table
@@ -421,6 +441,11 @@ impl Tracker {
             self.reported(now, slot, member.network, tamper)?;
             results.push(SwarmResult::done(tamper.swarm));
         }
+        for missing in &report.missing {
+            self.missed(now, slot, missing)?;
+            results.push(SwarmResult::done(missing.swarm));
+        }
+        report.block.iter().for_each(|id| self.block(now, slot, id));
         for stat in &report.stats {
             let Some(swarm) = self.table.swarm_of(stat.swarm) else {
                 results.push(SwarmResult::failed(stat.swarm, Fault::UnknownSwarm));
@@ -459,17 +484,24 @@ impl Tracker {
     /// From then on it is.
     //= P2P-029
     fn take_drawn(&mut self, now: Moment, slot: Slot, member: Member<'_>, drawn: &str) {
+        self.keep_drawn(now, slot, drawn);
+        if self.settings.expose == Expose::Drawn {
+            self.note_bound(slot, member, Some(drawn));
+        }
+    }
+
+    pub(super) fn keep_drawn(&mut self, now: Moment, slot: Slot, drawn: &str) {
         let hash = self.table.hash(drawn.as_bytes());
         let generation = self.table.peer(slot).generation;
         self.drawn.insert(hash, now.at + DRAWN_KEPT, (slot, generation));
         if self.settings.expose == Expose::Drawn {
             self.names.insert(slot, now.at + DRAWN_KEPT, (generation, drawn.into()));
-            self.note_bound(slot, member, Some(drawn));
         }
     }
 
     /// Another tag after each success.
     fn retag(&mut self, slot: Slot, random: &mut impl Rng) -> String {
+        self.table.arrived(slot);
         let etag = u64::from_be_bytes(draw(random));
         self.table.peer_mut(slot).etag = etag;
         tag_text(etag)

@@ -77,10 +77,12 @@ impl Tracker {
     fn led(&self, now: Moment, caller: Member<'_>, uri: &[u8]) -> Option<Led> {
         let asker = self.table.find(caller.identity, caller.device)?;
         let read = self.ids.hosts().read(uri)?;
-        match read.form {
+        let led = match read.form {
             Form::Drawn if self.settings.expose == Expose::Drawn => self.led_by_drawn(now, asker, read.token),
             _ => self.led_by_sealed(now, asker, uri),
-        }
+        };
+        //= P2P-151
+        led.filter(|led| !self.are_apart(led.asker, led.slot))
     }
 
     fn led_by_sealed(&self, now: Moment, asker: Slot, uri: &[u8]) -> Option<Led> {

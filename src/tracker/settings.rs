@@ -23,9 +23,13 @@ pub struct Settings {
     pub failures_max: usize,
     pub drawn_max: usize,
     pub answers_max: usize,
+    /// Pairs of peers that never meet.
+    pub blocked_max: usize,
     pub watches_max: usize,
     /// Sessions of the last hour that are known.
     pub sessions_max: usize,
+    /// Devices that announce anew in a second, all together.
+    pub announces_per_second: u32,
     /// Announcements changed, and lists asked for, in a minute by one peer.
     pub changes_per_minute: u32,
     pub lists_per_minute: u32,
@@ -76,8 +80,10 @@ impl Default for Settings {
             failures_max: 100_000,
             drawn_max: 1_000_000,
             answers_max: 100_000,
+            blocked_max: 1_000_000,
             watches_max: 100_000,
             sessions_max: 500_000,
+            announces_per_second: 2_000,
             changes_per_minute: 6,
             lists_per_minute: 6,
             calls_per_minute: 30,

@@ -52,6 +52,8 @@ pub(super) struct Peer {
     is_live: bool,
     /// Stands among those that may have ended.
     is_due: bool,
+    /// Was there in an earlier run, and said nothing in this one.
+    is_awaited: bool,
 }
 
 /// An announcement, seen from its peer.
@@ -102,6 +104,7 @@ pub(super) struct Table {
     /// Peers by when they may have ended. A peer stands here once.
     due: BTreeMap<u64, Vec<Slot>>,
     announcements: usize,
+    awaited: usize,
     pub hashing: Hashing,
     /// This run of the process.
     pub run: u32,
@@ -144,6 +147,7 @@ impl Table {
             by_id: HashTable::new(),
             due: BTreeMap::new(),
             announcements: 0,
+            awaited: 0,
             hashing,
             run: 0,
             peers_max: peers_max.min(PLACES_MAX),
@@ -197,6 +201,11 @@ impl Table {
             .by_id
             .find(self.hash(id), |index| self.swarms[*index as usize].id == id);
         found.copied()
+    }
+
+    /// All of them from this one on, in their order.
+    pub fn swarm_ids(&self, from: SwarmIndex) -> impl Iterator<Item = SwarmId> {
+        self.swarms.iter().skip(from as usize).map(|swarm| swarm.id)
     }
 
     pub fn swarm(&self, index: SwarmIndex) -> &Swarm {
@@ -305,14 +314,40 @@ impl Table {
         }
         self.peers[place].generation = generation;
         self.peers[place].since = since;
+        self.peers[place].is_awaited = true;
+        self.awaited += 1;
         self.sit(slot, identity, device);
         true
     }
 
-    /// The places between those where somebody sits are free.
-    pub fn all_seated(&mut self) {
-        let peers = (0..).zip(&self.peers);
-        self.free = peers.filter(|(_, peer)| !peer.is_live).map(|(slot, _)| slot).collect();
+    /// The places between those where somebody sits are free. Who sits there and announced nothing yet may do so until then;
+    /// gives how many that are.
+    pub fn all_seated(&mut self, until: u64) -> usize {
+        let peers = || (0..).zip(&self.peers);
+        self.free = peers()
+            .filter(|(_, peer)| !peer.is_live)
+            .map(|(slot, _)| slot)
+            .collect();
+        let expected = peers().filter(|(_, peer)| peer.is_live && !peer.is_due);
+        let expected: Vec<Slot> = expected.map(|(slot, _)| slot).collect();
+        expected.iter().for_each(|slot| self.prolong(*slot, until));
+        expected.len()
+    }
+
+    /// Who was there in an earlier run has come.
+    pub fn arrived(&mut self, slot: Slot) {
+        let was_awaited = std::mem::take(&mut self.peers[slot as usize].is_awaited);
+        self.awaited -= usize::from(was_awaited);
+    }
+
+    /// How many there are who have not.
+    pub fn awaited(&self) -> usize {
+        self.awaited
+    }
+
+    /// Places there are, free ones among them.
+    pub fn places(&self) -> usize {
+        self.peers.len()
     }
 
     /// A peer may have come by another way than before.
@@ -362,6 +397,7 @@ impl Table {
     /// Takes a peer out of everything, and voids what was told of it.
     pub fn remove(&mut self, slot: Slot, day: u32) {
         self.leave_all(slot);
+        self.arrived(slot);
         let hash = {
             let peer = &self.peers[slot as usize];
             self.hash((&*peer.identity, &*peer.device))
@@ -401,11 +437,10 @@ impl Table {
 
     // Announcements.
 
-    /// The first announcement of an identity, by its hash, in a swarm.
-    pub fn holders_of(&self, identity: u64, swarm: SwarmIndex) -> Option<Slot> {
-        let members = &self.swarms[swarm as usize].members;
-        let is_theirs = |one: &&Announcement| self.hash(&*self.peers[one.peer as usize].identity) == identity;
-        members.iter().find(is_theirs).map(|one| one.peer)
+    /// Who stands at a place that is drawn, if anybody does.
+    pub fn any_peer(&self, random: &mut impl Rng) -> Option<Slot> {
+        let slot = (!self.peers.is_empty()).then(|| below(self.peers.len() as u64, random) as Slot)?;
+        (!self.peers[slot as usize].identity.is_empty()).then_some(slot)
     }
 
     /// The swarms that a peer joined.
@@ -542,6 +577,7 @@ impl Peer {
             joined: Vec::new(),
             is_live: false,
             is_due: false,
+            is_awaited: false,
         }
     }
 }

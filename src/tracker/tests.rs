@@ -2,10 +2,13 @@ mod announcements;
 mod kept;
 mod lists;
 mod names;
+mod pacing;
 mod posts;
 mod proofs;
 mod reports;
+mod size;
 mod tickets;
+mod visits;
 mod watches;
 mod whereabouts;
 
@@ -21,6 +24,7 @@ use crate::ppsp::proof::TreeProof;
 use crate::ppsp::request::{Action, Connect, Find, Mode, Proof, Shown, Stat, StatReport, SwarmAction, Tamper, What};
 use crate::ppsp::response::{self, Have, Outcome, Response, Role, State, SwarmResult};
 use crate::ppsp::tree::{LEAF_BYTES, Tree, TreeBuilder};
+use crate::ppsp::visit::Found;
 use crate::ppsp::{ChunkMap, Fault, Request};
 use crate::seal::temporary_id::{Encoding, Hosts, Secret};
 
@@ -97,6 +101,7 @@ fn world(settings: Settings) -> World {
 /// Rates as high as tests need them.
 fn settings() -> Settings {
     Settings {
+        announces_per_second: 100_000,
         changes_per_minute: 60,
         lists_per_minute: 60,
         calls_per_pair_and_minute: 60,

@@ -14,11 +14,18 @@ use crate::ppsp::challenge::Challenge;
 use crate::ppsp::proof::TreeProof;
 use crate::ppsp::request::{Proof, Shown};
 use crate::ppsp::response::{self, Kind};
+use crate::ppsp::tamper::{Reporter, Weight};
 
 /// Leaves to show for what is new.
 const SAMPLES_NEW: usize = 4;
 /// Leaves to show again, now and then.
 const SAMPLES_AGAIN: usize = 2;
+/// And where others say that it does not give it.
+const SAMPLES_SUSPECTED: usize = 16;
+/// What the reports of so many usual members are worth makes a peer suspected.
+const SUSPECTED_BY: u32 = 3;
+/// Reporters remembered of one peer.
+const REPORTERS_MAX: usize = 16;
 /// Failures within a day after which a swarm, or all of them, are closed to an identity.
 const FAILURES_MAX: u32 = 3;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -30,6 +37,24 @@ pub(super) struct Open {
     claim: Buckets,
     asked_at: Duration,
     deadline: Duration,
+}
+
+/// Who said of a peer that it does not give what it announced.
+#[derive(Default)]
+pub(super) struct Suspected(Vec<(Reporter, Weight)>);
+
+impl Suspected {
+    pub fn add(&mut self, reporter: Reporter, weight: Weight) {
+        if self.0.len() < REPORTERS_MAX && self.0.iter().all(|(known, _)| *known != reporter) {
+            self.0.push((reporter, weight));
+        }
+    }
+
+    //= P2P-113
+    fn is_enough(&self) -> bool {
+        let worth: u32 = self.0.iter().map(|(_, weight)| u32::from(weight.parts())).sum();
+        worth >= SUSPECTED_BY * u32::from(Weight::ONE.parts())
+    }
 }
 
 /// What failed lately, of one identity in one swarm.
@@ -62,6 +87,12 @@ impl Tracker {
             Some(failures) if now.at < failures.wait_until => Err(Fault::Rate),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an identity is out of a swarm.
+    pub(super) fn is_banned_from(&self, now: Moment, who: u64, swarm: SwarmIndex) -> bool {
+        let failures = self.failures.live(&(who, swarm), now.at);
+        failures.is_some_and(|failures| now.at < failures.wait_until && failures.count >= FAILURES_MAX)
     }
 
     /// Asks for a proof of what was announced. The same claim gets the challenge that is open for it already.
@@ -120,8 +151,9 @@ impl Tracker {
         self.challenge(now, slot, swarm, SAMPLES_NEW, random)
     }
 
-    /// Now and then, for what was proved before.
+    /// Now and then, for what was proved before; at once, where enough others say that it is not given.
     //= P2P-112
+    //= P2P-113
     pub(super) fn challenge_again(
         &mut self,
         now: Moment,
@@ -134,6 +166,12 @@ impl Tracker {
             .table
             .announcement(slot, swarm)
             .is_some_and(|one| one.state == State::Verified);
+        let key = (self.identity_hash(slot), swarm);
+        let is_suspected = self.suspected.live(&key, now.at).is_some_and(Suspected::is_enough);
+        if is_suspected {
+            self.suspected.remove(&key);
+            return self.challenge(now, slot, swarm, SAMPLES_SUSPECTED, random);
+        }
         match chosen && is_verified {
             true => self.challenge(now, slot, swarm, SAMPLES_AGAIN, random),
             false => None,

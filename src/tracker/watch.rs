@@ -180,7 +180,8 @@ impl Tracker {
         let stands = |(slot, generation): &(Slot, u8)| {
             let peer = self.table.peer(*slot);
             let state = self.table.announcement(*slot, watch.swarm).map(|one| one.state);
-            peer.generation == *generation && peer.expires_at > now.seconds() && state == Some(State::Verified)
+            let is_there = peer.generation == *generation && peer.expires_at > now.seconds();
+            is_there && state == Some(State::Verified) && !self.are_apart(watch.slot, *slot)
         };
         if watch.epoch == self.epoch(now) && watch.told.iter().all(stands) {
             self.watches.keep(id, now.at + INTERVAL, watch);

@@ -81,7 +81,8 @@ impl Zone {
                 | Output::Close(_)
                 | Output::Record(_)
                 | Output::Security(_)
-                | Output::Store { .. } => {}
+                | Output::Store { .. }
+                | Output::Snapshot(_) => {}
             }
         }
         sent

@@ -1,6 +1,7 @@
 //! PUBLISH: what a UE announces, keeps up and takes back.
 
-use super::scene::{ALICE, BOB, CAROL, Scene, one};
+use super::scene::{ALICE, BOB, CAROL, Scene, one, result};
+use crate::world::respond;
 
 //= P2P-003 type=test
 #[test]
@@ -112,4 +113,54 @@ fn without_a_tracker_here_and_for_other_packages_it_goes_on_untouched() {
         ),
         ("PUBLISH sip:alice@home1.example SIP/2.0", Some("p2p-content"), true)
     );
+}
+
+//= P2P-045 type=test
+#[test]
+fn a_peer_is_told_what_others_call_it() {
+    let mut scene = Scene::new("clear_keys = true");
+    scene.shares(ALICE);
+    let body = scene.join();
+    let joined = scene.publish(BOB, "", &body);
+    let own = result(&joined).assigned;
+    // Alice hears it where Bob calls.
+    let called = scene.listed(BOB).remove(0);
+    let invite = one(super::sessions::invite(
+        &mut scene,
+        BOB,
+        &called,
+        "",
+        &super::sessions::sdp(BOB, super::sessions::KEY),
+    ));
+    let heard = invite.row("From").unwrap();
+    assert!(own.len() == 1 && heard.contains(&format!("<{}>", own[0])), "{heard}");
+    // Where each hears another, there is none to tell.
+    let mut scene = Scene::new("view = \"pairwise\"");
+    let body = scene.join();
+    assert_eq!(result(&scene.publish(BOB, "", &body)).assigned, [""; 0]);
+}
+
+/// What is its own stays: who it is, where it is registered, under which address it asked.
+//= P2P-066 type=test
+#[test]
+fn a_peer_hears_its_own_name() {
+    let mut scene = Scene::new("");
+    let text = scene.register_text(ALICE, 600);
+    let forwarded = one(scene.says(ALICE, &text));
+    let rows = format!(
+        "Contact: <{}>;expires=600\r\nP-Associated-URI: <sip:alice@home1.example>, <tel:+15551230001>\r\n",
+        ALICE.contact()
+    );
+    let answer = respond(&forwarded, "200 OK", "s", &rows);
+    let answer = one(scene.world.packet("core", "10.20.0.9:5060", &answer));
+    assert_eq!(
+        answer.row("P-Associated-URI"),
+        Some("<sip:alice@home1.example>, <tel:+15551230001>")
+    );
+    scene.shares(ALICE);
+    let (accepted, list) = scene.asks(ALICE, 600);
+    for (sent, row) in [(accepted, "From"), (list.unwrap(), "To")] {
+        let value = sent.row(row).unwrap();
+        assert!(value.starts_with("\"alice\" <sip:alice@home1.example>"), "{value}");
+    }
 }

@@ -94,6 +94,25 @@ fn a_tracker_inside_hears_who_is_asserted_and_nothing_that_was_claimed() {
     assert!(!body(&sent).contains("impu") && body(&sent).contains("kZ3v0m1lqX9sT7yQ4cR2bA"));
 }
 
+/// What a filter of the network looks at: method, address and package.
+//= P2P-005 type=test
+#[test]
+fn what_leads_to_a_tracker_stays_as_it_was() {
+    let mut scene = scene(INSIDE, "");
+    let own = ALICE.identity();
+    let list = scene.swarm_uri();
+    let find = scene.find();
+    let rows = format!("Event: p2p-content;id=7\r\nExpires: 600\r\nContent-Type: {MEDIA_TYPE}\r\n");
+    for (method, uri) in [("PUBLISH", own), ("SUBSCRIBE", list)] {
+        let sent = one(scene.request(ALICE, method, &uri, &rows, &find));
+        assert_eq!(sent.start(), format!("{method} {uri} SIP/2.0"));
+        assert_eq!(sent.row("Event"), Some("p2p-content;id=7"));
+        // No node is named that the policy does not name: nobody is led past the filter.
+        assert_eq!(sent.rows("Route"), [""; 0]);
+        assert_eq!(sent.to.to_string(), INSIDE);
+    }
+}
+
 //= P2P-068 type=test
 #[test]
 fn a_tracker_outside_hears_no_name() {
@@ -148,6 +167,7 @@ fn a_ue_that_calls_itself_by_a_name_is_refused() {
 //= P2P-056 type=test
 //= P2P-058 type=test
 //= P2P-059 type=test
+//= P2P-138 type=test
 #[test]
 fn of_a_careless_tracker_no_name_reaches_a_peer() {
     let entries = "{\"peer_id\":\"sip:alice@home1.example\",\"ims_have\":\"full\"},{\"peer_id\":\"tel:+15551230001\"}";
@@ -343,6 +363,7 @@ fn a_ticket_of_a_tracker_outside_is_nobodys_to_read() {
 }
 
 //= P2P-137 type=test
+//= P2P-138 type=test
 #[test]
 fn an_id_of_a_partner_goes_there_and_its_caller_stays_hidden() {
     let mut scene = scene(OUTSIDE, "partner_domains = [\"p2p.net.example\"]");

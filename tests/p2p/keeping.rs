@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sipveil::engine::storing::Change;
+use sipveil::engine::storing::{Change, Piece};
 use sipveil::engine::{Input, Output, PostId};
 use sipveil::seal::Keys;
 
@@ -119,15 +119,17 @@ fn what_is_kept_is_sealed() {
     let id = scene.listed(BOB).remove(0);
     let kept = scene.kept.clone().unwrap();
     assert_eq!(kept.0.len(), 3);
-    for stored in kept.0.values() {
-        let text = String::from_utf8_lossy(&stored.sealed);
+    let pieces = scene.closes();
+    let facts = kept.0.values().map(|stored| &stored.sealed);
+    for sealed in facts.chain(pieces.iter().map(|piece| &piece.sealed)) {
+        let text = String::from_utf8_lossy(sealed);
         for secret in ["alice", "bob", "home1", "10.30.0"] {
             assert!(!text.contains(secret));
         }
     }
     let other = Arc::new(Keys::new(&[(1, [43; 32])], "T-home1", 5).unwrap());
-    let (next, lost) = Scene::recalling(&with_store(""), &kept, other);
-    assert_eq!(lost, 3);
+    let (next, lost) = Scene::recalling(&with_store(""), (&kept, &pieces), other);
+    assert_eq!(lost, 3 + pieces.len());
     let mut next = registered(next, &[ALICE, BOB]);
     next.joins(BOB);
     next.shares(ALICE);
@@ -141,7 +143,86 @@ fn without_a_store_nothing_is_kept_and_nobody_waits() {
     let mut scene = Scene::new("");
     scene.joins(BOB);
     scene.shares(ALICE);
-    assert!(scene.world.store.is_empty());
+    scene.pass(301);
+    assert!(scene.world.store.is_empty() && scene.world.pieces.is_empty());
+    assert_eq!(scene.closes(), []);
+}
+
+/// After an orderly end nobody announces anew; who is reached over a connection is as soon as there is another one.
+//= P2P-042 type=test
+//= P2P-142 type=test
+#[test]
+fn what_stood_at_the_end_stands_at_the_start() {
+    let mut scene = keeping();
+    let bob = scene.joins(BOB);
+    let alice = scene.shares(ALICE);
+    let id = scene.listed(BOB).remove(0);
+    let (kept, pieces) = (scene.kept.clone().unwrap(), scene.closes());
+    let begins = |pieces: &[Piece], instance| {
+        let keys = world::keys_of_instance(instance);
+        Scene::recalling(&with_store(""), (&kept, pieces), keys)
+    };
+    let (next, lost) = begins(&pieces, 3);
+    assert_eq!(lost, 0);
+    let mut next = registered(next, &[ALICE, BOB]);
+    assert_eq!(next.listed(BOB).len(), 1);
+    assert_eq!(calls(&mut next, BOB, &id), "SIP/2.0 404 Not Found");
+    for (ue, etag) in [(ALICE, alice), (BOB, bob)] {
+        let refreshed = next.publish(ue, &format!("SIP-If-Match: {etag}\r\n"), b"");
+        assert_eq!(refreshed.start(), "SIP/2.0 200 OK");
+    }
+    assert_eq!(
+        calls(&mut next, BOB, &id),
+        format!("OPTIONS {} SIP/2.0", ALICE.contact())
+    );
+    // In another order, or out of another snapshot, a piece is not read.
+    let mut other = pieces.clone();
+    other[1].number = 0;
+    assert_eq!(begins(&other, 4).1, 1);
+    other[1].number = 1;
+    other[1].of ^= 1;
+    assert_eq!(begins(&other, 4).1, 1);
+}
+
+//= P2P-142 type=test
+#[test]
+fn every_five_minutes_what_stands_is_written_piece_by_piece() {
+    let mut scene = keeping();
+    scene.joins(BOB);
+    let written = |scene: &mut Scene| -> Vec<(u32, bool)> {
+        let pieces = scene.world.pieces.drain(..);
+        pieces.map(|piece| (piece.number, piece.is_last)).collect()
+    };
+    scene.pass(299);
+    assert_eq!(written(&mut scene), []);
+    scene.pass(1);
+    assert_eq!(written(&mut scene), [(0, false)]);
+    // Not before the last one is written.
+    scene.pass(100);
+    assert_eq!(written(&mut scene), []);
+    let kept = |scene: &mut Scene, is_kept| {
+        scene.world.input(Input::Snapshotted { is_kept });
+        scene.pass(1);
+        written(scene)
+    };
+    assert_eq!(kept(&mut scene, true), [(1, false)]);
+    assert_eq!(kept(&mut scene, true), [(2, true)]);
+    assert_eq!(kept(&mut scene, true), []);
+    scene.pass(300);
+    assert_eq!(written(&mut scene), [(0, false)]);
+    // What cannot be written is begun anew, the next time.
+    assert_eq!(kept(&mut scene, false), []);
+    scene.pass(300);
+    assert_eq!(written(&mut scene), [(0, false)]);
+    // At the end it is begun anew as well.
+    let last: Vec<(u32, bool)> = scene
+        .closes()
+        .iter()
+        .map(|piece| (piece.number, piece.is_last))
+        .collect();
+    assert_eq!(last, [(0, false), (1, false), (2, true)]);
+    scene.pass(1000);
+    assert_eq!(written(&mut scene), []);
 }
 
 /// What was kept of a tracker goes with it.

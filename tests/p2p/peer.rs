@@ -4,6 +4,8 @@
 mod agent;
 #[path = "../../examples/peer/announce.rs"]
 mod announce;
+#[path = "../../examples/peer/audit.rs"]
+mod audit;
 #[path = "../../examples/peer/content.rs"]
 mod content;
 #[path = "../../examples/peer/download.rs"]
@@ -55,6 +57,7 @@ mod upload;
 
 mod announcing;
 mod architectures;
+mod audited;
 mod fetching;
 mod granting;
 mod published;

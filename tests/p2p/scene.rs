@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sipveil::engine::Input;
 use sipveil::engine::Recalling;
-use sipveil::engine::storing::{Change, Stored};
+use sipveil::engine::storing::{Change, Piece, Stored};
 use sipveil::policy::Policy;
 use sipveil::policy::p2p::Content as Known;
 use sipveil::ppsp::challenge::Challenge;
@@ -156,11 +156,11 @@ impl Scene {
 
     /// A run on what is kept, under keys of its own instance. Nobody is registered.
     pub fn on(text: &str, kept: &Kept, instance: u64) -> Scene {
-        Scene::recalling(text, kept, world::keys_of_instance(instance)).0
+        Scene::recalling(text, (kept, &[]), world::keys_of_instance(instance)).0
     }
 
-    /// The same under any keys, with how much of what is kept was of no use.
-    pub fn recalling(text: &str, kept: &Kept, keys: Arc<Keys>) -> (Scene, usize) {
+    /// The same with a snapshot, under any keys; with how much of all that was of no use.
+    pub fn recalling(text: &str, (kept, pieces): (&Kept, &[Piece]), keys: Arc<Keys>) -> (Scene, usize) {
         let seed = keys.instance() as u8;
         let mut scene = Scene::before(text, keys, seed);
         let (engine, now) = (&mut scene.world.engine, scene.world.now);
@@ -168,9 +168,13 @@ impl Scene {
         for stored in kept.0.values() {
             engine.recall_fact(now, &mut recalling, stored);
         }
-        engine.recalled(&recalling);
+        let unread = pieces
+            .iter()
+            .filter(|piece| !engine.recall_piece(now, &mut recalling, piece));
+        let lost = unread.count() + recalling.lost;
+        engine.recalled(now, &recalling);
         scene.kept = Some(kept.clone());
-        (scene, recalling.lost)
+        (scene, lost)
     }
 
     fn before(text: &str, keys: Arc<Keys>, seed: u8) -> Scene {
@@ -222,6 +226,18 @@ impl Scene {
             sent.extend(self.world.input(Input::Stored { id, is_kept }));
         }
         sent
+    }
+
+    /// The process ends; what it wrote down.
+    pub fn closes(&mut self) -> Vec<Piece> {
+        self.world.pieces.clear();
+        self.world.input(Input::Closing);
+        let mut pieces = Vec::new();
+        while let Some(piece) = self.world.pieces.pop() {
+            pieces.push(piece);
+            self.world.input(Input::Snapshotted { is_kept: true });
+        }
+        pieces
     }
 
     pub fn register_text(&mut self, ue: Ue, expires: u32) -> String {

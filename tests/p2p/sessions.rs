@@ -298,3 +298,19 @@ fn media_that_nobody_protects_do_not_pass() {
     let answer = one(invite(&mut scene, BOB, &uri, "", &sdp(BOB, KEY)));
     assert_eq!(answer.start(), "SIP/2.0 488 Not Acceptable Here");
 }
+
+/// Nobody here ends media for a peer: what asks the edge to is not passed on, and not answered.
+//= P2P-090 type=test
+#[test]
+fn media_are_protected_from_end_to_end() {
+    let mut scene = Scene::new("clear_keys = true");
+    let uri = met(&mut scene);
+    let asks = sdp(BOB, KEY).replace("a=sendrecv", "a=3ge2ae:requested\r\na=sendrecv");
+    let at_alice = one(invite(&mut scene, BOB, &uri, "", &asks));
+    assert!(!at_alice.text().contains("3ge2ae") && at_alice.text().contains("a=crypto"));
+    let says = sdp(ALICE, OTHER_KEY).replace("a=sendrecv", "a=3ge2ae:applied\r\na=sendrecv");
+    let contact = format!("Contact: <{}>\r\n", ALICE.contact());
+    let ok = with_body(respond(&at_alice, "200 OK", "a", &contact), &says);
+    let ok = one(scene.says(ALICE, &ok));
+    assert!(!ok.text().contains("3ge2ae") && ok.text().contains("a=crypto"));
+}

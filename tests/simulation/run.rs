@@ -248,7 +248,8 @@ impl Run {
                 | Output::Close(_)
                 | Output::Record(_)
                 | Output::Security(_)
-                | Output::Store { .. } => {}
+                | Output::Store { .. }
+                | Output::Snapshot(_) => {}
             }
         }
         Ok(())

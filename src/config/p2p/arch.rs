@@ -129,7 +129,8 @@ pub(super) fn check(table: &Table<'_>, p2p: &P2p, written: Option<&Range<usize>>
                 &format!("`{key}` without {number} in `arch`"),
                 &format!("add {number} to `arch`, or take `{key}` out"),
             ),
-            (true, true) if !is_embedded => refuse(
+            // A list of another tracker may name a CDN that is known here.
+            (true, true) if !is_embedded && one != Arch::Cdn => refuse(
                 at(key),
                 &format!("`{key}` is the tracker's, which is elsewhere"),
                 "write `tracker = \"embedded\"`, or take it out",

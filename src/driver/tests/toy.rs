@@ -307,6 +307,7 @@ impl Decides for Toy {
             Input::Audit(sink) => Heard::Audit(sink),
             Input::Unrecorded(SendId(id)) => Heard::Unrecorded(id),
             Input::Load(_) | Input::Stored { .. } | Input::Uninstalled(_) | Input::Release { .. } => return,
+            Input::Snapshotted { .. } | Input::Closing => return,
             Input::Tick => {
                 let (_, flow) = self.later.take().unwrap();
                 return self.answer(&flow, 0);

@@ -14,9 +14,11 @@ pub enum Asked {
     Change,
     Withdraw,
     List,
+    /// Of an auditor.
+    Visit,
 }
 
-const ASKED: [&str; 5] = ["announce", "refresh", "change", "withdraw", "list"];
+const ASKED: [&str; 6] = ["announce", "refresh", "change", "withdraw", "list", "visit"];
 
 /// What becomes of a request for a temporary ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

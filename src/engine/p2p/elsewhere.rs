@@ -31,6 +31,7 @@ impl Engine {
     /// network's to say, or a `[[route]]`'s.
     //= P2P-005
     //= P2P-062
+    //= P2P-138
     pub(in crate::engine) fn guard_request(&mut self, origin: &Origin, draft: &mut Draft) -> Result<bool, Reject> {
         let guarded = self.written_anew(origin, draft);
         match &guarded {

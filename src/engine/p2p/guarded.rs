@@ -142,7 +142,7 @@ impl Engine {
             on_leak: table.on_leak.value,
             tracker: p2p.tracker_name(table),
             passes_tickets: is_trusted,
-            epoch: (now.unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
+            epoch: (self.moment(now).unix.saturating_sub(BEGINNING) / epoch_seconds) as u32,
             epochs_kept: 1,
         };
         Some(guards(&terms))
@@ -205,6 +205,7 @@ impl Engine {
 
     /// The body of a message between peers, as it may go on; of SDP what it describes. One that is nothing of theirs is refused,
     /// but where the message must not be: there it goes without.
+    //= P2P-075
     //= P2P-079
     //= P2P-081
     //= P2P-084

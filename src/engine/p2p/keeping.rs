@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::rand_core::Rng;
 
 use super::posts::LATER;
-use super::{P2p, Part, PostId, moment, tracker};
+use super::{P2p, Part, PostId, tracker};
 use crate::engine::output::Output;
 use crate::engine::reject::Reject;
 use crate::engine::storing::{Change, Stored};
@@ -20,7 +20,7 @@ use crate::ppsp::Fault;
 use crate::privacy::guard;
 use crate::seal::Purpose;
 use crate::sip::Draft;
-use crate::tracker::{Fact, FactId, Root};
+use crate::tracker::{Fact, FactId, Recalled, Root};
 
 /// An answer to a request that is no answer of its target: what it is made of.
 type Answer = (Draft, Option<Vec<u8>>, Reject);
@@ -95,10 +95,18 @@ impl Keeping {
 /// What an earlier run kept, as it is read.
 #[derive(Default)]
 pub struct Recalling {
-    is_rooted: bool,
+    pub(super) is_rooted: bool,
+    pub(super) pieces: Recalled,
     /// What could not be read, or is of no use any more.
     pub lost: usize,
     seen: usize,
+}
+
+impl Recalling {
+    /// Peers whose announcements are there again.
+    pub fn back(&self) -> usize {
+        self.pieces.peers
+    }
 }
 
 impl Engine {
@@ -126,13 +134,14 @@ impl Engine {
     }
 
     /// All that was kept is taken in. Gives how many peers are expected back.
-    pub fn recalled(&mut self, recalling: &Recalling) -> usize {
+    pub fn recalled(&mut self, now: Now, recalling: &Recalling) -> usize {
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
         if recalling.seen > 0 && (!recalling.is_rooted || tracker.is_none()) {
             self.forget_facts();
         }
+        let moment = self.moment(now);
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
-        tracker.map_or(0, |tracker| tracker.recalled())
+        tracker.map_or(0, |tracker| tracker.recalled(moment))
     }
 
     /// What was kept is of a tracker that is no more: the next one begins with nothing.
@@ -186,17 +195,19 @@ impl Engine {
 
     fn recall_other(&mut self, now: Now, stored: &Stored) -> bool {
         let Some(plain) = self.opened(stored) else { return false };
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let tracker = p2p.as_mut().and_then(|p2p| p2p.tracker());
-        tracker.is_some_and(|tracker| tracker.recall(moment(now), &plain, stored.expires_at, random))
+        tracker.is_some_and(|tracker| tracker.recall(moment, &plain, stored.expires_at, random))
     }
 
     /// Asks the shell to keep what changed.
     //= P2P-141
     pub(in crate::engine) fn keep_facts(&mut self, now: Now) {
+        let moment = self.moment(now);
         while let Some(p2p) = &mut self.p2p
             && let Part::Tracker(tracker) = &mut p2p.part
-            && let Some((id, fact)) = tracker.poll_fact(moment(now))
+            && let Some((id, fact)) = tracker.poll_fact(moment)
         {
             let number = p2p.keeping.number(id);
             match self.sealed_fact(fact) {
@@ -240,6 +251,7 @@ impl Engine {
 
     /// A fact is kept, or could not be.
     pub(in crate::engine) fn fact_stored(&mut self, now: Now, number: u32, is_kept: bool) {
+        let moment = self.moment(now);
         let Some(P2p {
             part: Part::Tracker(tracker),
             keeping,
@@ -251,7 +263,7 @@ impl Engine {
         let Some(fact) = keeping.under_way.remove(&number) else {
             return;
         };
-        tracker.kept(moment(now), fact, is_kept);
+        tracker.kept(moment, fact, is_kept);
         // It may have changed since; then the next word counts.
         if is_kept && !tracker.is_kept(fact) {
             return;

@@ -5,9 +5,7 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng;
 
 use super::watchers::{Watcher, Word};
-use super::{
-    Asker, MEDIA_TYPE, PEERS_BY_NOTIFY, PEERS_BY_STREAM, Part, expires, foreign_body, moment, refusal, replied,
-};
+use super::{Asker, MEDIA_TYPE, PEERS_BY_NOTIFY, PEERS_BY_STREAM, Part, expires, foreign_body, refusal, replied};
 use crate::engine::originate::About;
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
@@ -137,6 +135,7 @@ impl Engine {
             Path::Stream => PEERS_BY_STREAM,
             Path::Datagram => PEERS_BY_NOTIFY,
         };
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let p2p = p2p.as_mut().ok_or(refusal(Fault::Internal))?;
         let Part::Tracker(tracker) = &mut p2p.part else {
@@ -144,11 +143,8 @@ impl Engine {
         };
         let member = watcher.asker.member();
         let (reply, watch) = match seconds {
-            0 => (
-                tracker.find(moment(now), member, &watcher.find, peers_max, random),
-                None,
-            ),
-            _ => tracker.watch(moment(now), member, &watcher.find, (seconds, peers_max), random),
+            0 => (tracker.find(moment, member, &watcher.find, peers_max, random), None),
+            _ => tracker.watch(moment, member, &watcher.find, (seconds, peers_max), random),
         };
         if reply.status != 200 {
             return Err(replied(reply, Rule::P2P_046));
@@ -176,13 +172,14 @@ impl Engine {
     /// Tells watchers what there is to tell.
     //= P2P-055
     pub(in crate::engine) fn tell_lists(&mut self, now: Now) {
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let Some(p2p) = p2p else { return };
         if p2p.next().is_none_or(|due| due > now.at) {
             return;
         }
         if let Part::Tracker(tracker) = &mut p2p.part {
-            while let Some(notice) = tracker.poll_notice(moment(now), random) {
+            while let Some(notice) = tracker.poll_notice(moment, random) {
                 p2p.watchers.say_to(notice.watch, notice.body);
             }
         }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use rand_chacha::rand_core::Rng;
 
-use super::{MEDIA_TYPE, PEERS_BY_STREAM, first_word, moment, network};
+use super::{MEDIA_TYPE, PEERS_BY_STREAM, first_word, network};
 use crate::engine::counts::p2p::{Asked, Guarded, Side};
 use crate::engine::shed::Weight;
 use crate::engine::{Engine, Now, sources};
@@ -93,9 +93,10 @@ impl Engine {
         };
         let mut nonce = [0; 12];
         self.random.fill_bytes(&mut nonce);
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let tracker = p2p.as_mut().and_then(|p2p| p2p.tracker()).ok_or(Fault::Internal)?;
-        let reply = tracker.post(moment(now), member, &post.body, PEERS_BY_STREAM, random);
+        let reply = tracker.post(moment, member, &post.body, PEERS_BY_STREAM, random);
         let unkept = tracker.unkept(&identity, &post.certificate);
         let body = reply.body.ok_or(Fault::Internal)?;
         let outcome = (reply.status, reply.retry_after);

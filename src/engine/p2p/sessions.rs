@@ -1,7 +1,7 @@
 //! Sessions between peers: a temporary ID leads to the one device behind it, and neither party learns who the other is.
 
 use super::guarded::other_type;
-use super::{Part, asserted, is_media_type, moment};
+use super::{Part, asserted, is_media_type, refusal};
 use crate::engine::counts::p2p as counts;
 use crate::engine::decide::Opened;
 use crate::engine::record::Session;
@@ -9,17 +9,17 @@ use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
 use crate::pcscf::{SealedFlow, path};
 use crate::policy::p2p::Arch;
+use crate::ppsp::Fault;
 use crate::privacy::Party;
 use crate::privacy::guard::headers::ask_for_privacy;
 use crate::privacy::guard::sdp::Described;
-use crate::proxy::targets::NoTarget;
 use crate::rule::Rule;
 use crate::seal::temporary_id::BEGINNING;
 use crate::sip::headers::name_addr::NameAddr;
 use crate::sip::uri::{Uri, is_malformed};
 use crate::sip::{Draft, Essentials, Method, Name};
 use crate::tracker::NotLed;
-use crate::trust::{Destination, Origin};
+use crate::trust::{Destination, Origin, Standing};
 
 /// A MESSAGE to a temporary ID is smaller than this.
 //= P2P-079
@@ -34,6 +34,8 @@ pub(in crate::engine) struct Between {
     pub flow: Option<Destination>,
     /// The media it describes.
     pub offer: Option<Box<Described>>,
+    /// The temporary ID that led there.
+    pub id: Vec<u8>,
 }
 
 impl Between {
@@ -159,10 +161,11 @@ impl Engine {
             draft.set_request_uri(&identity);
             return Ok(Between::default());
         }
-        let asker = self.asker(now, origin, draft).ok_or(Reject::NoPeer)?;
+        let asker = self.asker(now, origin, draft).ok_or_else(|| not_asserted(origin))?;
+        let moment = self.moment(now);
         let tracker = self.p2p.as_mut().and_then(|p2p| p2p.tracker());
         let tracker = tracker.ok_or(Reject::NoPeer)?;
-        let target = tracker.resolve(moment(now), asker.member(), &uri).map_err(not_led)?;
+        let target = tracker.resolve(moment, asker.member(), &uri).map_err(not_led)?;
         let (called, reach) = (target.caller.into_bytes(), target.reach.to_vec());
         let identity = target.identity.to_vec();
         self.record_session(now, &session(asker.identity, &called, &identity));
@@ -174,9 +177,10 @@ impl Engine {
                 ..Between::default()
             });
         }
-        let gone = Reject::NoTarget(NoTarget::Unusable);
-        let flow = path::open(&self.keys, &reach).map_err(|_| gone.clone())?;
-        let (destination, contact) = self.device_at(now, &flow).ok_or(gone)?;
+        let flow = path::open(&self.keys, &reach).ok();
+        let Some((destination, contact)) = flow.and_then(|flow| self.device_at(now, &flow)) else {
+            return Err(self.peer_is_away(now, &uri));
+        };
         draft.set_request_uri(&contact);
         // The network of the caller is not on the way.
         draft.remove(Name::Route);
@@ -184,6 +188,7 @@ impl Engine {
             called,
             flow: Some(destination),
             offer: None,
+            id: uri,
         })
     }
 
@@ -200,7 +205,18 @@ impl Engine {
         let length = table.epoch.value.as_secs().max(1);
         let ends_at = BEGINNING + (u64::from(epoch) + 1) * length + table.grace.value.as_secs();
         let is_uri = Uri::parse(&identity).is_ok() && !is_malformed(&identity);
-        (is_uri && now.unix < ends_at).then_some(identity)
+        (is_uri && self.moment(now).unix < ends_at).then_some(identity)
+    }
+
+    /// Nobody was reached behind this ID: it stands in no list for a while. Who was led there knows that there is somebody, so
+    /// that needs no hiding.
+    //= P2P-071
+    pub(in crate::engine) fn peer_is_away(&mut self, now: Now, id: &[u8]) -> Reject {
+        let moment = self.moment(now);
+        if let Some(tracker) = self.p2p.as_mut().and_then(|p2p| p2p.tracker()) {
+            tracker.unreachable(moment, id);
+        }
+        Replied::bare(480, Rule::P2P_037).into()
     }
 
     fn device_at(&self, now: Now, flow: &SealedFlow) -> Option<(Destination, Vec<u8>)> {
@@ -218,11 +234,21 @@ impl Engine {
     }
 }
 
+/// Within the trust domain everybody is asserted, or hears so. A stranger hears what all do whom an ID is of no use to.
+//= P2P-150
+//= P2P-150 type=exception reason=there is no option: who is not asserted asks neither the tracker nor for a peer, whatever the policy says
+fn not_asserted(origin: &Origin) -> Reject {
+    match origin.standing() {
+        Standing::Trusted => refusal(Fault::Auth),
+        Standing::Served | Standing::Untrusted => Reject::NoPeer,
+    }
+}
+
 /// What a refusal to lead somewhere is counted as.
 fn led_by(reject: &Reject) -> counts::Led {
     match reject {
         Reject::NoPeer => counts::Led::Nowhere,
-        Reject::NoTarget(_) => counts::Led::Gone,
+        Reject::Replied(replied) if replied.status == 480 => counts::Led::Gone,
         Reject::Replied(replied) if replied.status == 403 => counts::Led::Barred,
         Reject::Replied(replied) if replied.status == 503 => counts::Led::TooOften,
         _ => counts::Led::Unfit,

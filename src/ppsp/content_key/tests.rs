@@ -48,6 +48,7 @@ const KNOWN_KEY: &str = "f06bc9c0140d08962a2370721094a55e";
 const KNOWN_SALT: &str = "0f5782396af19f30";
 
 //= P2P-098 type=test
+//= P2P-099 type=test
 #[test]
 fn content_group_and_version_each_change_the_key() {
     let master = ContentMaster::new([1; 32]);

@@ -105,6 +105,11 @@ fn what_is_written_is_canonical_and_read_as_it_was() {
                 time: 1,
                 evidence: Some(vec![5; 100]),
             }],
+            missing: vec![Missing {
+                swarm: swarm(),
+                holder: "sip:t1.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789@tid.p2p.home1.example".into(),
+            }],
+            block: vec!["sip:t2.kZ3v0m1lqX9sT7yQ4cR2bA@tid.p2p.home1.example".into()],
         }),
     ];
     for what in requests {

@@ -275,6 +275,7 @@ const PLAIN: [&str; 15] = [
 ];
 const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 
+//= P2P-090
 fn attribute(value: &str, terms: &Terms<'_>, found: &mut Found, out: &mut Vec<u8>) -> Result<(), Unacceptable> {
     let (name, rest) = value.split_once(':').unwrap_or((value, ""));
     match name {

@@ -11,6 +11,8 @@
 //! ],"summary":{"messages":13,"recorded_leaks":2,"would_leak":0}}
 //! ```
 //!
+//! Of two policies (`--against`) it is `{"differences":[{"old":…,"new":…}],"summary":…}`, `old` and `new` each such a message.
+//!
 //! `result` is `cleared`, `refused` (with `refusal`: status, reason, rule, clause), `dropped` (with `why`), `repeated` (with
 //! `same_as`: the number of the first) or `unreadable` (with `error`); the last two have no more than the first five
 //! members. `door` is `in` for what the sender had no right to say, `out` for what the receiver may not see.
@@ -22,6 +24,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::against::{Against, Difference};
 use super::finding::{Finding, Kind, KindName, Leak, SecondReader, Step, Summary, refusal, standing};
 use super::text::passed_over;
 use crate::engine::judge::Outcome;
@@ -43,37 +46,69 @@ impl Json {
         write!(out, "{before}{}", Value::Object(object(finding)))
     }
 
-    pub fn summary(&mut self, out: &mut dyn Write, summary: &Summary, counts: &CaptureCounts) -> io::Result<()> {
-        let before = if self.written { "\n" } else { "{\"messages\":[" };
-        let capture: Map<String, Value> = passed_over(counts)
-            .into_iter()
-            .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), count.into()))
-            .collect();
+    /// A message that two policies treat differently: an object with `old` and `new`, each as a message has it elsewhere.
+    pub fn difference(&mut self, out: &mut dyn Write, difference: &Difference) -> io::Result<()> {
+        let before = if self.written { ",\n" } else { "{\"differences\":[\n" };
+        self.written = true;
+        let [old, new] = [&difference.old, &difference.new].map(|finding| Value::Object(object(finding)));
+        write!(out, "{before}{}", json!({"old": old, "new": new}))
+    }
+
+    pub fn comparison(&mut self, out: &mut dyn Write, against: &Against) -> io::Result<()> {
+        let before = if self.written { "\n" } else { "{\"differences\":[" };
+        let of = |summary: &Summary| {
+            json!({
+                "refused": summary.refused,
+                "recorded_leaks": summary.recorded_leaks,
+                "would_leak": summary.would_leak,
+            })
+        };
+        let [old, new] = against.summaries();
         let summary = json!({
-            "messages": summary.messages,
-            "requests": summary.requests,
-            "responses": summary.responses,
-            "repeated": summary.repeated,
-            "unreadable": summary.unreadable,
-            "unchanged": summary.unchanged,
-            "refused": summary.refused,
-            "dropped": summary.dropped,
-            "claims": summary.claims,
-            "kept": summary.kept,
-            "removed": summary.removed,
-            "rewritten": summary.rewritten,
-            "recorded_leaks": summary.recorded_leaks,
-            "would_leak": summary.would_leak,
-            "not_compared": summary.not_compared,
-            "forgotten": summary.forgotten,
-            "packets": counts.packets,
-            "capture": capture,
+            "messages": new.messages,
+            "differing": against.differing(),
+            "old": of(&old),
+            "new": of(&new),
         });
         writeln!(out, "{before}],\"summary\":{summary}}}")
     }
+
+    pub fn summary(&mut self, out: &mut dyn Write, summary: &Summary, counts: &CaptureCounts) -> io::Result<()> {
+        let before = if self.written { "\n" } else { "{\"messages\":[" };
+        writeln!(out, "{before}],\"summary\":{}}}", self::summary(summary, counts))
+    }
 }
 
-fn object(finding: &Finding) -> Map<String, Value> {
+/// Every count of a replay.
+pub(super) fn summary(summary: &Summary, counts: &CaptureCounts) -> Value {
+    let capture: Map<String, Value> = passed_over(counts)
+        .into_iter()
+        .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), count.into()))
+        .collect();
+    json!({
+        "messages": summary.messages,
+        "requests": summary.requests,
+        "responses": summary.responses,
+        "repeated": summary.repeated,
+        "unreadable": summary.unreadable,
+        "unchanged": summary.unchanged,
+        "refused": summary.refused,
+        "dropped": summary.dropped,
+        "claims": summary.claims,
+        "kept": summary.kept,
+        "removed": summary.removed,
+        "rewritten": summary.rewritten,
+        "recorded_leaks": summary.recorded_leaks,
+        "would_leak": summary.would_leak,
+        "not_compared": summary.not_compared,
+        "forgotten": summary.forgotten,
+        "packets": counts.packets,
+        "capture": capture,
+    })
+}
+
+/// A message as it stands in the list.
+pub(super) fn object(finding: &Finding) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);

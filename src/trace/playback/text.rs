@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::against::{Against, Difference};
 use super::finding::{Finding, Kind, KindName, Leak, SecondReader, Step, Summary, refusal, standing};
 use crate::config::Style;
 use crate::engine::judge::Outcome;
@@ -26,6 +27,7 @@ pub struct Text {
 }
 
 const RED: &str = "\x1b[1;31m";
+const GREEN: &str = "\x1b[32m";
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -49,6 +51,41 @@ impl Text {
             }
             Kind::Judged(step) => self.step(out, finding, step),
         }
+    }
+
+    /// A message that two policies treat differently: as the old one has it, then as the new one.
+    pub fn difference(&self, out: &mut dyn Write, difference: &Difference) -> io::Result<()> {
+        let every = Text {
+            shown: Shown::All,
+            ..*self
+        };
+        for (sign, colour, finding) in [("-", RED, &difference.old), ("+", GREEN, &difference.new)] {
+            let mut lines = Vec::new();
+            Text {
+                style: Style::Plain,
+                ..every
+            }
+            .finding(&mut lines, finding)?;
+            for line in String::from_utf8_lossy(&lines).lines() {
+                self.line(out, colour, format_args!("{sign}{line}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many differ, and the leaks by either policy.
+    pub fn comparison(&self, out: &mut dyn Write, against: &Against) -> io::Result<()> {
+        let [old, new] = against.summaries();
+        writeln!(out, "{:<22}{:>8}", "messages", new.messages)?;
+        writeln!(out, "{:<22}{:>8}", "treated differently", against.differing())?;
+        for (name, old, new) in [
+            ("refused", old.refused, new.refused),
+            ("recorded leaks", old.recorded_leaks, new.recorded_leaks),
+            ("we would leak", old.would_leak, new.would_leak),
+        ] {
+            writeln!(out, "  {name:<20}{old:>8} before, {new} now")?;
+        }
+        Ok(())
     }
 
     fn step(&self, out: &mut dyn Write, finding: &Finding, step: &Step) -> io::Result<()> {

@@ -269,6 +269,7 @@ fn who_asks_too_often_or_for_too_much_is_told_so() {
     assert_eq!(fault(&world.connect(BOB, None, both.into())), (403, Some(Fault::Rate)));
 }
 
+//= P2P-099 type=test
 //= P2P-127 type=test
 #[test]
 fn a_content_that_is_closed_is_nobodys() {

@@ -5,16 +5,28 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use rand_chacha::rand_core::Rng;
 
+use super::visits::AUDITORS;
 use super::*;
-use crate::tracker::reports::CaseId;
+use crate::seal::temporary_id::Viewer;
 
 /// What is kept, as a store has it.
 #[derive(Clone, Default)]
-struct Kept(BTreeMap<u128, (u64, Vec<u8>)>);
+pub(super) struct Kept(BTreeMap<u128, (u64, Vec<u8>)>);
 
 impl World {
     /// Begins a run on what is kept.
-    fn begins(settings: Settings, kept: &Kept, contents: &[&Content], now: Moment, seed: [u8; 32]) -> World {
+    pub(super) fn begins(settings: Settings, kept: &Kept, contents: &[&Content], now: Moment, seed: [u8; 32]) -> World {
+        World::goes_on(settings, (kept, &[]), contents, now, seed)
+    }
+
+    /// The same with the pieces of a snapshot.
+    fn goes_on(
+        settings: Settings,
+        (kept, pieces): (&Kept, &[Vec<u8>]),
+        contents: &[&Content],
+        now: Moment,
+        seed: [u8; 32],
+    ) -> World {
         let mut random = ChaCha12Rng::from_seed(seed);
         let root = match kept.0.get(&Root::NAME) {
             Some((_, plain)) => Root::read(plain, [8; 32]).unwrap(),
@@ -36,7 +48,11 @@ impl World {
         {
             tracker.recall(now, plain, *until, &mut random);
         }
-        tracker.recalled();
+        let mut recalled = Recalled::default();
+        for piece in pieces {
+            tracker.recall_piece(now, &mut recalled, piece).unwrap();
+        }
+        tracker.recalled(now);
         World {
             tracker,
             random,
@@ -61,13 +77,23 @@ impl World {
         count
     }
 
-    fn writes_all(&mut self, kept: &mut Kept) {
+    pub(super) fn writes_all(&mut self, kept: &mut Kept) {
         self.writes(kept, usize::MAX);
     }
 
     /// The process is killed; the next one finds what is kept.
     fn dies(mut self, kept: &Kept, contents: &[&Content]) -> World {
         World::begins(settings(), kept, contents, self.now, draw(&mut self.random))
+    }
+
+    /// The same, with a snapshot there.
+    pub(super) fn dies_after(mut self, settings: Settings, found: (&Kept, &[Vec<u8>]), contents: &[&Content]) -> World {
+        World::goes_on(settings, found, contents, self.now, draw(&mut self.random))
+    }
+
+    fn snapshot(&self) -> Vec<Vec<u8>> {
+        let mut snapshot = Snapshot::default();
+        std::iter::from_fn(|| self.tracker.piece(self.now, &mut snapshot)).collect()
     }
 
     /// Enters a swarm, and what it is called there.
@@ -255,7 +281,6 @@ fn who_is_looked_into_stays_so() {
         );
     }
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
-    let order = world.tracker.poll_order().unwrap();
     world.holds_again(ALICE, &content);
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
     world.writes_all(&mut kept);
@@ -263,10 +288,9 @@ fn who_is_looked_into_stays_so() {
     world.enters(BOB, &content);
     world.holds_again(ALICE, &content);
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
-    let who = world.tracker.table.hash(ALICE.as_bytes());
-    let case = CaseId(who, world.tracker.table.swarm_of(content.swarm).unwrap());
-    assert_eq!(order.case, case);
-    world.tracker.visited(world.now, case, Found::Good);
+    let (accused, number) = world.is_sent(AUDITORS[0], &content).unwrap();
+    assert_eq!(world.resolve(AUDITORS[0], &accused.peer), Ok(ALICE.into()));
+    assert!(world.comes_back(AUDITORS[0], number, Found::Good));
     assert_eq!(world.list(BOB, content.swarm).len(), 1);
     world.writes_all(&mut kept);
     let world = world.dies(&kept, &[&content]);
@@ -291,6 +315,148 @@ impl World {
             );
         }
     }
+}
+
+/// All of it: tags, lists, IDs, who is verified, names that peers drew; under other numbers of the contents.
+//= P2P-142 type=test
+#[test]
+fn a_snapshot_brings_back_what_stands() {
+    let contents: Vec<Content> = (0..3).map(|seed| Content::new(seed, 4)).collect();
+    let (mut kept, full) = (Kept::default(), ChunkMap::full(4));
+    let drawn = Settings {
+        expose: Expose::Drawn,
+        ..settings()
+    };
+    let all: Vec<&Content> = contents.iter().collect();
+    let mut world = World::begins(drawn.clone(), &kept, &all, start(), [1; 32]);
+    let what = What::Connect(Connect {
+        swarms: vec![
+            join(contents[1].swarm, Mode::Seeder, &full),
+            join(contents[2].swarm, Mode::Leech, &none()),
+        ],
+        peer_count: None,
+        addresses: Vec::new(),
+    });
+    let body = world.body(what, Some("3fA-8_kQzYw1vTn5RbXh2LmPsUeG"));
+    let first = world.publish(ALICE, None, None, Some(&body));
+    let proof = contents[1].proof(&swarm(&first).challenge.unwrap(), &full);
+    let proof = StatReport {
+        proof: Some(proof),
+        ..Default::default()
+    };
+    let alice = tag(&world.report(ALICE, &tag(&first), proof));
+    let bob = contents.iter().map(|content| join(content.swarm, Mode::Leech, &none()));
+    let bob = tag(&world.connect(BOB, None, bob.collect()));
+    let brief = world.connect(CAROL, None, vec![join(contents[0].swarm, Mode::Leech, &none())]);
+    let carol = tag(&world.publish(CAROL, Some(&tag(&brief)), Some(60), None));
+    let id = world.list(BOB, contents[1].swarm).remove(0);
+    assert!(id.starts_with("sip:t2."), "{id}");
+    world.writes_all(&mut kept);
+    let pieces = world.snapshot();
+    world.pass(100);
+    // One content is gone, the others come in another order; and one peer's time is over.
+    let mut world = world.dies_after(drawn, (&kept, &pieces), &[&contents[2], &contents[1]]);
+    assert_eq!(world.tracker.len(), (3, 4));
+    assert_eq!(world.list(BOB, contents[1].swarm), [id.clone()]);
+    assert_eq!(world.resolve(BOB, &id), Ok(ALICE.into()));
+    assert_eq!(world.publish(ALICE, Some(&alice), None, None).status, 200);
+    assert_eq!(world.publish(BOB, Some(&bob), None, None).status, 200);
+    assert_eq!(world.publish(CAROL, Some(&carol), None, None).status, 412);
+    // It ends as it would have ended.
+    world.pass(1750);
+    world.tracker.expire(world.now);
+    assert_eq!(world.tracker.len(), (3, 4));
+    world.pass(51);
+    world.tracker.expire(world.now);
+    assert_eq!(world.tracker.len(), (1, 0), "who is expected back is waited for");
+}
+
+/// What happened since to a place, or to who stands there, counts more than what a snapshot says of it.
+//= P2P-141 type=test
+//= P2P-142 type=test
+#[test]
+fn a_snapshot_does_not_undo_what_happened_since() {
+    let (content, mut kept) = (Content::new(1, 4), Kept::default());
+    let peers: Vec<String> = ["gone", "anew", "failed", "aside", "stays"]
+        .map(|who| format!("sip:{who}@home1.example"))
+        .into();
+    let mut world = World::begins(settings(), &kept, &[&content], start(), [1; 32]);
+    let tags: Vec<String> = peers
+        .iter()
+        .map(|peer| world.holds(peer, &content, &ChunkMap::full(4)))
+        .collect();
+    world.enters(BOB, &content);
+    assert_eq!(world.list(BOB, content.swarm).len(), 5);
+    let pieces = world.snapshot();
+    world.tracker.deregistered(world.now, peers[0].as_bytes(), b"1");
+    // Its place is somebody else's now.
+    world.enters(CAROL, &content);
+    let failed = world.connect(
+        &peers[2],
+        None,
+        vec![join(content.swarm, Mode::Seeder, &ChunkMap::full(4))],
+    );
+    assert!(swarm(&failed).challenge.is_some());
+    world.pass(4);
+    world.tracker.expire(world.now);
+    let aside = world.tracker.table.find(peers[3].as_bytes(), b"1").unwrap();
+    let aside = world.tracker.shown_as(world.now, aside, 0, Viewer::Any).unwrap();
+    for number in 0..3 {
+        world.accuses(
+            &format!("sip:slanderer{number}@home1.example"),
+            number,
+            &content,
+            &aside,
+        );
+    }
+    let anew = world.holds(&peers[1], &content, &ChunkMap::full(4));
+    world.writes_all(&mut kept);
+    let mut world = world.dies_after(settings(), (&kept, &pieces), &[&content]);
+    // Bob, who anew and who stays; the snapshot had five more that are not what it says.
+    let listed = world.list(BOB, content.swarm);
+    let named: BTreeSet<String> = listed.iter().map(|id| world.resolve(BOB, id).unwrap()).collect();
+    assert_eq!(named, BTreeSet::from([peers[1].clone(), peers[4].clone()]));
+    assert_eq!(world.publish(&peers[4], Some(&tags[4]), None, None).status, 200);
+    // A tag of after the snapshot is not known, and who brings it announces anew.
+    assert_eq!(world.publish(&peers[1], Some(&anew), None, None).status, 412);
+    assert_eq!(world.publish(&peers[0], Some(&tags[0]), None, None).status, 412);
+}
+
+/// Pieces hold so many each, and one that is cut short brings back what is before the cut.
+//= P2P-142 type=test
+#[test]
+fn a_snapshot_comes_in_pieces() {
+    let (content, mut kept) = (Content::new(1, 4), Kept::default());
+    let mut world = World::begins(settings(), &kept, &[&content], start(), [1; 32]);
+    for number in 0..5000 {
+        world.enters(&format!("sip:peer{number}@home1.example"), &content);
+        if number % 200 == 0 {
+            world.writes_all(&mut kept);
+        }
+    }
+    world.writes_all(&mut kept);
+    let pieces = world.snapshot();
+    assert_eq!(pieces.len(), 1 + 3);
+    let next = |pieces: &[Vec<u8>], cut: Option<usize>| {
+        let mut world = World::begins(settings(), &kept, &[&content], start(), [2; 32]);
+        let mut recalled = Recalled::default();
+        let taken = pieces.iter().map(|piece| {
+            let piece = &piece[..cut.map_or(piece.len(), |cut| piece.len() - cut)];
+            world.tracker.recall_piece(start(), &mut recalled, piece).is_some()
+        });
+        (taken.filter(|taken| *taken).count(), world.tracker.len().1)
+    };
+    assert_eq!(next(&pieces, None), (4, 5000));
+    assert_eq!(next(&pieces[..2], None), (2, 2048));
+    let (taken, there) = next(&pieces, Some(1));
+    assert_eq!(
+        (taken, there),
+        (0, 0),
+        "without its contents, and with its last rows cut"
+    );
+    let mut other = pieces[1].clone();
+    other[0] += 1;
+    assert_eq!(next(&[pieces[0].clone(), other], None), (1, 0));
 }
 
 /// What could not be kept is told again, after a pause; what changed while it was under way as well.
@@ -353,7 +519,7 @@ fn of_what_is_not_whole_nothing_is_recalled() {
     assert!(!world.tracker.recall(world.now, &other, u64::MAX, &mut world.random));
 }
 
-fn start() -> Moment {
+pub(super) fn start() -> Moment {
     Moment {
         at: Duration::from_secs(1000),
         unix: NOW,

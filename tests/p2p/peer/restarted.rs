@@ -97,6 +97,12 @@ sources = [{{ name = "{SOURCE}", key = "{source_key}" }}]
         Node::start(self.path(), &policy)
     }
 
+    /// Whether a file holds this in clear.
+    fn shows(&self, file: &str, word: &str) -> bool {
+        let bytes = std::fs::read(self.path().join(file)).unwrap();
+        bytes.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+    }
+
     fn registered(&mut self, node: &Node, name: &'static str) -> Peer {
         let phone = Phone::connected_to(node.address("access", "tcp"));
         let mut peer = Peer { phone, name, number: 0 };
@@ -254,8 +260,29 @@ fn who_stood_where_and_who_is_out_is_known_when_the_process_is_killed() {
     alice.shares(&ground, true).unwrap();
     assert_eq!(bob.asks(&id, &mut alice), "SIP/2.0 200 OK");
     assert_eq!(mallory.joins(&ground, true).err(), Some(Refused::Fault(Fault::Rate)));
-    let file = std::fs::read(ground.path().join("sipveil.redb")).unwrap();
-    let shows = |word: &str| file.windows(word.len()).any(|bytes| bytes == word.as_bytes());
-    assert!(!shows("liddell") && !shows("192.0.2.7"));
+    assert!(!ground.shows("sipveil.redb", "liddell") && !ground.shows("sipveil.redb", "192.0.2.7"));
+    node.stop();
+}
+
+//= P2P-042 type=test
+//= P2P-142 type=test
+#[test]
+fn who_announced_need_not_do_so_anew_when_the_process_was_ended() {
+    let mut ground = Ground::new();
+    let mut node = ground.node();
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| ground.registered(&node, name));
+    let (of_bob, _) = bob.joins(&ground, false).unwrap();
+    let of_alice = alice.shares(&ground, true).unwrap();
+    let id = bob.listed(&ground).remove(0);
+    node.signal("TERM");
+    assert!(node.ends().success());
+    let node = ground.node();
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| ground.registered(&node, name));
+    assert_eq!(bob.listed(&ground).len(), 1);
+    for (peer, etag) in [(&mut alice, of_alice), (&mut bob, of_bob)] {
+        assert_eq!(peer.publishes(Some(&etag), b"").start(), "SIP/2.0 200 OK");
+    }
+    assert_eq!(bob.asks(&id, &mut alice), "SIP/2.0 200 OK");
+    assert!(!ground.shows("sipveil.redb.peers", "192.0.2.7"));
     node.stop();
 }

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use sipveil::ppsp::manifest::CacheServer;
+use sipveil::ppsp::manifest::{CacheServer, Manifest};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::agent::Agent;
 use super::content::Whole;
@@ -84,47 +85,66 @@ pub(super) fn folder() -> TempDir {
     folder
 }
 
-fn play(scene: Scene) -> Played {
-    play_in(folder(), |_| scene)
+/// What there is before anybody registers: a film that is published, and the proxy with a network behind it.
+pub(super) struct Stage {
+    pub folder: TempDir,
+    pub node: Node,
+    pub manifest: Manifest,
+    content: Arc<Whole>,
+    is_outside: bool,
+    is_direct: bool,
 }
 
-/// `scene`: made of the ground, when the content is published there.
-pub(super) fn play_in(folder: TempDir, scene: impl FnOnce(&Ground<'_>) -> Scene) -> Played {
-    let path = folder.path().to_owned();
-    let nobody = Path::new("");
-    let ground = Ground::new(&path, nobody, nobody).unwrap();
-    let [source, cache] = ["source.key", "ccs.key"].map(|name| Secret::load_or_make(&path.join(name)).unwrap());
-    let public = cache.public().unwrap();
-    let server = CacheServer {
-        key: public.signs,
-        uri: CACHE.into(),
-    };
-    let wish = Wish {
-        title: "film",
-        source: SOURCE,
-        cache: Some((server, public.opens)),
-        is_encrypted: true,
-        tracker_key: ground.tracker_key,
-        is_closed: true,
-        at: now(),
-    };
-    let files = Folder::of(&path.join("published"));
-    let manifest = publish(&path.join("film"), &files, &wish, &source.signing).unwrap();
-    let content = Arc::new(Whole::open(&files.content(), &manifest).unwrap());
-    let text = std::fs::read_to_string(files.master()).unwrap();
-    let scene = scene(&ground);
-    let kept = vec![Kept {
-        manifest: manifest.clone(),
-        master: open_master(&text, &manifest.root, &cache.opening).unwrap(),
-    }];
-    let service = KeyService::new(CACHE.into(), cache.signing, &random::bytes(), kept, scene.entitled);
-    let cache = Cache {
-        uri: CACHE.into(),
-        held: vec![(manifest.root, Arc::clone(&content))],
-        service: Mutex::new(service),
-    };
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let fetched = runtime.block_on(async {
+/// Somebody who serves it: told to end, and when that is done.
+pub(super) struct Sharing {
+    ends: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Sharing {
+    pub async fn end(self) {
+        self.ends.send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+impl Stage {
+    /// `scene`: made of the ground, when the content is published there.
+    pub async fn set(folder: TempDir, scene: impl FnOnce(&Ground<'_>) -> Scene) -> (Stage, Scene) {
+        let path = folder.path().to_owned();
+        let nobody = Path::new("");
+        let ground = Ground::new(&path, nobody, nobody).unwrap();
+        let [source, cache] = ["source.key", "ccs.key"].map(|name| Secret::load_or_make(&path.join(name)).unwrap());
+        let public = cache.public().unwrap();
+        let server = CacheServer {
+            key: public.signs,
+            uri: CACHE.into(),
+        };
+        let wish = Wish {
+            title: "film",
+            source: SOURCE,
+            cache: Some((server, public.opens)),
+            is_encrypted: true,
+            tracker_key: ground.tracker_key,
+            is_closed: true,
+            at: now(),
+        };
+        let files = Folder::of(&path.join("published"));
+        let manifest = publish(&path.join("film"), &files, &wish, &source.signing).unwrap();
+        let content = Arc::new(Whole::open(&files.content(), &manifest).unwrap());
+        let text = std::fs::read_to_string(files.master()).unwrap();
+        let mut scene = scene(&ground);
+        let kept = vec![Kept {
+            manifest: manifest.clone(),
+            master: open_master(&text, &manifest.root, &cache.opening).unwrap(),
+        }];
+        let entitled = std::mem::replace(&mut scene.entitled, Entitled::Everybody);
+        let service = KeyService::new(CACHE.into(), cache.signing, &random::bytes(), kept, entitled);
+        let cache = Cache {
+            uri: CACHE.into(),
+            held: vec![(manifest.root, Arc::clone(&content))],
+            service: Mutex::new(service),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let core = listener.local_addr().unwrap().to_string();
         tokio::spawn(network::serve(listener, Some(Arc::new(cache))));
@@ -132,39 +152,78 @@ pub(super) fn play_in(folder: TempDir, scene: impl FnOnce(&Ground<'_>) -> Scene)
         if let Some(words) = scene.awaits {
             node.waits_for(words);
         }
-        let here = [("shares", SHARES, LOOPBACK)];
-        let mut sharing = Vec::new();
-        for (name, identity, from) in here.into_iter().chain(scene.others) {
-            let mut shares = ue(&path, &node, identity, name, from, scene.is_direct).await;
-            let (ends, ended) = oneshot::channel::<()>();
-            let (ready, is_ready) = oneshot::channel::<()>();
-            let (manifest, content) = (manifest.clone(), Arc::clone(&content));
-            let task = tokio::spawn(async move {
-                let ready = || ready.send(()).unwrap();
-                let ended = async { drop(ended.await) };
-                let (alters, is_outside) = (scene.alters_one_in, scene.is_outside);
-                share::share(&mut shares, &manifest, content, alters, is_outside, (ready, ended)).await
-            });
-            is_ready.await.unwrap();
-            sharing.push((ends, task));
-        }
-        let mut fetches = ue(&path, &node, FETCHES, "fetches", LOOPBACK, scene.is_direct).await;
-        let wanted = Wanted {
+        let stage = Stage {
+            folder,
+            node,
             manifest,
+            content,
+            is_outside: scene.is_outside,
+            is_direct: scene.is_direct,
+        };
+        (stage, scene)
+    }
+
+    /// A UE; what it hears is in the file of its name.
+    pub async fn ue(&self, identity: &str, name: &str, from: IpAddr) -> Ue {
+        ue(self.folder.path(), &self.node, identity, name, from, self.is_direct).await
+    }
+
+    /// Somebody who has all of it.
+    pub async fn shares(&self, (name, identity, from): (&str, &str, IpAddr), alters_one_in: Option<u32>) -> Sharing {
+        let mut shares = self.ue(identity, name, from).await;
+        let (ends, ended) = oneshot::channel::<()>();
+        let (ready, is_ready) = oneshot::channel::<()>();
+        let (manifest, content, is_outside) = (self.manifest.clone(), Arc::clone(&self.content), self.is_outside);
+        let task = tokio::spawn(async move {
+            let ready = || ready.send(()).unwrap();
+            let ended = async { drop(ended.await) };
+            let ways = (ready, ended);
+            let shared = share::share(&mut shares, &manifest, content, alters_one_in, is_outside, ways).await;
+            shared.unwrap();
+        });
+        is_ready.await.unwrap();
+        Sharing { ends, task }
+    }
+
+    pub fn wanted(&self) -> Wanted {
+        let path = self.folder.path();
+        Wanted {
+            manifest: self.manifest.clone(),
             content: path.join("incoming"),
             plain: Some(path.join("fetched")),
-            is_outside: scene.is_outside,
+            is_outside: self.is_outside,
             authority: Some(path.join("ca.pem")),
-        };
-        let fetched = fetch::fetch(&mut fetches, &wanted).await;
-        for (ends, task) in sharing {
-            ends.send(()).unwrap();
-            task.await.unwrap().unwrap();
         }
-        node.stop();
-        fetched
-    });
-    Played { folder, fetched }
+    }
+}
+
+pub(super) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn play(scene: Scene) -> Played {
+    play_in(folder(), |_| scene)
+}
+
+/// One fetches it from all who share.
+pub(super) fn play_in(folder: TempDir, scene: impl FnOnce(&Ground<'_>) -> Scene) -> Played {
+    runtime().block_on(async {
+        let (stage, scene) = Stage::set(folder, scene).await;
+        let mut sharing = Vec::new();
+        for who in [("shares", SHARES, LOOPBACK)].into_iter().chain(scene.others) {
+            sharing.push(stage.shares(who, scene.alters_one_in).await);
+        }
+        let mut fetches = stage.ue(FETCHES, "fetches", LOOPBACK).await;
+        let fetched = fetch::fetch(&mut fetches, &stage.wanted()).await;
+        for one in sharing {
+            one.end().await;
+        }
+        stage.node.stop();
+        Played {
+            folder: stage.folder,
+            fetched,
+        }
+    })
 }
 
 async fn ue(folder: &Path, node: &Node, identity: &str, name: &str, from: IpAddr, is_direct: bool) -> Ue {
