@@ -48,7 +48,10 @@ pub fn run(command: &str, words: Vec<String>) -> Result<(), Failure> {
         "share" => share(&options),
         "fetch" => fetch(&options),
         "audit" => audit(&options),
-        "speed" => Ok(speed::show()),
+        "speed" => {
+            speed::show();
+            Ok(())
+        }
         "demo" => demo::run(&options),
         "load" => load::run(&options),
         other => Err(Misused(format!("no command {other:?}")).into()),

@@ -357,7 +357,7 @@ fn a_snapshot_brings_back_what_stands() {
     // One content is gone, the others come in another order; and one peer's time is over.
     let mut world = world.dies_after(drawn, (&kept, &pieces), &[&contents[2], &contents[1]]);
     assert_eq!(world.tracker.len(), (3, 4));
-    assert_eq!(world.list(BOB, contents[1].swarm), [id.clone()]);
+    assert_eq!(world.list(BOB, contents[1].swarm), std::slice::from_ref(&id));
     assert_eq!(world.resolve(BOB, &id), Ok(ALICE.into()));
     assert_eq!(world.publish(ALICE, Some(&alice), None, None).status, 200);
     assert_eq!(world.publish(BOB, Some(&bob), None, None).status, 200);
