@@ -42,6 +42,11 @@ impl Tracker {
         }
     }
 
+    /// It has just said something.
+    pub(super) fn is_heard(&mut self, slot: Slot) {
+        self.away.remove(&slot);
+    }
+
     pub(super) fn is_away(&self, now: Moment, slot: Slot) -> bool {
         self.away.live(&slot, now.at).is_some()
     }

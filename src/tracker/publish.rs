@@ -55,6 +55,9 @@ impl Tracker {
         self.expire(now);
         let member = publish.member;
         let there = self.table.find(member.identity, member.device);
+        if let Some(slot) = there {
+            self.is_heard(slot);
+        }
         let current = match publish.if_match {
             None => None,
             //= P2P-018

@@ -166,7 +166,7 @@ fn what_stood_at_the_end_stands_at_the_start() {
     assert_eq!(lost, 0);
     let mut next = registered(next, &[ALICE, BOB]);
     assert_eq!(next.listed(BOB).len(), 1);
-    assert_eq!(calls(&mut next, BOB, &id), "SIP/2.0 404 Not Found");
+    assert_eq!(calls(&mut next, BOB, &id), "SIP/2.0 480 Temporarily Unavailable");
     for (ue, etag) in [(ALICE, alice), (BOB, bob)] {
         let refreshed = next.publish(ue, &format!("SIP-If-Match: {etag}\r\n"), b"");
         assert_eq!(refreshed.start(), "SIP/2.0 200 OK");

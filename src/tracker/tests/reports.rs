@@ -254,11 +254,15 @@ fn a_pair_that_is_blocked_is_kept_apart() {
     }
 }
 
-/// Who was not there is in no list for a minute.
+/// Who was not there is in no list for a minute, or until it says something.
 //= P2P-071 type=test
 #[test]
 fn who_was_not_there_is_left_out_for_a_minute() {
     let (mut world, content, alice) = swarm_of_alice();
+    world.tracker.unreachable(world.now, alice.as_bytes());
+    assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
+    world.publish(ALICE, None, None, None);
+    assert_eq!(world.list(BOB, content.swarm), std::slice::from_ref(&alice));
     world.tracker.unreachable(world.now, alice.as_bytes());
     assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
     world.pass(59);

@@ -96,8 +96,10 @@ impl Masks {
                 let end = rest.iter().position(|byte| !is_of_word(*byte)).unwrap_or(rest.len());
                 let (word, behind) = rest.split_at(end);
                 let is_count = counts && word.len() <= 9 && word.iter().all(u8::is_ascii_digit);
-                // What stands before a host is a name, whatever word it is.
-                let is_name = behind.first() == Some(&b'@') && !word.eq_ignore_ascii_case(b"anonymous");
+                // Whoever stands before a host and what host that is are names, whatever words they are.
+                let is_user = behind.first() == Some(&b'@') && !word.eq_ignore_ascii_case(b"anonymous");
+                let is_host = out.ends_with('@') && !word.eq_ignore_ascii_case(b"anonymous.invalid");
+                let is_name = is_user || is_host;
                 match (is_known(word) || is_count) && !is_name {
                     true => out.push_str(&String::from_utf8_lossy(word)),
                     false => self.mask(word, &mut out),
@@ -185,8 +187,8 @@ mod tests {
         assert_eq!(
             Masks::default().message(answer),
             [
-                "SIP/2.0 200 ‹1› ‹2› ‹3›",
-                "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=‹4›"
+                "SIP/2.0 200 ‹1› ‹2› here",
+                "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=‹3›"
             ]
         );
         assert_eq!(
