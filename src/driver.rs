@@ -11,6 +11,7 @@
 
 mod counters;
 mod decides;
+mod inside;
 #[cfg(test)]
 pub(crate) mod tests;
 mod worker;
@@ -24,13 +25,14 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::SystemTime,
 };
 
 use tokio::sync::{mpsc, watch};
 
 pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
+    admin::{AdminError, Doors, Served},
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
     engine::{Bound, Engine, Now, Recalling, Setup, counts::Counts, storing::Stored},
@@ -49,18 +51,17 @@ use crate::{
 };
 pub use counters::{Count, Counters};
 use decides::Decides;
+use inside::Asked;
 use worker::{Post, Worker};
 
 /// Events of its own connections that a worker has not taken yet; beyond: the connections wait.
 const TASK_EVENTS_MAX: usize = 1024;
 
-/// How long a worker is given to tell what it decided.
-const TELL_TIME_MAX: Duration = Duration::from_secs(1);
-
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
 pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
     //= AKA-002
     let kernel = ipsec::ready(&policy)?;
+    let doors = Doors::open(&policy.admin)?;
     let audit = audit(&policy)?;
     let (store, snapshots, kept) = match store(&policy)? {
         Some(Opened { store, snapshots, kept }) => (Some(store), Some(snapshots), Some(kept)),
@@ -73,7 +74,7 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
         snapshots,
         backend: kernel.map(|kernel| Box::new(kernel) as Box<dyn Backend>),
     };
-    start_with(policy, sealed, sinks, move |policy, bound, now| {
+    let mut running = start_with(policy, sealed, sinks, move |policy, bound, now| {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let (policy, bound, keys) = (Arc::clone(policy), bound.to_vec(), Arc::clone(&keys));
@@ -95,7 +96,11 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
             recall_peers(&mut engine, now, kept)?;
         }
         Ok(engine)
-    })
+    })?;
+    if let Some(doors) = doors {
+        running.admin = Some(doors.serve(Arc::new(running.inside()))?);
+    }
+    Ok(running)
 }
 
 /// What the tracker of an earlier run knew of peers.
@@ -204,6 +209,8 @@ pub enum StartError {
     Audit(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
     Worker(#[from] io::Error),
 }
@@ -217,7 +224,11 @@ pub struct Running {
     counters: Arc<Counters>,
     certificates: Arc<Certificates>,
     in_force: Option<Arc<InForce>>,
-    orders: watch::Sender<Orders>,
+    /// The operator's doors, while they are open.
+    admin: Option<Served>,
+    orders: Arc<watch::Sender<Orders>>,
+    asked: Asked,
+    began_at: SystemTime,
     ended: mpsc::Receiver<()>,
     threads: Vec<JoinHandle<Counts>>,
 }
@@ -247,6 +258,9 @@ impl Running {
         if self.orders.borrow().policy.store.value != policy.store.value {
             return Err(NotReloaded::StoreChanged);
         }
+        if !has_same_doors(&self.orders.borrow().policy, &policy) {
+            return Err(NotReloaded::AdminChanged);
+        }
         self.certificates.renew(&policy)?;
         // First who gets what: a token of the new keys is known before any is made.
         if let (Some(in_force), Some(keys)) = (&self.in_force, &keys) {
@@ -254,6 +268,7 @@ impl Running {
         }
         self.orders.send_modify(|orders| {
             orders.policy = policy;
+            orders.policy_at = SystemTime::now();
             if keys.is_some() {
                 orders.keys = keys;
                 orders.rotation += 1;
@@ -274,24 +289,19 @@ impl Running {
         &self.counters
     }
 
-    /// What all engines decided so far. One that does not answer within [`TELL_TIME_MAX`] is left out.
+    /// What all engines decided so far. One that does not answer within [`inside::TELL_TIME_MAX`] is left out.
     //= SEC-010
     pub async fn counts(&self) -> Counts {
-        let (teller, mut told) = mpsc::channel(self.threads.len().max(1));
-        self.orders.send_modify(|orders| {
-            orders.question += 1;
-            orders.tell = Some(teller);
-        });
-        let mut sum = Counts::default();
-        let until = tokio::time::Instant::now() + TELL_TIME_MAX;
-        for _ in 0..self.threads.len() {
-            match tokio::time::timeout_at(until, told.recv()).await {
-                Ok(Some(counts)) => sum += &counts,
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.orders.send_modify(|orders| orders.tell = None);
-        sum
+        self.asked.ask(&self.orders, self.threads.len()).await
+    }
+
+    /// Where the operator's doors are.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|served| served.address)
+    }
+
+    fn inside(&self) -> inside::View {
+        inside::View::of(self)
     }
 
     /// Waits until another worker has ended. `None`: all have.
@@ -321,6 +331,8 @@ pub enum NotReloaded {
     AuditChanged,
     #[error("the new policy changes [store]: restart to apply it")]
     StoreChanged,
+    #[error("the new policy changes [admin]: restart to apply it")]
+    AdminChanged,
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
@@ -341,6 +353,8 @@ pub struct WorkerFailed;
 #[derive(Clone)]
 struct Orders {
     policy: Arc<Policy>,
+    /// Since when it is in force.
+    policy_at: SystemTime,
     keys: Option<Arc<Keys>>,
     /// How often there were other keys.
     rotation: u64,
@@ -382,8 +396,10 @@ fn start_with<D: Decides>(
     let (audit, store, mut backend) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new), sinks.backend);
     let snapshots = sinks.snapshots.map(Arc::new);
     let stop = Stop::No;
+    let began_at = SystemTime::now();
     let (orders, received) = watch::channel(Orders {
         policy,
+        policy_at: began_at,
         keys,
         rotation: 0,
         stop,
@@ -399,7 +415,10 @@ fn start_with<D: Decides>(
         counters: Arc::clone(&counters),
         certificates: Arc::clone(&certificates),
         in_force,
-        orders,
+        admin: None,
+        orders: Arc::new(orders),
+        asked: Asked::default(),
+        began_at,
         ended,
         threads: Vec::with_capacity(workers),
     };
@@ -499,6 +518,14 @@ fn has_same_audit(old: &Policy, new: &Policy) -> bool {
         audit.map(|audit| (audit.file.value.clone(), audit.key_file.value.clone()))
     };
     files(old) == files(new)
+}
+
+fn has_same_doors(old: &Policy, new: &Policy) -> bool {
+    let doors = |policy: &Policy| {
+        let http = policy.admin.http.as_ref();
+        http.map(|http| (http.bind.value, http.token_file.as_ref().map(|file| file.value.clone())))
+    };
+    doors(old) == doors(new)
 }
 
 /// Whether every worker has said that none of its transactions lives.

@@ -57,7 +57,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use self::by_peer::ByPeer;
 use self::calls::{Calls, Lost};
 use self::compliance::Violations;
-use self::counts::Counts;
+use self::counts::{Counts, InHand};
 use self::deadlines::Deadlines;
 use self::decide::{Author, Decided};
 use self::dialogs::Dialogs;
@@ -340,6 +340,12 @@ impl Engine {
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();
         counts.totals = self.counters;
+        counts.now = InHand {
+            unanswered: self.unanswered() as u64,
+            transactions: self.transactions() as u64,
+            registrations: self.bindings.len() as u64,
+            dialogs: self.dialogs.len() as u64,
+        };
         if let Some(p2p) = &self.p2p {
             p2p.add_counts(&mut counts);
             p2p.add_held(&mut counts);

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 7 programs   cli → trace
-//! 6 shell      driver → net dns store ipsec audit config   tokio, clock, sockets, files: from here up
+//! 6 shell      driver → net dns store ipsec audit admin config  tokio, clock, sockets, files: from here up
 //! ────────────────────────────────────────────────────────────────────────────────────────────
 //! 5 flow       engine                              the only one that knows all rows below
 //! 4 roles      proxy   pcscf   tracker             say where, never what may be seen
@@ -35,6 +35,7 @@ pub mod tracker;
 
 pub mod engine;
 
+pub mod admin;
 pub mod audit;
 pub mod config;
 pub mod dns;

@@ -84,6 +84,7 @@ const SHELL_ONLY: &[&str] = &[
     "std::time::Instant",
     "std::time::SystemTime",
     "aws_lc_rs::rand",
+    "axum",
     "getrandom",
     "hickory_resolver",
     "http_body_util",
@@ -93,6 +94,7 @@ const SHELL_ONLY: &[&str] = &[
     "netlink_packet_xfrm",
     "netlink_sys",
     "nix",
+    "prometheus",
     "rand",
     "socket2",
 ];

@@ -11,6 +11,7 @@
     reason = "tests are the shell around what they test: they read files, open loopback sockets, and stop at the first surprise"
 )]
 
+mod admin;
 mod audit;
 mod browser;
 mod call_id;

@@ -159,6 +159,7 @@ pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Again>) 
         policy: &policy,
         bound: &running.bound,
         https: running.https,
+        admin: running.admin(),
     };
     // Nobody has to read it: a closed pipe is no reason not to serve.
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
@@ -268,6 +269,7 @@ struct StartText<'a> {
     policy: &'a Policy,
     bound: &'a [Bound],
     https: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 impl Display for StartText<'_> {
@@ -288,6 +290,9 @@ impl Display for StartText<'_> {
         }
         if let Some(https) = self.https {
             writeln!(f, "  {:<14}  https://{https}", "tracker")?;
+        }
+        if let Some(admin) = self.admin {
+            writeln!(f, "  {:<14}  http://{admin}/metrics", "admin")?;
         }
         writeln!(f, "routes")?;
         if self.policy.routes.is_empty() {
@@ -391,6 +396,7 @@ mod tests {
             policy: &policy,
             bound: &bound,
             https: None,
+            admin: None,
         }
         .to_string();
         for line in [
@@ -414,6 +420,7 @@ mod tests {
             policy: &policy,
             bound: &bound,
             https: None,
+            admin: None,
         }
         .to_string();
         assert!(

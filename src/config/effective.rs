@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::policy::{
-    Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, P2p, PCscf, Part, Peer,
-    Policy, Privacy, Profile, Protected, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word,
+    Admin, Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, P2p, PCscf, Part,
+    Peer, Policy, Privacy, Profile, Protected, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word,
     on_behalf::OnBehalf, p2p::TrackerIs, spec_t::TokenMeaning, store::Store,
 };
 
@@ -33,6 +33,7 @@ pub fn effective(policy: &Policy) -> String {
         p2p,
         dns,
         store,
+        admin,
         limits,
         limits_stated,
     } = policy;
@@ -56,6 +57,7 @@ pub fn effective(policy: &Policy) -> String {
     page.p2p(p2p);
     page.dns(dns);
     page.store(store);
+    page.admin(admin);
     page.limits(limits, limits_stated);
     page.text
 }
@@ -513,6 +515,20 @@ impl Page<'_> {
                 by: store.by,
             }),
         );
+    }
+
+    fn admin(&mut self, admin: &Admin) {
+        let Admin { http } = admin;
+        let token_file = http.as_ref().and_then(|http| http.token_file.as_ref());
+        self.title("[admin]");
+        self.value(
+            "http",
+            &optional(
+                http.as_ref()
+                    .map(|http| (quoted(&http.bind.value.to_string()), http.bind.by)),
+            ),
+        );
+        self.value("token_file", &optional(token_file.map(text)));
     }
 
     fn dns(&mut self, dns: &Dns) {

@@ -6,22 +6,6 @@ use toml::de::DeValue;
 
 use super::table::Table;
 
-/// Tables of which this version serves nothing, and the keys each will have.
-const TABLES: &[(&str, &[&str])] = &[("admin", &["http", "hep", "otlp"])];
-
-/// The tables above.
-pub(super) fn tables(top: &Table<'_>) {
-    for (name, keys) in TABLES {
-        let table = top.table(name);
-        for key in *keys {
-            if let Some((at, _)) = table.raw(key) {
-                not_provided(&table, &format!("{name}.{key}"), at, "take it out");
-            }
-        }
-        table.close();
-    }
-}
-
 /// A key whose only served value asks for nothing.
 pub(super) fn unless(table: &Table<'_>, key: &'static str, nothing: &str) {
     let Some((at, value)) = table.raw(key) else {

@@ -9,6 +9,7 @@
     reason = "the policy file is read here"
 )]
 
+mod admin;
 pub mod contents;
 pub mod diagnostic;
 mod dns;
@@ -112,7 +113,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let dns = dns::dns(top.table("dns"));
     let store = store::store(top.table("store"), &proxy);
     let (limits, limits_stated) = node::limits(top.table("limits"));
-    later::tables(top);
+    let admin = admin::admin(top.table("admin"));
     top.close();
     let mut policy = Policy {
         file: file.to_owned(),
@@ -132,6 +133,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
         p2p,
         dns,
         store,
+        admin,
         limits,
         limits_stated,
     };

@@ -32,6 +32,39 @@ pub struct Counts {
     refused: [u64; Kind::ALL.len()],
     dropped: [u64; Drop::ALL.len()],
     pub(super) p2p: P2pCounts,
+    pub now: InHand,
+}
+
+/// What engines have in hand at the moment; it grows and shrinks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InHand {
+    /// Requests without a final answer.
+    pub unanswered: u64,
+    /// Server transactions, those included that only absorb what is sent again.
+    pub transactions: u64,
+    pub registrations: u64,
+    pub dialogs: u64,
+}
+
+impl InHand {
+    /// Each by its name.
+    pub fn gauges(self) -> [(&'static str, u64); 4] {
+        [
+            ("sipveil_unanswered", self.unanswered),
+            ("sipveil_transactions", self.transactions),
+            ("sipveil_registrations", self.registrations),
+            ("sipveil_dialogs", self.dialogs),
+        ]
+    }
+}
+
+impl AddAssign for InHand {
+    fn add_assign(&mut self, other: InHand) {
+        self.unanswered += other.unanswered;
+        self.transactions += other.transactions;
+        self.registrations += other.registrations;
+        self.dialogs += other.dialogs;
+    }
 }
 
 /// Methods by their label; their order is that of [`Method`].
@@ -103,6 +136,7 @@ impl Default for Counts {
             refused: [0; Kind::ALL.len()],
             dropped: Default::default(),
             p2p: P2pCounts::default(),
+            now: InHand::default(),
         }
     }
 }
@@ -268,6 +302,7 @@ impl AddAssign<&Counts> for Counts {
             own.iter_mut().zip(others).for_each(|(own, other)| *own += other);
         }
         self.p2p += &other.p2p;
+        self.now += other.now;
     }
 }
 
@@ -281,6 +316,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// What stands behind it: times are counted in milliseconds and told in seconds.
+    pub fn amount(&self) -> f64 {
+        match self.name.ends_with("_seconds_sum") {
+            true => self.value as f64 / 1000.0,
+            false => self.value as f64,
+        }
+    }
+
     /// What is counted: `name{key="value"}`.
     pub fn series(&self) -> String {
         let labels: Vec<String> = self
@@ -300,7 +343,7 @@ impl fmt::Display for Counts {
     /// A line for each counter that moved.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in self.rows().iter().filter(|row| row.value > 0) {
-            writeln!(f, "{:<72} {}", row.series(), row.value)?;
+            writeln!(f, "{:<72} {}", row.series(), row.amount())?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Promises that a `Policy` in hand is whole: there is no half-checked policy. Knows nothing of TOML (that is
 //! `config`), of sockets or of messages.
 
+pub mod admin;
 pub mod certified;
 pub mod dns;
 pub mod domain;
@@ -25,6 +26,7 @@ pub mod topology_hiding;
 pub mod url;
 pub mod word;
 
+pub use admin::Admin;
 pub use certified::CertifiedName;
 pub use dns::Dns;
 pub use domain::Domain;
@@ -70,6 +72,7 @@ pub struct Policy {
     pub p2p: P2p,
     pub dns: Dns,
     pub store: Stated<store::Store>,
+    pub admin: Admin,
     pub limits: Limits,
     /// The limits that are written in the file, by name, and where; the others are built in.
     pub limits_stated: Vec<(&'static str, StatedBy)>,

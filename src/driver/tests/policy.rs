@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     policy::{
-        Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, P2p, PCscf, PeersAre, Policy, Privacy,
+        Admin, Bind, ClientCertificate, Dns, Domain, Evidence, Limits, Listener, P2p, PCscf, PeersAre, Policy, Privacy,
         Profile, Proxy, SpecT, Stated, StatedBy, Tls, TopologyHiding, Undetermined, Word,
         lawful::LawfulInterception,
         on_behalf::Agreements,
@@ -54,6 +54,7 @@ pub fn listening(workers: u16, listeners: &[(&str, &[(Transport, &str)])]) -> Po
             value: Store::Memory,
             by: StatedBy::Default,
         },
+        admin: Admin::default(),
         limits_stated: Vec::new(),
     }
 }

@@ -162,11 +162,11 @@ impl P2pCounts {
         }
         spread(
             [
-                "sipveil_p2p_proof_milliseconds_bucket",
-                "sipveil_p2p_proof_milliseconds_sum",
-                "sipveil_p2p_proof_milliseconds_count",
+                "sipveil_p2p_proof_seconds_bucket",
+                "sipveil_p2p_proof_seconds_sum",
+                "sipveil_p2p_proof_seconds_count",
             ],
-            &["10", "50", "100", "500", "1000", "3000"],
+            &["0.01", "0.05", "0.1", "0.5", "1", "3"],
             &self.tracker.proof_ms,
             rows,
         );
@@ -270,8 +270,8 @@ mod tests {
             (3, 6, 7)
         );
         assert_eq!(
-            PROOF_MS.map(|step| step.to_string()),
-            ["10", "50", "100", "500", "1000", "3000"]
+            PROOF_MS.map(|step| (step as f64 / 1000.0).to_string()),
+            ["0.01", "0.05", "0.1", "0.5", "1", "3"]
         );
     }
 }
