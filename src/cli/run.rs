@@ -292,7 +292,7 @@ impl Display for StartText<'_> {
             writeln!(f, "  {:<14}  https://{https}", "tracker")?;
         }
         if let Some(admin) = self.admin {
-            writeln!(f, "  {:<14}  http://{admin}/metrics", "admin")?;
+            writeln!(f, "  {:<14}  http://{admin}", "admin")?;
         }
         writeln!(f, "routes")?;
         if self.policy.routes.is_empty() {
