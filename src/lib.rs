@@ -10,11 +10,12 @@
 //! 4 roles      proxy   pcscf   tracker             say where, never what may be seen
 //! 3 rules      privacy → topology   transaction   locate      one message or one machine at a time
 //! 2 trust      trust → policy                      who is at the other end
-//! 1 words      sip   ppsp   seal   redact   rule    know nothing of us
+//! 1 words      sip   ppsp   hep   seal   redact   rule    know nothing of us
 //! ```
 //!
 //! One message, in order: receive, admit, match, decide, locate, clear, send. [`engine`] reads like that list.
 
+pub mod hep;
 pub mod ppsp;
 pub mod redact;
 pub mod rule;

@@ -21,7 +21,7 @@ struct Row {
 const ROWS: &[Row] = &[
     Row {
         name: "1 words",
-        modules: &["sip", "ppsp", "seal", "redact", "rule"],
+        modules: &["sip", "ppsp", "hep", "seal", "redact", "rule"],
         arrows: &[],
     },
     Row {
