@@ -35,6 +35,7 @@ mod layers;
 mod leaks;
 mod legs;
 mod lengths;
+mod live;
 mod locating;
 mod logs;
 mod messages;

@@ -1,4 +1,4 @@
-//! `sipveil audit`: reads what the sealed audit holds, for those who have its key.
+//! `sipveil audit`: judges live traffic ([`live`]), and reads what the sealed audit holds, for those who have its key.
 
 #![allow(
     clippy::disallowed_methods,
@@ -7,6 +7,7 @@
 )]
 
 pub(super) mod line;
+mod live;
 pub(super) mod lookups;
 mod token;
 
@@ -20,9 +21,12 @@ use crate::audit::{AuditKeys, Reading, Step};
 use crate::config::key_file;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    live: live::Arguments,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -50,8 +54,9 @@ enum Command {
 
 pub(super) fn audit(config: &Path, arguments: &Arguments) -> Exit {
     match &arguments.command {
-        Command::Read { file, key_file, json } => read(file, key_file, *json),
-        Command::Open { message, key_file } => token::open(config, message, key_file.as_deref()),
+        Some(Command::Read { file, key_file, json }) => read(file, key_file, *json),
+        Some(Command::Open { message, key_file }) => token::open(config, message, key_file.as_deref()),
+        None => live::audit(config, &arguments.live),
     }
 }
 

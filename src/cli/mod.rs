@@ -58,7 +58,7 @@ enum Command {
     Replay(replay::Arguments),
     /// Tell what would happen to one message, header by header, and why.
     Explain(explain::Arguments),
-    /// Read the sealed audit of hidden identities; needs its key.
+    /// Judge live traffic and tell of each leak, touching nothing; or read the sealed audit of hidden identities.
     Audit(audit::Arguments),
     /// What the tracker knows: contents, and who was behind a temporary ID.
     Tracker(tracker::Arguments),

@@ -281,7 +281,7 @@ pub fn compare(mut against: Against, reader: impl Read, mut form: Form, out: &mu
 }
 
 /// The policy in the file, or one that trusts exactly these prefixes.
-fn policy(config: &Path, inside: &[IpNet]) -> Option<Policy> {
+pub(super) fn policy(config: &Path, inside: &[IpNet]) -> Option<Policy> {
     let read = match inside {
         [] => config::load(config),
         inside => return inside_policy(inside).map_err(|found| super::check::tell(&found)).ok(),
@@ -323,7 +323,7 @@ fn inside_text(inside: &[IpNet]) -> String {
     )
 }
 
-fn prefix(text: &str) -> Result<IpNet, String> {
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);
     let net = text.parse::<IpNet>().or_else(|_| one());
     net.map(|net| net.trunc())
@@ -379,12 +379,12 @@ impl<W: Write> Write for Patient<'_, W> {
     }
 }
 
-fn bad(error: &dyn std::fmt::Display) -> Exit {
+pub(super) fn bad(error: &dyn std::fmt::Display) -> Exit {
     tell("error", error);
     Exit::BadInput
 }
 
-fn tell(word: &str, what: &dyn std::fmt::Display) {
+pub(super) fn tell(word: &str, what: &dyn std::fmt::Display) {
     // Nobody may read it; the exit code says it too.
     let _ = writeln!(io::stderr(), "{word}: {what}");
 }

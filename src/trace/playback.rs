@@ -47,6 +47,8 @@ pub const PARTIES_MAX: usize = 100_000;
 pub const REPEATED_MAX: usize = 100_000;
 /// How long after a message the same bytes are the same message: a transaction's 64 × T1, and some.
 pub const REPEATED_AGE_MAX: Duration = Duration::from_secs(40);
+/// How long a party of a dialog is remembered after its last message.
+pub const PARTY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Addresses that get a letter of their own; beyond: all others share one.
 pub const ADDRESSES_MAX: usize = 10_000;
 
@@ -87,8 +89,8 @@ impl Playback {
                 .expect("one generation with one id is a key ring")
                 .with_hiding(HidingKeys::new(&[(1, [0; 32])]).ok()),
             hasher: RandomState::new(),
-            parties: Recent::new(PARTIES_MAX),
-            repeated: Recent::new(REPEATED_MAX),
+            parties: Recent::new(PARTIES_MAX, PARTY_AGE_MAX),
+            repeated: Recent::new(REPEATED_MAX, REPEATED_AGE_MAX),
             opens: None,
             addresses: finding::Parties::default(),
             summary: Summary::default(),
@@ -137,6 +139,7 @@ impl Playback {
             return Kind::Again(before.number);
         }
         self.repeated.keep(
+            captured.at,
             key,
             Before {
                 number: captured.number,
@@ -212,6 +215,7 @@ impl Playback {
             None => essentials.to_tag().unwrap_or_default(),
         };
         let key = dialog.party(&self.hasher, tag);
+        self.parties.seen(dialog.at, key);
         self.parties.of(key).map_or(PrivacySet::EMPTY, |party| party.set)
     }
 
@@ -248,11 +252,11 @@ impl Playback {
                     && anonymises_from(judgement);
                 if essentials.to_tag().is_none() && forms_dialog(method) {
                     if !said.is_empty() || hidden || self.parties.of(key).is_some() {
-                        self.parties.keep(key, Remembered { set: said, hidden });
+                        self.parties.keep(dialog.at, key, Remembered { set: said, hidden });
                     }
                 } else if essentials.to_tag().is_some() && hidden {
                     let set = self.parties.of(key).map_or(PrivacySet::EMPTY, |party| party.set);
-                    self.parties.keep(key, Remembered { set, hidden });
+                    self.parties.keep(dialog.at, key, Remembered { set, hidden });
                 }
             }
             None => {
@@ -263,6 +267,7 @@ impl Playback {
                 let key = dialog.party(&self.hasher, tag);
                 if self.parties.of(key).is_none() {
                     self.parties.keep(
+                        dialog.at,
                         key,
                         Remembered {
                             set: said,
@@ -284,6 +289,8 @@ fn anonymises_from(judgement: &Judgement) -> bool {
 struct Dialog {
     between: [IpAddr; 2],
     call_id: Bytes,
+    /// When this message of it was recorded.
+    at: Duration,
 }
 
 impl Dialog {
@@ -293,6 +300,7 @@ impl Dialog {
         Dialog {
             between,
             call_id: Bytes::copy_from_slice(essentials.call_id()),
+            at: captured.at,
         }
     }
 

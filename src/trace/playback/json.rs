@@ -80,7 +80,7 @@ impl Json {
 }
 
 /// Every count of a replay.
-pub(super) fn summary(summary: &Summary, counts: &CaptureCounts) -> Value {
+pub fn summary(summary: &Summary, counts: &CaptureCounts) -> Value {
     let capture: Map<String, Value> = passed_over(counts)
         .into_iter()
         .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), count.into()))
@@ -108,7 +108,7 @@ pub(super) fn summary(summary: &Summary, counts: &CaptureCounts) -> Value {
 }
 
 /// A message as it stands in the list.
-pub(super) fn object(finding: &Finding) -> Map<String, Value> {
+pub fn object(finding: &Finding) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);
