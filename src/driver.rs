@@ -42,6 +42,7 @@ use crate::{
         flows::Sources,
         handover::{Handover, InForce},
         listen::{Sockets, listen, listen_https},
+        mirror::Mirror,
         tls::Certificates,
     },
     policy::{self, Policy},
@@ -67,9 +68,12 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
         Some(Opened { store, snapshots, kept }) => (Some(store), Some(snapshots), Some(kept)),
         None => (None, None, None),
     };
+    let mirror = policy.admin.hep.as_ref();
+    let mirror = mirror.map(|hep| Mirror::start(hep, Arc::clone(&policy))).transpose();
     let sealed = Some(Arc::clone(&keys));
     let sinks = Sinks {
         audit,
+        mirror: mirror.map_err(StartError::Mirror)?,
         store,
         snapshots,
         backend: kernel.map(|kernel| Box::new(kernel) as Box<dyn Backend>),
@@ -139,6 +143,7 @@ fn recall_peers(engine: &mut Engine, now: Now, kept: &Kept) -> io::Result<()> {
 #[derive(Default)]
 struct Sinks {
     audit: Option<Sink>,
+    mirror: Option<Mirror>,
     store: Option<Store>,
     snapshots: Option<Snapshots>,
     backend: Option<Box<dyn Backend>>,
@@ -211,6 +216,8 @@ pub enum StartError {
     Store(#[from] store::OpenError),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error("nothing can be mirrored: {0}\n  see whether there is a route to `hep` of [admin]")]
+    Mirror(#[source] io::Error),
     #[error("a worker cannot start: {0}\n  see whether this process may open enough files (`ulimit -n`) and threads")]
     Worker(#[from] io::Error),
 }
@@ -226,6 +233,7 @@ pub struct Running {
     in_force: Option<Arc<InForce>>,
     /// The operator's doors, while they are open.
     admin: Option<Served>,
+    mirror: Option<Arc<Mirror>>,
     orders: Arc<watch::Sender<Orders>>,
     asked: Asked,
     began_at: SystemTime,
@@ -262,6 +270,9 @@ impl Running {
             return Err(NotReloaded::AdminChanged);
         }
         self.certificates.renew(&policy)?;
+        if let Some(mirror) = &self.mirror {
+            mirror.looks_by(Arc::clone(&policy));
+        }
         // First who gets what: a token of the new keys is known before any is made.
         if let (Some(in_force), Some(keys)) = (&self.in_force, &keys) {
             in_force.set(Arc::clone(keys));
@@ -395,6 +406,7 @@ fn start_with<D: Decides>(
     let aliases = Arc::<Aliases>::default();
     let (audit, store, mut backend) = (sinks.audit.map(Arc::new), sinks.store.map(Arc::new), sinks.backend);
     let snapshots = sinks.snapshots.map(Arc::new);
+    let mirror = sinks.mirror.map(Arc::new);
     let stop = Stop::No;
     let began_at = SystemTime::now();
     let (orders, received) = watch::channel(Orders {
@@ -416,6 +428,7 @@ fn start_with<D: Decides>(
         certificates: Arc::clone(&certificates),
         in_force,
         admin: None,
+        mirror: mirror.clone(),
         orders: Arc::new(orders),
         asked: Asked::default(),
         began_at,
@@ -434,6 +447,7 @@ fn start_with<D: Decides>(
             sources: Arc::clone(&sources),
             aliases: Arc::clone(&aliases),
             audit: audit.clone(),
+            mirror: mirror.clone(),
             store: store.clone(),
             snapshots: snapshots.clone(),
             backend: backend.take(),
@@ -523,7 +537,12 @@ fn has_same_audit(old: &Policy, new: &Policy) -> bool {
 fn has_same_doors(old: &Policy, new: &Policy) -> bool {
     let doors = |policy: &Policy| {
         let http = policy.admin.http.as_ref();
-        http.map(|http| (http.bind.value, http.token_file.as_ref().map(|file| file.value.clone())))
+        let http = http.map(|http| (http.bind.value, http.token_file.as_ref().map(|file| file.value.clone())));
+        let hep = policy.admin.hep.as_ref();
+        (
+            http,
+            hep.map(|hep| (hep.to.value, hep.identities.value, hep.agent.value)),
+        )
     };
     doors(old) == doors(new)
 }

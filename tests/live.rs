@@ -22,14 +22,14 @@ const TRACE: &str = "fixtures/traces/call-privacy-id.pcap";
 const INSIDE: &str = "10.20.0.0/24";
 
 /// The command at work. Dropped, it is killed.
-struct Audit {
+pub struct Audit {
     child: Child,
     screen: Lines,
     told: Lines,
 }
 
 impl Audit {
-    fn starts(arguments: &[&str]) -> (Audit, ChildStdin) {
+    pub fn starts(arguments: &[&str]) -> (Audit, ChildStdin) {
         Audit::by(Command::new(env!("CARGO_BIN_EXE_sipveil")).arg("audit").args(arguments))
     }
 
@@ -50,28 +50,28 @@ impl Audit {
     }
 
     /// What it says first: that it listens.
-    fn listens(&mut self) -> String {
+    pub fn listens(&mut self) -> String {
         let line = self.told.next().unwrap_or_default();
         assert!(line.starts_with("audit: listening to "), "{line}");
         line
     }
 
-    fn heps(&mut self) -> SocketAddr {
+    pub fn heps(&mut self) -> SocketAddr {
         self.listens().rsplit("udp:").next().unwrap().parse().unwrap()
     }
 
     /// The next line, an object.
-    fn object(&mut self) -> Value {
+    pub fn object(&mut self) -> Value {
         serde_json::from_str(&self.screen.next().expect("another line")).unwrap()
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// How it ends, with the lines that are left.
-    fn ends(mut self) -> (Option<i32>, String) {
+    pub fn ends(mut self) -> (Option<i32>, String) {
         let rest = self.screen.rest();
         (self.child.wait().unwrap().code(), rest)
     }

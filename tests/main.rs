@@ -39,6 +39,7 @@ mod live;
 mod locating;
 mod logs;
 mod messages;
+mod mirror;
 mod model;
 mod mutation;
 mod non_interference;

@@ -30,12 +30,12 @@ fn data(page: &str) -> Value {
     serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap()
 }
 
-fn is_of_name(one: char) -> bool {
+pub fn is_of_name(one: char) -> bool {
     one.is_alphanumeric() || "._+-".contains(one)
 }
 
 /// Names and addresses that a recorded message has in it: what stands around an `@`, in quotes, and whence it came.
-fn names(captured: &Captured) -> BTreeSet<String> {
+pub fn names(captured: &Captured) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(&captured.bytes);
     let mut names = BTreeSet::from([captured.src, captured.dst].map(|at| at.ip().to_string()));
     for (at, _) in text.match_indices('@') {

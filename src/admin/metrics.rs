@@ -51,7 +51,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Metric {
 
 /// Everything that is told, in this order.
 //= SEC-010
-pub const METRICS: [Metric; 45] = [
+pub const METRICS: [Metric; 48] = [
     gauge("sipveil_ready", "1 while new requests are taken, 0 while draining."),
     gauge(
         "sipveil_workers",
@@ -161,6 +161,15 @@ pub const METRICS: [Metric; 45] = [
     counter(
         "sipveil_audit_refused_total",
         "Records that the sealed audit did not take.",
+    ),
+    counter("sipveil_mirror_sent_total", "Messages told to the collector of `hep`."),
+    counter(
+        "sipveil_mirror_dropped_total",
+        "Messages not told to the collector of `hep`, as too many waited.",
+    ),
+    counter(
+        "sipveil_mirror_failed_total",
+        "Messages not told to the collector of `hep`, as they were too long or nobody was there.",
     ),
     counter(
         "sipveil_p2p_requests_total",

@@ -31,6 +31,7 @@ use crate::engine::judge::{Judge, Judgement, Outcome};
 use crate::policy::Policy;
 use crate::privacy::PrivacySet;
 use crate::seal::{HidingKeys, Keys, SECRET_BYTES};
+use crate::sip::headers::credentials;
 use crate::sip::message::StartLine;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, Refused, parse};
 use crate::sip::{Message, Method, Name};
@@ -222,7 +223,7 @@ fn told(policy: &Policy, message: &Message, judgement: &Judgement, (from, to): (
         },
         leaves: read_again
             .as_ref()
-            .map(|message| screen::sealed(&screen::printable(&rows::masked(message)))),
+            .map(|message| screen::sealed(&screen::printable(&credentials::without_secrets(message)))),
         second_reader: read_again.as_ref().map(reader::compare),
     }
 }

@@ -5,18 +5,17 @@ use std::net::SocketAddr;
 use super::{
     later,
     node::file,
-    read::{Fault, shown},
+    read::{Fault, or_default, shown},
     table::Table,
 };
-use crate::policy::admin::{Admin, Http};
+use crate::policy::admin::{Admin, Hep, Http, Identities};
 
 pub(super) fn admin(table: Table<'_>) -> Admin {
     let bind = table.parsed("http", bind);
     let token_file = table.parsed("token_file", file);
-    for key in ["hep", "otlp"] {
-        if let Some((at, _)) = table.raw(key) {
-            later::not_provided(&table, &format!("admin.{key}"), at, "take it out");
-        }
+    let hep = hep(&table);
+    if let Some((at, _)) = table.raw("otlp") {
+        later::not_provided(&table, "admin.otlp", at, "take it out");
     }
     table.close();
     match (&bind, &token_file) {
@@ -42,6 +41,7 @@ pub(super) fn admin(table: Table<'_>) -> Admin {
             bind: bind.stated(),
             token_file: token_file.map(|file| file.stated()),
         }),
+        hep,
     }
 }
 
@@ -50,4 +50,46 @@ fn bind(text: &str) -> Result<SocketAddr, Fault> {
         fault: format!("`{}` is no address to listen at", shown(text)),
         remedy: "write an IP address and a port: \"127.0.0.1:8060\" or \"[::1]:8060\"".to_owned(),
     })
+}
+
+fn hep(table: &Table<'_>) -> Option<Hep> {
+    let to = table.parsed("hep", collector);
+    let identities = table.word::<Identities>("hep_identities");
+    let agent = table.number("hep_agent", 1..=u32::MAX);
+    if table.raw("hep").is_none() {
+        for (key, at) in [
+            ("hep_identities", identities.as_ref().map(|written| &written.at)),
+            ("hep_agent", agent.as_ref().map(|written| &written.at)),
+        ] {
+            if let Some(at) = at {
+                table.reader.warn(
+                    at.clone(),
+                    format!("`{key}` changes nothing here: nothing is mirrored"),
+                    "say where to, `hep = \"udp://127.0.0.1:9060\"`, or take it out",
+                );
+            }
+        }
+    }
+    if let Some(identities) = identities.as_ref().filter(|written| written.value == Identities::Clear) {
+        table.reader.warn(
+            identities.at.clone(),
+            "who looks at the mirror sees names, numbers, addresses and bodies, whatever privacy was asked for",
+            "write `hep_identities = \"hidden\"`, or make sure of who reads there, and of the way to it",
+        );
+    }
+    to.map(|to| Hep {
+        to: to.stated(),
+        identities: or_default(identities, Identities::Hidden),
+        agent: or_default(agent, 1),
+    })
+}
+
+fn collector(text: &str) -> Result<SocketAddr, Fault> {
+    let address: Option<SocketAddr> = text.strip_prefix("udp://").and_then(|address| address.parse().ok());
+    address
+        .filter(|address| address.port() != 0 && !address.ip().is_unspecified())
+        .ok_or_else(|| Fault {
+            fault: format!("`{}` is no place to mirror to", shown(text)),
+            remedy: "write an address and a port, such as \"udp://127.0.0.1:9060\"".to_owned(),
+        })
 }

@@ -5,7 +5,7 @@ use std::{fmt::Write, time::Duration};
 use crate::policy::{
     Admin, Bind, Dns, Domain, Evidence, IdHandling, LawfulInterception, Limits, Listener, ListenerId, P2p, PCscf, Part,
     Peer, Policy, Privacy, Profile, Protected, Proxy, Route, SpecT, Stated, StatedBy, Tls, TopologyHiding, Word,
-    on_behalf::OnBehalf, p2p::TrackerIs, spec_t::TokenMeaning, store::Store,
+    admin::Hep, on_behalf::OnBehalf, p2p::TrackerIs, spec_t::TokenMeaning, store::Store,
 };
 
 /// The whole policy, a value a line with its origin: `(FILE:12)`, `(profile ims)` or `(default)`. The items of SPEC(T)
@@ -518,7 +518,7 @@ impl Page<'_> {
     }
 
     fn admin(&mut self, admin: &Admin) {
-        let Admin { http } = admin;
+        let Admin { http, hep } = admin;
         let token_file = http.as_ref().and_then(|http| http.token_file.as_ref());
         self.title("[admin]");
         self.value(
@@ -529,6 +529,12 @@ impl Page<'_> {
             ),
         );
         self.value("token_file", &optional(token_file.map(text)));
+        let Some(Hep { to, identities, agent }) = hep else {
+            return self.value("hep", &optional(None));
+        };
+        self.value("hep", &(quoted(&format!("udp://{}", to.value)), to.by));
+        self.value("hep_identities", &word(identities));
+        self.value("hep_agent", &plain(agent));
     }
 
     fn dns(&mut self, dns: &Dns) {

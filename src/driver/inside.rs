@@ -1,5 +1,6 @@
 //! What the operator's doors show of a running proxy.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::{Counters, Orders, Running, Stop};
 use crate::admin::{Inside, State};
 use crate::engine::counts::Counts;
+use crate::net::mirror::{Mirror, MirrorCounts};
 
 /// How long a worker is given to tell what it decided.
 pub const TELL_TIME_MAX: Duration = Duration::from_secs(1);
@@ -43,6 +45,7 @@ pub(super) struct View {
     orders: Weak<watch::Sender<Orders>>,
     asked: Asked,
     counters: Arc<Counters>,
+    mirrored: Option<Arc<MirrorCounts>>,
     workers: usize,
     began_at: SystemTime,
 }
@@ -53,6 +56,7 @@ impl View {
             orders: Arc::downgrade(&running.orders),
             asked: running.asked.clone(),
             counters: Arc::clone(&running.counters),
+            mirrored: running.mirror.as_deref().map(Mirror::counts),
             workers: running.threads.len(),
             began_at: running.began_at,
         }
@@ -98,6 +102,16 @@ impl Inside for View {
             ("sipveil_questions_refused_total", questions_refused),
         ];
         let mut told: Vec<_> = counted.map(|(name, count)| (name, count.value() as f64)).into();
+        if let Some(mirrored) = &self.mirrored {
+            let MirrorCounts { sent, dropped, failed } = &**mirrored;
+            for (name, count) in [
+                ("sipveil_mirror_sent_total", sent),
+                ("sipveil_mirror_dropped_total", dropped),
+                ("sipveil_mirror_failed_total", failed),
+            ] {
+                told.push((name, count.load(Ordering::Relaxed) as f64));
+            }
+        }
         told.push(("sipveil_ready", f64::from(u8::from(self.state() == State::Ready))));
         told.push(("sipveil_workers", self.workers as f64));
         told.push(("sipveil_start_time_seconds", unix(self.began_at)));

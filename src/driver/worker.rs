@@ -53,6 +53,7 @@ use crate::{
         handover::{Event, Handover},
         https::{self, Door, Posted},
         listen::Sockets,
+        mirror::Mirror,
         stun,
         tls::Certificates,
         udp::{BATCH, Datagram, Landing, Sender, Socket},
@@ -94,6 +95,7 @@ pub(super) struct Post<M> {
     pub sources: Arc<Sources>,
     pub aliases: Arc<Aliases>,
     pub audit: Option<Arc<Sink>>,
+    pub mirror: Option<Arc<Mirror>>,
     pub store: Option<Arc<Store>>,
     pub snapshots: Option<Arc<Snapshots>>,
     /// Of the first worker, which is the only one where a listener has protected ports.
@@ -164,6 +166,7 @@ pub(super) struct Worker<D: Decides> {
     question: u64,
     pressure: Pressure,
     auditing: Auditing,
+    mirror: Option<Arc<Mirror>>,
     storing: Storing,
     associations: Associations,
     rounds: u32,
@@ -247,6 +250,7 @@ impl<D: Decides> Worker<D> {
             question: 0,
             pressure: Pressure::default(),
             auditing: Auditing::new(post.audit),
+            mirror: post.mirror,
             storing: Storing::new(post.store, post.snapshots),
             associations,
             rounds: 0,
@@ -469,12 +473,18 @@ impl<D: Decides> Worker<D> {
 
     /// One input, then every output it caused.
     fn feed(&mut self, now: Now, input: Input) {
+        if let (Some(mirror), Input::Packet { flow, bytes }) = (&self.mirror, &input) {
+            mirror.came(flow, bytes);
+        }
         self.engine.handle(now, input);
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Record(record) => self.write_down(record),
                 Output::Send { id, .. } if self.auditing.withholds() => self.auditing.withheld(id),
-                Output::Send { id, message } => self.send(id, message),
+                Output::Send { id, message } => {
+                    self.show(&message);
+                    self.send(id, message);
+                }
                 Output::Locate { id, question } => self.locate(id, &question),
                 Output::Store { id, change } => self.storing.take(id, change),
                 Output::Snapshot(piece) => self.storing.take_piece(piece),

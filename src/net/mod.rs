@@ -1,7 +1,8 @@
 //! Bytes in and out: sockets, connections, and which worker gets what.
 //!
 //! Promises that nothing reaches a socket but a message that was cleared ([`Cleared`]; outside of tests that is
-//! [`Outgoing`] alone), or what the guard answers by HTTPS ([`crate::privacy::guard::Answer`]), and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
+//! [`Outgoing`] alone), or what the guard answers by HTTPS ([`crate::privacy::guard::Answer`]), or, at the mirror alone, what may be shown to who
+//! only watches ([`crate::privacy::mirrored::Mirrored`]); and that evidence about a sender is complete before its bytes are handed on. Knows nothing of SIP
 //! but where one message ends on a stream and where its Call-ID stands.
 
 #![allow(
@@ -17,6 +18,7 @@ pub(crate) mod handover;
 pub(crate) mod handshake;
 pub(crate) mod https;
 pub mod listen;
+pub(crate) mod mirror;
 pub(crate) mod stun;
 pub(crate) mod tcp;
 pub(crate) mod tls;

@@ -2,6 +2,7 @@
 
 use super::{
     ClientCertificate, Direction, Overload, PeersAre, Profile, Security, Undetermined,
+    admin::Identities,
     dns::LocalAddresses,
     lawful::Admission,
     p2p::{Addresses, Expose, Media, OnLeak, Startup, View},
@@ -213,6 +214,10 @@ words!(Expose {
     Sealed = "sealed",
     Drawn = "ue",
 });
+words!(Identities {
+    Hidden = "hidden",
+    Clear = "clear",
+});
 words!(OrigIoi {
     Keep = "keep",
     Remove = "remove",
@@ -257,5 +262,6 @@ mod tests {
         comes_back::<Media>();
         comes_back::<View>();
         comes_back::<Expose>();
+        comes_back::<Identities>();
     }
 }

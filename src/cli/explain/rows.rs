@@ -6,7 +6,7 @@ use super::screen::{line, sealed};
 use crate::privacy::{Action, Decision};
 use crate::rule::Rule;
 use crate::sip::headers::credentials;
-use crate::sip::{Draft, Message, Name};
+use crate::sip::{Message, Name};
 
 /// One row of the message, or one that was added to it.
 #[derive(Debug, Serialize)]
@@ -105,7 +105,7 @@ struct Written {
 
 impl From<(&[u8], Name, &[u8])> for Written {
     fn from((header, name, value): (&[u8], Name, &[u8])) -> Written {
-        let value = match holds_credentials(name) {
+        let value = match credentials::ROWS.contains(&name) {
             true => line(&credentials::masked(value)),
             false => line(value),
         };
@@ -115,31 +115,6 @@ impl From<(&[u8], Name, &[u8])> for Written {
             value,
         }
     }
-}
-
-/// A message as a person may see it: without what proves something, or makes keys.
-//= PCSCF-005
-pub(super) fn masked(message: &Message) -> bytes::Bytes {
-    let mut draft = Draft::from(message.clone());
-    for name in CREDENTIALS {
-        let rows: Vec<_> = draft
-            .rows_at(name)
-            .map(|(row, value)| (row, credentials::masked(value)))
-            .collect();
-        rows.iter().for_each(|(row, value)| draft.set(*row, &[value]));
-    }
-    draft.to_bytes()
-}
-
-const CREDENTIALS: [Name; 4] = [
-    Name::Authorization,
-    Name::ProxyAuthorization,
-    Name::WwwAuthenticate,
-    Name::ProxyAuthenticate,
-];
-
-fn holds_credentials(name: Name) -> bool {
-    CREDENTIALS.contains(&name)
 }
 
 impl Written {

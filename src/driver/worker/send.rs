@@ -45,6 +45,26 @@ impl<D: Decides> Worker<D> {
         }
     }
 
+    /// Puts a message that leaves into the mirror, if there is one.
+    pub(super) fn show(&self, message: &D::Message) {
+        let Some(mirror) = &self.mirror else { return };
+        let to = message.destination();
+        let fits = |bound: &&Bound| bound.listener == to.listener && bound.address.is_ipv4() == to.remote.is_ipv4();
+        let mut datagrams = self.sockets.iter().map(|socket| &socket.bound);
+        let own = match to.transport {
+            Transport::Udp => datagrams.find(fits),
+            _ => self
+                .streams
+                .iter()
+                .filter(|bound| bound.transport == to.transport)
+                .find(fits),
+        };
+        // Of a connection that we opened, the port is another one; whoever looks on wants to know whose it is.
+        if let Some(own) = own {
+            mirror.left(message, own.address);
+        }
+    }
+
     fn send_by(&mut self, owner: usize, sending: Sending, message: D::Message) {
         if self.hand_over(owner, Event::Send { sending, message }).is_err() {
             self.fail(sending);

@@ -1,7 +1,10 @@
 //! Parameters of Authorization and WWW-Authenticate: a scheme, and pairs between commas outside quotes.
 
+use bytes::Bytes;
+
 use super::grammar::{is_lws, is_token, quoted_end, trim};
 use super::list;
+use crate::sip::{Draft, Message, Name};
 
 /// What is left of a value after parameters of some names were to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +157,25 @@ pub fn masked(value: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// The rows that hold some.
+pub const ROWS: [Name; 4] = [
+    Name::Authorization,
+    Name::ProxyAuthorization,
+    Name::WwwAuthenticate,
+    Name::ProxyAuthenticate,
+];
+
+/// A message as a person may see it: without what proves something, or makes keys.
+//= PCSCF-005
+pub fn without_secrets(message: &Message) -> Bytes {
+    let mut draft = Draft::from(message.clone());
+    for name in ROWS {
+        let rows: Vec<_> = draft.rows_at(name).map(|(row, value)| (row, masked(value))).collect();
+        rows.iter().for_each(|(row, value)| draft.set(*row, &[value]));
+    }
+    draft.to_bytes()
 }
 
 /// The parameters of a `Digest` value.

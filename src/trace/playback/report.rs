@@ -1,11 +1,8 @@
 //! Findings as a page for a browser: one file, nothing of it from elsewhere. A ladder of each call, its parties by their standing, and
 //! of each message what it was and what it would become.
 //!
-//! Of the messages themselves it has their form ([`masked`]): nobody's name, number or address is in the file. What it holds is text
+//! Of the messages themselves it has their form ([`crate::privacy::masked`]): nobody's name, number or address is in the file. What it holds is text
 //! in a JSON document, which the page's script shows as text; so nothing that somebody wrote into a message runs or draws.
-
-pub mod masked;
-mod words;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -13,10 +10,10 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use self::masked::Masks;
 use super::finding::{Finding, Kind, Summary};
 use super::{UNLIMITED, json};
 use crate::engine::judge::Outcome;
+use crate::privacy::masked::Masks;
 use crate::sip::Name;
 use crate::sip::parse::{Carrier, parse};
 use crate::trace::capture::{CaptureCounts, Captured};
