@@ -159,6 +159,12 @@ fn a_signal_ends_it_with_the_sums() {
     pipe.write_all(&trace[..trace.len() - 5]).unwrap();
     let time = audit.screen.next().unwrap();
     assert!(time.ends_with('Z') && time.contains('T'), "{time}");
+    audit.signal("USR1");
+    let mut so_far = audit.told.next().unwrap();
+    while !so_far.starts_with("recorded leaks") {
+        so_far = audit.told.next().unwrap();
+    }
+    assert!(!so_far.ends_with(" 0"), "{so_far}");
     audit.signal("TERM");
     let (code, rest) = audit.ends();
     assert_eq!(code, Some(1), "{rest}");

@@ -274,7 +274,9 @@ fn spread(name: &str, rows: &[Row]) -> Option<Series> {
     histogram.set_sample_sum(found("_sum")?.amount());
     histogram.set_sample_count(found("_count")?.value);
     // The last one, all of them, is written by the encoder.
-    let steps = rows.iter().filter(|row| of(row, "_bucket") && row.labels[0].1 != "+Inf");
+    let steps = rows
+        .iter()
+        .filter(|row| of(row, "_bucket") && row.labels[0].1 != "+Inf");
     let bucket = |row: &Row| {
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(row.labels[0].1.parse().ok()?);

@@ -237,28 +237,29 @@ impl Hiding<'_> {
     }
 }
 
+/// Whether a number behind this text is everybody's.
+fn names_nobody(word: &[u8], before: &str) -> bool {
+    let is_weight = word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_counted = |(name, max): &(&str, usize)| before.ends_with(name) && word.len() <= *max;
+    let is_one_digit = matches!(word, [b'0'..=b'9']);
+    match before.ends_with(':') {
+        true => COMMON_PORTS.contains(&word),
+        false => is_one_digit || is_weight && COUNTED.iter().any(is_counted),
+    }
+}
+
 impl Mask for Hiding<'_> {
     fn word(&mut self, word: &[u8], place: Place, out: &mut String) {
-        let is_digits = word.iter().all(u8::is_ascii_digit);
         let is_free = !matches!(place, Place::User | Place::Quoted);
-        let counted = |(name, max): &(&str, usize)| out.ends_with(name) && word.len() <= *max;
-        let is_weight = word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         let _ = if let Some(rest) = word.strip_prefix(COOKIE) {
             write!(out, "z9hG4bK{:012x}", self.digest("word", rest) >> 16)
         } else if word.starts_with(b"+") || out.ends_with("tel:") {
             // No number begins so.
             let plus = if word.starts_with(b"+") { "+" } else { "" };
             write!(out, "{plus}0{:011}", self.digest("number", word) % 100_000_000_000)
-        } else if is_free && is_weight && COUNTED.iter().any(counted) {
-            out.push_str(&String::from_utf8_lossy(word));
-            Ok(())
-        } else if is_free && is_digits && out.ends_with(':') && COMMON_PORTS.contains(&word) {
-            out.push_str(&String::from_utf8_lossy(word));
-            Ok(())
-        } else if is_free && is_digits && word.len() == 1 && !out.ends_with(':') {
-            out.push_str(&String::from_utf8_lossy(word));
-            Ok(())
-        } else if is_free && is_digits {
+        } else if is_free && names_nobody(word, out) {
+            out.write_str(&String::from_utf8_lossy(word))
+        } else if is_free && word.iter().all(u8::is_ascii_digit) {
             write!(out, "{}", self.number(word))
         } else {
             write!(out, "x{:012x}", self.digest("word", word) >> 16)

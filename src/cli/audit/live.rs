@@ -5,14 +5,13 @@ use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::super::replay::{self, bad, prefix, tell};
@@ -24,7 +23,7 @@ use crate::trace::live::agent::{AgentCounts, Agents};
 use crate::trace::live::interface::{Interface, InterfaceCounts, NotHeard};
 use crate::trace::live::{Ender, Ending, Pipe};
 use crate::trace::playback::text::{Shown, Text};
-use crate::trace::playback::{Finding, Kind, Playback, json};
+use crate::trace::playback::{Finding, Kind, Playback, Summary, json};
 
 /// Where traffic comes from, and how it is judged.
 #[derive(Debug, clap::Args)]
@@ -75,7 +74,19 @@ pub(super) fn audit(config: &Path, arguments: &Arguments) -> Exit {
         Ok(None) => playback,
         Err(error) => return bad(&error),
     };
-    let ending = match ended_by_signals() {
+    let style = match io::stdout().is_terminal() {
+        true => Style::Coloured,
+        false => Style::Plain,
+    };
+    let form = Form {
+        text: Text {
+            shown: Shown::All,
+            style,
+        },
+        json: arguments.json,
+    };
+    let so_far = Arc::<Mutex<SoFar>>::default();
+    let ending = match steered_by_signals(Arc::clone(&so_far), form) {
         Ok(ending) => ending,
         Err(error) => {
             tell("error", &format_args!("signals cannot be received: {error}"));
@@ -86,31 +97,23 @@ pub(super) fn audit(config: &Path, arguments: &Arguments) -> Exit {
         Ok(source) => source,
         Err(exit) => return exit,
     };
-    let screen = io::stdout();
-    let style = match screen.is_terminal() {
-        true => Style::Coloured,
-        false => Style::Plain,
-    };
     let mut telling = Telling {
         playback,
-        text: Text {
-            shown: Shown::All,
-            style,
-        },
-        json: arguments.json,
+        form,
         all: arguments.all,
         addresses: arguments.addresses,
-        out: anstream::AutoStream::auto(screen.lock()),
+        so_far,
+        out: anstream::AutoStream::auto(io::stdout().lock()),
     };
     let watched = source.watch(&mut telling);
-    let told = watched.and_then(|sums| telling.sums(&sums).map(|()| sums));
+    let told = watched.and_then(|fault| telling.sums().map(|()| fault));
     match told {
         // A reader that went away (`| head`) wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => bad(&format_args!("the findings cannot be written: {error}")),
         Ok(_) if telling.playback.summary().leaks() => Exit::Found,
-        Ok(Sums { fault: Some(fault), .. }) => bad(&fault),
-        Ok(_) => Exit::Done,
+        Ok(Some(fault)) => bad(&fault),
+        Ok(None) => Exit::Done,
     }
 }
 
@@ -120,14 +123,13 @@ enum Source {
     Pipe(Box<dyn Read>),
 }
 
-/// What there was besides messages.
+/// What was found, and what there was besides messages.
 #[derive(Default)]
-struct Sums {
+struct SoFar {
+    summary: Summary,
     capture: CaptureCounts,
     interface: Option<Arc<InterfaceCounts>>,
     agents: Option<AgentCounts>,
-    /// What ended it, if it was no signal and not the end of the traffic.
-    fault: Option<CaptureError>,
 }
 
 impl Source {
@@ -176,45 +178,53 @@ impl Source {
         }
     }
 
-    fn watch(self, telling: &mut Telling<impl Write>) -> io::Result<Sums> {
+    /// Until it ends. Gives what ended it, if that was no signal and not the end of the traffic.
+    fn watch(self, telling: &mut Telling<impl Write>) -> io::Result<Option<CaptureError>> {
         match self {
             Source::Interface(interface) => {
-                let counts = interface.counts();
-                let sums = telling.capture(interface)?;
-                Ok(Sums {
-                    interface: Some(counts),
-                    ..sums
-                })
+                telling.so_far().interface = Some(interface.counts());
+                telling.capture(interface)
             }
             Source::Pipe(pipe) => telling.capture(pipe),
             Source::Agents(mut agents) => {
-                for captured in agents.by_ref() {
+                while let Some(captured) = agents.next() {
+                    telling.so_far().agents = Some(agents.counts());
                     telling.message(&captured?)?;
                 }
-                Ok(Sums {
-                    agents: Some(agents.counts()),
-                    ..Sums::default()
-                })
+                telling.so_far().agents = Some(agents.counts());
+                Ok(None)
             }
         }
     }
 }
 
-/// Who judges, and how it is told.
-struct Telling<W> {
-    playback: Playback,
+/// How it is told.
+#[derive(Clone, Copy)]
+struct Form {
     text: Text,
     json: bool,
+}
+
+/// Who judges, and to whom it is told.
+struct Telling<W> {
+    playback: Playback,
+    form: Form,
     all: bool,
     addresses: bool,
+    so_far: Arc<Mutex<SoFar>>,
     out: W,
 }
 
 impl<W: Write> Telling<W> {
-    fn capture(&mut self, reader: impl Read) -> io::Result<Sums> {
+    fn so_far(&self) -> MutexGuard<'_, SoFar> {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn capture(&mut self, reader: impl Read) -> io::Result<Option<CaptureError>> {
         let mut capture = Capture::new(reader);
         let mut fault = None;
-        for next in capture.by_ref() {
+        while let Some(next) = capture.next() {
+            self.so_far().capture = capture.counts().clone();
             match next {
                 Ok(captured) => self.message(&captured)?,
                 // In the middle of what another program was writing when it was ended.
@@ -222,19 +232,17 @@ impl<W: Write> Telling<W> {
                 Err(error) => fault = Some(error),
             }
         }
-        Ok(Sums {
-            capture: capture.counts().clone(),
-            fault,
-            ..Sums::default()
-        })
+        self.so_far().capture = capture.counts().clone();
+        Ok(fault)
     }
 
     fn message(&mut self, captured: &Captured) -> io::Result<()> {
         let finding = self.playback.play(captured);
+        self.so_far().summary = self.playback.summary();
         if !self.all && !leaks(&finding) {
             return Ok(());
         }
-        if self.json {
+        if self.form.json {
             let mut object = json::object(&finding);
             object.insert("time".to_owned(), time(captured.unix).into());
             if self.addresses {
@@ -248,31 +256,57 @@ impl<W: Write> Telling<W> {
                 write!(self.out, " {} > {}", captured.src, captured.dst)?;
             }
             writeln!(self.out)?;
-            self.text.finding(&mut self.out, &finding)?;
+            self.form.text.finding(&mut self.out, &finding)?;
         }
         // Now, and not when there is enough of it.
         self.out.flush()
     }
 
-    fn sums(&mut self, sums: &Sums) -> io::Result<()> {
-        let summary = self.playback.summary();
-        let unseen: Vec<(&str, u64)> = unseen(sums);
-        if self.json {
-            let mut object = json::summary(&summary, &sums.capture);
+    fn sums(&mut self) -> io::Result<()> {
+        let mut sums = Vec::new();
+        self.so_far().write(self.form, &mut sums)?;
+        self.out.write_all(&sums)?;
+        self.out.flush()
+    }
+}
+
+impl SoFar {
+    fn write(&self, Form { text, json }: Form, out: &mut dyn Write) -> io::Result<()> {
+        let unseen = self.unseen();
+        if json {
+            let mut object = json::summary(&self.summary, &self.capture);
             let unseen: Map<String, Value> = unseen
                 .into_iter()
                 .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), count.into()))
                 .collect();
             object["unseen"] = Value::Object(unseen);
-            writeln!(self.out, "{}", json!({"summary": object}))?;
-        } else {
-            writeln!(self.out)?;
-            self.text.summary(&mut self.out, &summary, &sums.capture)?;
-            for (name, count) in unseen.into_iter().filter(|(_, count)| *count > 0) {
-                writeln!(self.out, "{name:<22}{count:>8}")?;
-            }
+            return writeln!(out, "{}", json!({"summary": object}));
         }
-        self.out.flush()
+        writeln!(out)?;
+        text.summary(out, &self.summary, &self.capture)?;
+        for (name, count) in unseen.into_iter().filter(|(_, count)| *count > 0) {
+            writeln!(out, "{name:<22}{count:>8}")?;
+        }
+        Ok(())
+    }
+
+    /// What came and was not judged, by why.
+    fn unseen(&self) -> Vec<(&'static str, u64)> {
+        let interface = self.interface.iter().flat_map(|counts| {
+            [
+                ("dropped by the kernel", counts.dropped.load(Ordering::Relaxed)),
+                ("interface was down", counts.interrupted.load(Ordering::Relaxed)),
+            ]
+        });
+        let agents = self.agents.iter().flat_map(|counts| {
+            [
+                ("dropped by the kernel", counts.dropped),
+                ("not HEP3", counts.unreadable),
+                ("without the password", counts.not_let_in),
+                ("not SIP", counts.not_sip),
+            ]
+        });
+        interface.chain(agents).collect()
     }
 }
 
@@ -283,54 +317,51 @@ fn leaks(finding: &Finding) -> bool {
     }
 }
 
-/// What came and was not judged, by why.
-fn unseen(sums: &Sums) -> Vec<(&'static str, u64)> {
-    let interface = sums.interface.iter().flat_map(|counts| {
-        [
-            ("dropped by the kernel", counts.dropped.load(Ordering::Relaxed)),
-            ("interface was down", counts.interrupted.load(Ordering::Relaxed)),
-        ]
-    });
-    let agents = sums.agents.iter().flat_map(|counts| {
-        [
-            ("dropped by the kernel", counts.dropped),
-            ("not HEP3", counts.unreadable),
-            ("without the password", counts.not_let_in),
-            ("not SIP", counts.not_sip),
-        ]
-    });
-    interface.chain(agents).collect()
-}
-
-/// SIGINT and SIGTERM end it; what was found so far is summed up.
-fn ended_by_signals() -> io::Result<Ending> {
+/// SIGINT and SIGTERM end it; what was found so far is summed up then, and for SIGUSR1 in between.
+fn steered_by_signals(so_far: Arc<Mutex<SoFar>>, form: Form) -> io::Result<Ending> {
     let (ender, ending) = Ending::new()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let signals = {
         let _inside = runtime.enter();
-        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]
+        Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            user: signal(SignalKind::user_defined1())?,
+        }
     };
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || wait(runtime, signals, ender))?;
+        .spawn(move || runtime.block_on(signals.steer(ender, &so_far, form)))?;
     Ok(ending)
 }
 
-fn wait(runtime: Runtime, [mut terminate, mut interrupt]: [Signal; 2], ender: Ender) {
-    runtime.block_on(async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    async fn steer(mut self, ender: Ender, so_far: &Mutex<SoFar>, form: Form) {
+        let mut ender = Some(ender);
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.user.recv() => {
+                    let mut sums = Vec::new();
+                    let so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+                    // Nobody has to read it.
+                    let _ = so_far.write(form, &mut sums).and_then(|()| io::stderr().write_all(&sums));
+                    continue;
+                }
+            }
+            if ender.take().is_none() {
+                // Whoever asks again does not want to wait for a reader that does not read.
+                std::process::exit(Exit::Done as i32);
+            }
         }
-        drop(ender);
-        // Whoever asks again does not want to wait for a reader that does not read.
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    });
-    runtime.shutdown_timeout(Duration::ZERO);
-    std::process::exit(Exit::Done as i32);
+    }
 }
 
 fn hep_address(text: &str) -> Result<SocketAddr, String> {
