@@ -9,11 +9,13 @@ use super::{
     table::Table,
 };
 use crate::policy::admin::{Admin, Hep, Http, Identities};
+use crate::policy::{Bind, Listener};
+use crate::sip::Transport;
 
-pub(super) fn admin(table: Table<'_>) -> Admin {
+pub(super) fn admin(table: Table<'_>, listeners: &[Listener]) -> Admin {
     let bind = table.parsed("http", bind);
     let token_file = table.parsed("token_file", file);
-    let hep = hep(&table);
+    let hep = hep(&table, listeners);
     if let Some((at, _)) = table.raw("otlp") {
         later::not_provided(&table, "admin.otlp", at, "take it out");
     }
@@ -52,7 +54,7 @@ fn bind(text: &str) -> Result<SocketAddr, Fault> {
     })
 }
 
-fn hep(table: &Table<'_>) -> Option<Hep> {
+fn hep(table: &Table<'_>, listeners: &[Listener]) -> Option<Hep> {
     let to = table.parsed("hep", collector);
     let identities = table.word::<Identities>("hep_identities");
     let agent = table.number("hep_agent", 1..=u32::MAX);
@@ -77,10 +79,28 @@ fn hep(table: &Table<'_>) -> Option<Hep> {
             "write `hep_identities = \"hidden\"`, or make sure of who reads there, and of the way to it",
         );
     }
+    if let Some(to) = &to
+        && is_ours(to.value, listeners)
+    {
+        table.reader.contradiction(
+            to.at.clone(),
+            "a listener of this proxy is there: what is mirrored would come in, and be mirrored again",
+            "name the port of the collector, such as \"udp://127.0.0.1:9060\"",
+        );
+    }
     to.map(|to| Hep {
         to: to.stated(),
         identities: or_default(identities, Identities::Hidden),
         agent: or_default(agent, 1),
+    })
+}
+
+fn is_ours(to: SocketAddr, listeners: &[Listener]) -> bool {
+    let mut binds = listeners.iter().flat_map(|listener| &listener.bind);
+    binds.any(|bind| {
+        let Bind { transport, address } = bind.value;
+        let is_there = address.ip() == to.ip() || address.ip().is_unspecified();
+        transport == Transport::Udp && address.port() == to.port() && is_there
     })
 }
 

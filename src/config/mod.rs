@@ -113,7 +113,7 @@ fn policy(top: &Table<'_>, file: &str) -> Policy {
     let dns = dns::dns(top.table("dns"));
     let store = store::store(top.table("store"), &proxy);
     let (limits, limits_stated) = node::limits(top.table("limits"));
-    let admin = admin::admin(top.table("admin"));
+    let admin = admin::admin(top.table("admin"), &listeners);
     top.close();
     let mut policy = Policy {
         file: file.to_owned(),
