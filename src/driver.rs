@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use crate::net::{listen::BindError, tls::TlsError};
 use crate::{
-    admin::{AdminError, Doors, Served},
+    admin::{AdminError, Doors, Served, Shown},
     audit::{AuditFile, AuditKeys, OpenError, Sink},
     config::key_file::{self, KeyFileError},
     engine::{Bound, Engine, Now, Recalling, Setup, counts::Counts, storing::Stored},
@@ -42,7 +42,7 @@ use crate::{
         flows::Sources,
         handover::{Handover, InForce},
         listen::{Sockets, listen, listen_https},
-        mirror::Mirror,
+        mirror::{Mirror, Watcher},
         tls::Certificates,
     },
     policy::{self, Policy},
@@ -58,8 +58,14 @@ use worker::{Post, Worker};
 /// Events of its own connections that a worker has not taken yet; beyond: the connections wait.
 const TASK_EVENTS_MAX: usize = 1024;
 
+/// What the operator's page is made of, besides what the driver itself knows.
+pub struct Stage {
+    pub shown: Arc<dyn Shown>,
+    pub watcher: Arc<dyn Watcher>,
+}
+
 /// Opens all sockets and starts all workers. When it returns, every address in [`Running::bound`] is served.
-pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError> {
+pub fn start(policy: Arc<Policy>, keys: Arc<Keys>, stage: Stage) -> Result<Running, StartError> {
     //= AKA-002
     let kernel = ipsec::ready(&policy)?;
     let doors = Doors::open(&policy.admin)?;
@@ -68,8 +74,12 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
         Some(Opened { store, snapshots, kept }) => (Some(store), Some(snapshots), Some(kept)),
         None => (None, None, None),
     };
-    let mirror = policy.admin.hep.as_ref();
-    let mirror = mirror.map(|hep| Mirror::start(hep, Arc::clone(&policy))).transpose();
+    let Stage { shown, watcher } = stage;
+    let watcher = doors.is_some().then_some(watcher);
+    let hep = policy.admin.hep.as_ref();
+    let is_looked_at = hep.is_some() || watcher.is_some();
+    let mirror = is_looked_at.then(|| Mirror::start(hep, watcher, Arc::clone(&policy)));
+    let mirror = mirror.transpose();
     let sealed = Some(Arc::clone(&keys));
     let sinks = Sinks {
         audit,
@@ -102,7 +112,7 @@ pub fn start(policy: Arc<Policy>, keys: Arc<Keys>) -> Result<Running, StartError
         Ok(engine)
     })?;
     if let Some(doors) = doors {
-        running.admin = Some(doors.serve(Arc::new(running.inside()))?);
+        running.admin = Some(doors.serve(Arc::new(running.inside()), shown)?);
     }
     Ok(running)
 }

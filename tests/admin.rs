@@ -16,14 +16,14 @@ use crate::end_to_end::{ANYWHERE, Dialog, call, policy};
 const HTTP: &str = "[admin]\nhttp = \"127.0.0.1:0\"\n";
 
 /// An answer: status, rows, body.
-struct Answered {
-    status: u16,
-    rows: String,
-    body: String,
+pub struct Answered {
+    pub status: u16,
+    pub rows: String,
+    pub body: String,
 }
 
 /// Asks as somebody who knows no more of HTTP than its first words. `rows` end with CRLF each.
-fn ask(at: SocketAddr, request: &str, rows: &str) -> Answered {
+pub fn ask(at: SocketAddr, request: &str, rows: &str) -> Answered {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nConnection: close\r\n{rows}\r\n").unwrap();
@@ -37,7 +37,7 @@ fn ask(at: SocketAddr, request: &str, rows: &str) -> Answered {
     }
 }
 
-fn get(at: SocketAddr, path: &str) -> Answered {
+pub fn get(at: SocketAddr, path: &str) -> Answered {
     ask(at, &format!("GET {path}"), &format!("Host: {at}\r\n"))
 }
 
@@ -72,7 +72,7 @@ fn promtool(words: &[&str], input: &str) -> String {
 }
 
 /// A proxy of two workers, with these doors, and where they are.
-fn started(folder: &TempDir, callee: &Phone, admin: &str) -> (Node, SocketAddr) {
+pub fn started(folder: &TempDir, callee: &Phone, admin: &str) -> (Node, SocketAddr) {
     let callee = format!("sip:{}", callee.address);
     let node = Node::start(folder.path(), &policy(ANYWHERE, &callee, "sip:127.0.0.1:9", admin));
     let at = node.address("admin", "http");

@@ -1,6 +1,6 @@
 //! Pages in a real browser: clicked through, by mouse and by keys, light and dark.
 
-mod chromium;
+pub mod chromium;
 
 use std::fs::{self, File};
 use std::path::Path;

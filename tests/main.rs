@@ -46,6 +46,7 @@ mod non_interference;
 mod noted;
 mod nothing_in_clear;
 mod p2p;
+mod page;
 mod pcscf;
 mod policies;
 mod privacy_header;

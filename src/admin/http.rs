@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::{Inside, State, metrics};
+use super::{Inside, Shown, State, metrics, page};
 
 /// Connections at once; beyond, who connects waits.
 //= SEC-009
@@ -61,8 +61,9 @@ impl Token {
     }
 }
 
-struct Doors<I> {
-    inside: Arc<I>,
+pub struct Doors<I> {
+    pub inside: Arc<I>,
+    pub shown: Arc<dyn Shown>,
     token: Option<Token>,
 }
 
@@ -71,10 +72,11 @@ pub async fn serve(
     listener: TcpListener,
     token: Option<Token>,
     inside: Arc<impl Inside>,
+    shown: Arc<dyn Shown>,
     mut ended: watch::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let doors = Arc::new(Doors { inside, token });
+    let doors = Arc::new(Doors { inside, shown, token });
     let router = router(doors);
     loop {
         let accepted = tokio::select! {
@@ -118,10 +120,12 @@ async fn connection(stream: TcpStream, router: Router) {
 fn router<I: Inside>(doors: Arc<Doors<I>>) -> Router {
     let closed = Router::new()
         .route("/metrics", get(counted::<I>))
+        .merge(page::closed())
         .layer(from_fn_with_state(Arc::clone(&doors), admit::<I>));
     Router::new()
         .route("/healthz", get(healthy::<I>))
         .route("/readyz", get(ready::<I>))
+        .merge(page::open())
         .merge(closed)
         .with_state(doors)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -209,7 +213,7 @@ async fn counted<I: Inside>(Of(doors): Of<Arc<Doors<I>>>) -> Response {
     }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response {
+pub fn plain(status: StatusCode, text: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let value = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -5,17 +5,21 @@
 
 mod http;
 mod metrics;
+mod page;
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::SystemTime;
 use std::{io, thread};
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 pub use metrics::{Kind, METRICS, Metric};
 
 use crate::engine::counts::Counts;
+use crate::policy::Policy;
 use crate::policy::admin::Admin;
 
 /// Bytes of a token at least: it is all that keeps strangers out.
@@ -30,8 +34,33 @@ pub trait Inside: Send + Sync + 'static {
     /// What all engines decided so far.
     fn counts(&self) -> impl Future<Output = Counts> + Send;
 
+    /// The policy in force, and since when.
+    fn policy(&self) -> Option<(Arc<Policy>, SystemTime)>;
+
     /// What the shell counted, and how things stand now, each by the name of one of [`METRICS`].
     fn shell(&self) -> Vec<(&'static str, f64)>;
+}
+
+/// What the page shows beyond that. Programs above have it: they know how a message is judged and explained.
+pub trait Shown: Send + Sync + 'static {
+    /// Who is in the trust domain by this policy, and by what evidence.
+    fn policy(&self, policy: &Policy) -> Value;
+
+    /// The messages from this number on, names hidden. Whoever asks looks on: without anybody nothing is kept.
+    fn messages(&self, from: u64) -> Value;
+
+    /// What would happen to a message. `Err`: why that cannot be told.
+    fn explain(&self, policy: &Policy, question: &Question) -> Result<Value, String>;
+}
+
+/// A message of the operator's own, and who would send it to whom.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    pub message: String,
+    /// A peer, a listener, an address, or `trusted`, `untrusted`, `ue`.
+    pub from: String,
+    pub to: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +117,7 @@ impl Doors {
     }
 
     /// Serves from a thread of its own until what is given back is dropped.
-    pub fn serve(self, inside: Arc<impl Inside>) -> io::Result<Served> {
+    pub fn serve(self, inside: Arc<impl Inside>, shown: Arc<dyn Shown>) -> io::Result<Served> {
         let (until, ended) = watch::channel(());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let address = self.address;
@@ -99,7 +128,7 @@ impl Doors {
                     tracing::error!("[admin] cannot be served");
                     return;
                 };
-                http::serve(listener, self.token, inside, ended).await;
+                http::serve(listener, self.token, inside, shown, ended).await;
             });
         })?;
         Ok(Served { address, _until: until })

@@ -20,11 +20,13 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use self::party::{Place, Side};
 use self::reader::Reading;
 use self::rows::Row;
 use super::Exit;
+use crate::admin::Question;
 use crate::config::{self, key_file};
 use crate::engine::event::What;
 use crate::engine::judge::{Judge, Judgement, Outcome};
@@ -170,22 +172,54 @@ fn remedy(error: ParseError) -> &'static str {
     }
 }
 
-fn explanation(mut policy: Policy, arguments: &Arguments) -> Result<Explanation, Unexplained> {
-    let bytes = read(&arguments.message)?;
+fn explanation(policy: Policy, arguments: &Arguments) -> Result<Explanation, Unexplained> {
+    let asked = Asked {
+        path: &arguments.message,
+        bytes: read(&arguments.message)?,
+        from: &arguments.from,
+        to: &arguments.to,
+        hiding_keys: arguments.hiding_keys.as_deref(),
+    };
+    explained(policy, &asked)
+}
+
+/// The same for the operator's page, as JSON. `Err`: why it cannot be told.
+pub(super) fn answer(policy: &Policy, question: &Question) -> Result<Value, String> {
+    let asked = Asked {
+        path: Path::new("the message"),
+        bytes: Bytes::from(question.message.clone().into_bytes()),
+        from: &question.from,
+        to: &question.to,
+        hiding_keys: None,
+    };
+    let explained = explained(policy.clone(), &asked).map_err(|error| error.to_string())?;
+    serde_json::to_value(explained).map_err(|error| error.to_string())
+}
+
+struct Asked<'a> {
+    path: &'a Path,
+    bytes: Bytes,
+    from: &'a str,
+    to: &'a str,
+    hiding_keys: Option<&'a Path>,
+}
+
+fn explained(mut policy: Policy, asked: &Asked<'_>) -> Result<Explanation, Unexplained> {
+    let bytes = &asked.bytes;
     let limits = limits(&policy);
     let refused = |refused: Box<Refused>| Unexplained::Message {
-        path: arguments.message.clone(),
-        at: fault_at(&bytes, &refused),
+        path: asked.path.to_owned(),
+        at: fault_at(bytes, &refused),
         error: refused.error,
     };
     let message = parse(bytes.clone(), Carrier::Datagram, &limits)
-        .and_then(|_| parse(as_sent(&bytes), Carrier::Datagram, &limits))
+        .and_then(|_| parse(as_sent(bytes), Carrier::Datagram, &limits))
         .map_err(refused)?;
-    let from = Place::find(&mut policy, &arguments.from, Side::From)?;
-    let to = Place::find(&mut policy, &arguments.to, Side::To)?;
+    let from = Place::find(&mut policy, asked.from, Side::From)?;
+    let to = Place::find(&mut policy, asked.to, Side::To)?;
     let secrets = [(0, [0; SECRET_BYTES])];
     let keys = Keys::new(&secrets, &policy.domain.id.value, 0)?.with_hiding(Some(HidingKeys::new(&secrets)?));
-    let opens = match &arguments.hiding_keys {
+    let opens = match asked.hiding_keys {
         Some(path) => Some(keys.with_hiding(Some(key_file::hiding_keys(path)?))),
         None => None,
     };

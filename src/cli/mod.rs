@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod completions;
 mod explain;
+mod page;
 pub mod replay;
 pub mod run;
 mod spec;

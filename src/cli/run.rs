@@ -26,7 +26,7 @@ use tokio::{
 
 use tracing_subscriber::EnvFilter;
 
-use super::Exit;
+use super::{Exit, page};
 use crate::{
     config::{self, contents, key_file},
     driver::{self, Running},
@@ -35,6 +35,7 @@ use crate::{
     ppsp::jws::{SigningKey, VerifyingKey},
     seal::Keys,
     sip::{Transport, uri::Uri},
+    trace::journal::Journal,
 };
 
 /// How often the certificates' files are looked at.
@@ -151,10 +152,12 @@ pub fn run(policy: Policy, keys: Arc<Keys>, reload: impl Fn() -> Option<Again>) 
         Ok(prepared) => prepared,
         Err(error) => return refuse(&format_args!("signals cannot be received: {error}")),
     };
-    let running = match driver::start(Arc::clone(&policy), keys) {
+    let journal = Arc::<Journal>::default();
+    let running = match driver::start(Arc::clone(&policy), keys, page::stage(&journal)) {
         Ok(running) => running,
         Err(error) => return refuse(&error),
     };
+    journal.listens_at(&running.bound);
     let text = StartText {
         policy: &policy,
         bound: &running.bound,

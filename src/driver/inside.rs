@@ -10,6 +10,7 @@ use super::{Counters, Orders, Running, Stop};
 use crate::admin::{Inside, State};
 use crate::engine::counts::Counts;
 use crate::net::mirror::{Mirror, MirrorCounts};
+use crate::policy::Policy;
 
 /// How long a worker is given to tell what it decided.
 pub const TELL_TIME_MAX: Duration = Duration::from_secs(1);
@@ -78,6 +79,12 @@ impl Inside for View {
             Some(orders) => self.asked.ask(&orders, self.workers).await,
             None => Counts::default(),
         }
+    }
+
+    fn policy(&self) -> Option<(Arc<Policy>, SystemTime)> {
+        let orders = self.orders.upgrade()?;
+        let orders = orders.borrow();
+        Some((Arc::clone(&orders.policy), orders.policy_at))
     }
 
     fn shell(&self) -> Vec<(&'static str, f64)> {

@@ -473,7 +473,9 @@ impl<D: Decides> Worker<D> {
 
     /// One input, then every output it caused.
     fn feed(&mut self, now: Now, input: Input) {
-        if let (Some(mirror), Input::Packet { flow, bytes }) = (&self.mirror, &input) {
+        if let (Some(mirror), Input::Packet { flow, bytes }) = (&self.mirror, &input)
+            && mirror.is_looked_at()
+        {
             mirror.came(flow, bytes);
         }
         self.engine.handle(now, input);

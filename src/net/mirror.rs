@@ -1,4 +1,5 @@
-//! The mirror: each message that comes or leaves, told to a collector as HEP3 (`hep` of [admin]).
+//! The mirror: each message that comes or leaves, told to a collector as HEP3 (`hep` of [admin]), and to who looks at the operator's
+//! page.
 //!
 //! Its socket takes nothing but [`Mirrored`], so nothing that could name anybody reaches it unless the operator asked. A worker puts what
 //! it saw into a queue and goes on: hiding, writing and sending are a thread's, and what does not fit into the queue is not told.
@@ -30,10 +31,21 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Between two warnings that not all is told.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
+/// Who looks on within this process, when somebody does.
+pub trait Watcher: Send + Sync + 'static {
+    /// Whether anybody wants to see anything now. Asked for each message: cheap.
+    fn wants(&self) -> bool;
+
+    fn saw(&self, seen: &Seen, policy: &Policy);
+}
+
 /// Where workers put what they see. The last one dropped, the thread tells what waits, and ends.
 pub(crate) struct Mirror {
     queue: Option<SyncSender<Seen>>,
     state: Arc<State>,
+    /// Whether all is told to a collector; else only what somebody wants to see.
+    has_collector: bool,
+    watcher: Option<Arc<dyn Watcher>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -54,13 +66,8 @@ pub(crate) struct MirrorCounts {
 }
 
 impl Mirror {
-    pub fn start(hep: &Hep, policy: Arc<Policy>) -> io::Result<Mirror> {
-        let from: SocketAddr = match hep.to.value {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(from)?;
-        socket.connect(hep.to.value)?;
+    pub fn start(hep: Option<&Hep>, watcher: Option<Arc<dyn Watcher>>, policy: Arc<Policy>) -> io::Result<Mirror> {
+        let collector = hep.map(Collector::of).transpose()?;
         let (queue, seen) = sync_channel(WAITING_MAX);
         let state = Arc::new(State {
             waiting_bytes: AtomicUsize::new(0),
@@ -68,15 +75,16 @@ impl Mirror {
             policy: Mutex::new(policy),
         });
         let teller = Teller {
-            socket,
-            agent: hep.agent.value,
-            glass: Glass::new(hep.identities.value, RandomState::new()),
+            collector,
+            watcher: watcher.clone(),
             state: Arc::clone(&state),
         };
         let writer = thread::Builder::new().name("mirror".to_owned());
         Ok(Mirror {
             queue: Some(queue),
             state,
+            has_collector: hep.is_some(),
+            watcher,
             writer: Some(writer.spawn(move || teller.tell(&seen))?),
         })
     }
@@ -88,6 +96,11 @@ impl Mirror {
     /// Looks by another policy from now on.
     pub fn looks_by(&self, policy: Arc<Policy>) {
         *self.state.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    /// Whether anybody wants to see anything now.
+    pub fn is_looked_at(&self) -> bool {
+        self.has_collector || self.watcher.as_ref().is_some_and(|watcher| watcher.wants())
     }
 
     /// A message that came.
@@ -145,10 +158,16 @@ fn now() -> Duration {
 
 /// The thread.
 struct Teller {
+    collector: Option<Collector>,
+    watcher: Option<Arc<dyn Watcher>>,
+    state: Arc<State>,
+}
+
+/// Who is told as HEP3.
+struct Collector {
     socket: UdpSocket,
     agent: u32,
     glass: Glass,
-    state: Arc<State>,
 }
 
 impl Teller {
@@ -158,7 +177,11 @@ impl Teller {
             let policy = Arc::clone(&self.state.policy.lock().unwrap_or_else(PoisonError::into_inner));
             for seen in std::iter::once(first).chain(seen.try_iter()) {
                 self.state.waiting_bytes.fetch_sub(seen.bytes.len(), Ordering::Relaxed);
-                let count = match self.send(&self.glass.shows(&policy, &seen)) {
+                if let Some(watcher) = self.watcher.as_ref().filter(|watcher| watcher.wants()) {
+                    watcher.saw(&seen, &policy);
+                }
+                let Some(collector) = &self.collector else { continue };
+                let count = match collector.send(&collector.glass.shows(&policy, &seen)) {
                     Ok(()) => &self.state.counts.sent,
                     Err(_) => &self.state.counts.failed,
                 };
@@ -170,11 +193,27 @@ impl Teller {
                 counts.failed.load(Ordering::Relaxed),
             );
             if dropped + failed > untold && warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-                tracing::warn!(dropped, failed, "not all messages reach the mirror (hep of [admin])");
+                tracing::warn!(dropped, failed, "not all messages reach the mirror of [admin]");
                 (warned, untold) = (Some(Instant::now()), dropped + failed);
             }
             thread::sleep(PAUSE);
         }
+    }
+}
+
+impl Collector {
+    fn of(hep: &Hep) -> io::Result<Collector> {
+        let from: SocketAddr = match hep.to.value {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(from)?;
+        socket.connect(hep.to.value)?;
+        Ok(Collector {
+            socket,
+            agent: hep.agent.value,
+            glass: Glass::new(hep.identities.value, RandomState::new()),
+        })
     }
 
     /// The only way to the socket.
@@ -213,6 +252,8 @@ mod tests {
                 counts: Arc::default(),
                 policy: Mutex::new(Arc::new(crate::driver::tests::policy::one(1))),
             }),
+            has_collector: true,
+            watcher: None,
             writer: None,
         };
         (mirror, seen)
@@ -263,7 +304,7 @@ mod tests {
             identities: crate::driver::tests::policy::stated(crate::policy::admin::Identities::Hidden),
             agent: crate::driver::tests::policy::stated(9),
         };
-        let mirror = Mirror::start(&hep, Arc::new(crate::driver::tests::policy::one(1))).unwrap();
+        let mirror = Mirror::start(Some(&hep), None, Arc::new(crate::driver::tests::policy::one(1))).unwrap();
         let state = Arc::clone(&mirror.state);
         (0..20).for_each(|_| mirror.take(seen(3)));
         mirror.take(Seen {

@@ -2,5 +2,6 @@
 //! proxy's own path never does.
 
 pub mod capture;
+pub mod journal;
 pub mod live;
 pub mod playback;

@@ -47,7 +47,9 @@ impl<D: Decides> Worker<D> {
 
     /// Puts a message that leaves into the mirror, if there is one.
     pub(super) fn show(&self, message: &D::Message) {
-        let Some(mirror) = &self.mirror else { return };
+        let Some(mirror) = self.mirror.as_ref().filter(|mirror| mirror.is_looked_at()) else {
+            return;
+        };
         let to = message.destination();
         let fits = |bound: &&Bound| bound.listener == to.listener && bound.address.is_ipv4() == to.remote.is_ipv4();
         let mut datagrams = self.sockets.iter().map(|socket| &socket.bound);

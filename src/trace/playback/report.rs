@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::finding::{Finding, Kind, Summary};
 use super::{UNLIMITED, json};
@@ -24,13 +24,14 @@ pub const MESSAGES_MAX: u64 = 20_000;
 const HEAD: &str = concat!(
     include_str!("report/head.html"),
     "<style>\n",
-    include_str!("report/page.css"),
+    include_str!("../../admin/page/ladder.css"),
     "</style>\n</head>\n",
     include_str!("report/body.html"),
     "<script type=\"application/json\" id=\"data\">\n{\"messages\":[\n",
 );
 const TAIL: &str = concat!(
     "\n</script>\n<script>\n",
+    include_str!("../../admin/page/ladder.js"),
     include_str!("report/page.js"),
     "</script>\n</body>\n</html>\n"
 );
@@ -53,6 +54,12 @@ impl Report {
         }
         out.write_all(if self.written == 0 { HEAD } else { ",\n" }.as_bytes())?;
         self.written += 1;
+        let object = self.object(captured, finding);
+        out.write_all(in_script(&Value::Object(object)).as_bytes())
+    }
+
+    /// What is shown of one message.
+    pub fn object(&mut self, captured: &Captured, finding: &Finding) -> Map<String, Value> {
         let mut object = json::object(finding);
         object.insert("call".to_owned(), self.call(captured).into());
         object.insert("before".to_owned(), self.masks.message(&captured.bytes).into());
@@ -61,7 +68,12 @@ impl Report {
         {
             object.insert("after".to_owned(), self.masks.message(outgoing.bytes()).into());
         }
-        out.write_all(in_script(&Value::Object(object)).as_bytes())
+        object
+    }
+
+    /// Calls that have a number.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
     }
 
     /// Ends the page.
