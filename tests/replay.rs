@@ -2,6 +2,7 @@
 //!
 //! `SIPVEIL_BLESS=1` writes the expected findings anew; a changed one is reviewed like code.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,6 +19,7 @@ use sipveil::trace::capture::{Capture, Captured};
 use sipveil::trace::playback::text::{Shown, Text};
 use sipveil::trace::playback::{Kind, Leak, Playback, REPEATED_AGE_MAX, Summary};
 
+use crate::report::{is_of_name, names};
 use crate::world;
 
 const TRACES: &str = "fixtures/traces";
@@ -512,4 +514,60 @@ fn two_policies_part_at_the_messages_that_one_key_changes() {
         "{shown}"
     );
     assert!(shown.lines().any(|line| line.starts_with('-')) && shown.lines().any(|line| line.starts_with('+')));
+}
+
+/// What would leave, as a capture of its own: as many messages as leave, each readable, between parties and of persons that nobody
+/// knows, to us and to another reader.
+//= LI-008 type=test
+#[test]
+fn what_would_leave_can_be_handed_on() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let out = folder.path().join("leaves.pcap");
+    let mut messages = 0;
+    for trace in traces() {
+        let config = ["--config", "fixtures/traces/policy.toml", "replay", "--json", "--pcap"];
+        let output = sipveil(&[&config[..], &[out.to_str().unwrap(), trace.to_str().unwrap()]].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let findings = String::from_utf8(output.stdout).unwrap();
+        let cleared = findings
+            .lines()
+            .filter(|line| line.contains("\"result\":\"cleared\""))
+            .count();
+        let written: Vec<Captured> = Capture::new(File::open(&out).unwrap()).map(Result::unwrap).collect();
+        assert_eq!(written.len(), cleared, "{}", trace.display());
+        messages += cleared;
+        let text: String = written
+            .iter()
+            .map(|one| format!("{one:?} {} {}", one.src, String::from_utf8_lossy(&one.bytes)))
+            .collect();
+        let words: BTreeSet<&str> = text.split(|one| !is_of_name(one)).collect();
+        let recorded: Vec<Captured> = Capture::new(File::open(&trace).unwrap()).map(Result::unwrap).collect();
+        // Where the policy listens is ours.
+        let ours = ["10.20.0.2", "127.0.0.1"];
+        for name in recorded
+            .iter()
+            .flat_map(names)
+            .filter(|name| !ours.contains(&name.as_str()))
+        {
+            assert!(
+                !words.contains(name.as_str()),
+                "{name} in what leaves of {}",
+                trace.display()
+            );
+        }
+        let read = Command::new("tshark")
+            .arg("-r")
+            .arg(&out)
+            .args(["-Y", "sip", "-T", "fields", "-e", "sip.CSeq"])
+            .output();
+        let read = read.unwrap_or_else(|error| panic!("tshark does not start ({error}): apt-get install tshark"));
+        let lines = String::from_utf8(read.stdout).unwrap().lines().count();
+        assert_eq!(lines, cleared, "as tshark reads what leaves of {}", trace.display());
+    }
+    assert!(messages > 300, "{messages}");
 }

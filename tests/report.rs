@@ -50,6 +50,36 @@ pub fn names(captured: &Captured) -> BTreeSet<String> {
     names
 }
 
+/// What each page holds, a message a line. `SIPVEIL_BLESS=1` writes it anew; a changed one is reviewed like code.
+#[test]
+fn each_trace_has_its_page() {
+    let policy = policy();
+    let bless = std::env::var_os("SIPVEIL_BLESS").is_some();
+    let mut other = Vec::new();
+    for trace in traces() {
+        let data = data(&page(&trace, &policy));
+        let mut lines: Vec<String> = data["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(Value::to_string)
+            .collect();
+        lines.push(data["summary"].to_string());
+        let lines = lines.join("\n") + "\n";
+        let name = trace.file_stem().unwrap().to_string_lossy().into_owned();
+        let expected = format!("fixtures/traces/pages/{name}.jsonl");
+        if bless {
+            fs::write(&expected, &lines).unwrap();
+        } else if fs::read_to_string(&expected).ok().as_deref() != Some(lines.as_str()) {
+            other.push(name);
+        }
+    }
+    assert!(
+        other.is_empty(),
+        "pages that changed: {other:?}; SIPVEIL_BLESS=1 writes them anew"
+    );
+}
+
 //= LI-008 type=test
 #[test]
 fn no_page_names_anybody() {

@@ -7,22 +7,28 @@
 )]
 
 use std::fs::File;
+use std::hash::RandomState;
 use std::io::{self, BufReader, BufWriter, IsTerminal, LineWriter, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
 
 use super::Exit;
 use crate::config::{self, Diagnostic, Style, key_file};
+use crate::engine::judge::Outcome;
+use crate::policy::admin::Identities;
 use crate::policy::{Policy, StatedBy};
-use crate::trace::capture::{Capture, CaptureCounts, CaptureError};
+use crate::privacy::mirrored::{Glass, Recorded};
+use crate::trace::capture::{Capture, CaptureCounts, CaptureError, Captured};
+use crate::trace::pcap::Pcap;
 use crate::trace::playback::against::{Against, Difference};
 use crate::trace::playback::json::Json;
 use crate::trace::playback::report::Report;
 use crate::trace::playback::text::{Shown, Text};
-use crate::trace::playback::{Finding, Playback, Summary};
+use crate::trace::playback::{Finding, Kind, Playback, Summary};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,6 +47,9 @@ pub(super) struct Arguments {
     /// A page for a browser as well: a ladder of each call, each message before and after. Shows nobody's name or address.
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     html: Option<PathBuf>,
+    /// A capture as well: what would leave, by the same ways, names and addresses hidden. Retransmissions are not in it.
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    pcap: Option<PathBuf>,
     /// End with 1 when a hop outside is, or would be, shown what the policy forbids.
     #[arg(long)]
     deny_leaks: bool,
@@ -144,6 +153,15 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
         Ok(page) => page,
         Err(error) => return bad(&format_args!("the page cannot be written: {error}")),
     };
+    let mut leaving = match arguments
+        .pcap
+        .as_deref()
+        .map(|path| Leaving::create(path, &new))
+        .transpose()
+    {
+        Ok(leaving) => leaving,
+        Err(error) => return bad(&format_args!("the capture of what leaves cannot be written: {error}")),
+    };
     let bar = bar(size);
     let reader = bar.wrap_read(reader);
     let screen = io::stdout();
@@ -154,7 +172,7 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
         let patient = Patient {
             screen,
             bar: &bar,
-            goes_on: arguments.deny_leaks || page.is_some(),
+            goes_on: arguments.deny_leaks || page.is_some() || leaving.is_some(),
         };
         // Whole lines on a terminal, so that the bar never stands within one.
         let mut out: Box<dyn Write> = match terminal {
@@ -162,12 +180,27 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
             false => Box::new(BufWriter::new(patient)),
         };
         let replayed = match old {
-            None => play_on(playback, reader, form, page.as_mut(), &mut out),
+            None => {
+                let beside = Beside {
+                    page: page.as_mut(),
+                    leaving: leaving.as_mut(),
+                };
+                play_on(playback, reader, form, beside, &mut out)
+            }
             Some(old) => compare(Against::new(old, playback), reader, form, &mut out),
         };
         replayed.and_then(|replayed| out.flush().map(|()| replayed))
     };
+    let left_out = leaving.map(|leaving| leaving.pcap.finish()).transpose();
     bar.finish_and_clear();
+    match left_out {
+        Ok(None | Some(0)) => {}
+        Ok(Some(count)) => tell(
+            "warning",
+            &format_args!("{count} messages fit into no datagram and are not in the capture"),
+        ),
+        Err(error) => return bad(&format_args!("the capture of what leaves cannot be written: {error}")),
+    }
     let Replayed {
         summary,
         differing,
@@ -195,7 +228,7 @@ pub(super) fn replay(config: &Path, arguments: &Arguments) -> Exit {
 ///
 /// Fails when the findings cannot be written.
 pub fn play(reader: impl Read, policy: &Policy, form: Form, out: &mut dyn Write) -> io::Result<Replayed> {
-    play_on(Playback::new(policy), reader, form, None, out)
+    play_on(Playback::new(policy), reader, form, Beside::default(), out)
 }
 
 /// The same, and writes the page.
@@ -203,7 +236,11 @@ pub fn play(reader: impl Read, policy: &Policy, form: Form, out: &mut dyn Write)
 /// Fails when the page cannot be written.
 pub fn play_to_page(reader: impl Read, policy: &Policy, page: &mut Page, out: &mut dyn Write) -> io::Result<Replayed> {
     let form = Form::Json(Json::default());
-    play_on(Playback::new(policy), reader, form, Some(page), out)
+    let beside = Beside {
+        page: Some(page),
+        leaving: None,
+    };
+    play_on(Playback::new(policy), reader, form, beside, out)
 }
 
 /// A page that is being written to a file.
@@ -221,11 +258,62 @@ impl Page {
     }
 }
 
+/// A capture of what would leave, being written to a file.
+struct Leaving {
+    glass: Glass,
+    /// Knows nobody's address but its own.
+    policy: Policy,
+    pcap: Pcap<BufWriter<File>>,
+    /// When the capture begins, in seconds since 1970.
+    begins_at: Option<u64>,
+}
+
+impl Leaving {
+    fn create(path: &Path, policy: &Policy) -> io::Result<Leaving> {
+        let policy = Policy {
+            peers: Vec::new(),
+            ..policy.clone()
+        };
+        Ok(Leaving {
+            glass: Glass::new(Identities::Hidden, RandomState::new()),
+            policy,
+            pcap: Pcap::new(BufWriter::new(File::create(path)?))?,
+            begins_at: None,
+        })
+    }
+
+    fn finding(&mut self, captured: &Captured, finding: &Finding) -> io::Result<()> {
+        let Kind::Judged(step) = &finding.kind else {
+            return Ok(());
+        };
+        let Outcome::Cleared(outgoing) = &step.judgement.outcome else {
+            return Ok(());
+        };
+        let begins_at = captured.unix.saturating_sub(captured.at.as_secs());
+        let begins_at = *self.begins_at.get_or_insert(begins_at);
+        let recorded = Recorded {
+            transport: captured.transport,
+            src: captured.src,
+            dst: captured.dst,
+            at: Duration::from_secs(begins_at).saturating_add(captured.at),
+            bytes: outgoing.bytes(),
+        };
+        self.pcap.write(&self.glass.shows_recorded(&self.policy, &recorded))
+    }
+}
+
+/// What is written beside the findings.
+#[derive(Default)]
+struct Beside<'a> {
+    page: Option<&'a mut Page>,
+    leaving: Option<&'a mut Leaving>,
+}
+
 fn play_on(
     mut playback: Playback,
     reader: impl Read,
     mut form: Form,
-    mut page: Option<&mut Page>,
+    mut beside: Beside<'_>,
     out: &mut dyn Write,
 ) -> io::Result<Replayed> {
     let mut capture = Capture::new(reader);
@@ -234,7 +322,10 @@ fn play_on(
         match next {
             Ok(captured) => {
                 let finding = playback.play(&captured);
-                if let Some(page) = &mut page {
+                if let Some(leaving) = &mut beside.leaving {
+                    leaving.finding(&captured, &finding)?;
+                }
+                if let Some(page) = &mut beside.page {
                     page.report.finding(&mut page.file, &captured, &finding)?;
                 }
                 form.finding(out, &finding)?;
@@ -243,7 +334,7 @@ fn play_on(
         }
     }
     let summary = playback.summary();
-    if let Some(page) = page {
+    if let Some(page) = beside.page {
         page.report.summary(&mut page.file, &summary, capture.counts())?;
         page.file.flush()?;
     }

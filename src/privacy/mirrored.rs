@@ -90,6 +90,35 @@ impl Glass {
     }
 }
 
+/// A message between any two, as a capture has it.
+pub struct Recorded<'a> {
+    pub transport: Transport,
+    pub src: SocketAddr,
+    pub dst: SocketAddr,
+    /// Since 1970.
+    pub at: Duration,
+    pub bytes: &'a [u8],
+}
+
+impl Glass {
+    /// Names are hidden whatever was asked for, and addresses but those at which this policy listens.
+    pub fn shows_recorded(&self, policy: &Policy, recorded: &Recorded<'_>) -> Mirrored {
+        let hiding = Hiding {
+            keys: &self.keys,
+            policy,
+        };
+        let call = call_id(recorded.bytes).map(|call_id| format!("{:016x}", hiding.digest("call", call_id)));
+        Mirrored {
+            transport: recorded.transport,
+            src: hiding.socket_address(recorded.src),
+            dst: hiding.socket_address(recorded.dst),
+            at: recorded.at,
+            call,
+            bytes: hidden(recorded.bytes, hiding),
+        }
+    }
+}
+
 impl Mirrored {
     pub fn transport(&self) -> Transport {
         self.transport

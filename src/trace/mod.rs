@@ -4,4 +4,5 @@
 pub mod capture;
 pub mod journal;
 pub mod live;
+pub mod pcap;
 pub mod playback;
