@@ -48,6 +48,7 @@ fn a_leak_is_on_top_and_every_message_can_be_looked_at() {
     );
     assert!(browser.text_of("#message pre .gone").starts_with("− "));
     assert!(browser.text_of("#message pre .come").starts_with("+ "));
+    browser.is_pictured("docs/report.png");
     // Another one by mouse, the next by keys.
     browser.clicks("svg .arrow:nth-of-type(1)");
     assert!(

@@ -72,6 +72,7 @@ fn a_call_is_seen_as_it_happens_and_nobody_is_named() {
         message.contains("INVITE") && message.contains("P-Asserted-Identity"),
         "{message}"
     );
+    browser.is_pictured("docs/page.png");
     let seen = browser.asks("document.documentElement.innerHTML").to_string();
     let told = get(at, "/api/messages").body;
     assert!(told.contains("P-Asserted-Identity"), "{told}");

@@ -159,6 +159,18 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
+    /// A picture of what is shown, for a page of the documentation, when `SIPVEIL_WRITE_PICTURES` is set.
+    pub fn is_pictured(&mut self, file: &str) {
+        if std::env::var_os("SIPVEIL_WRITE_PICTURES").is_none() {
+            return;
+        }
+        let picture = self.command("Page.captureScreenshot", json!({"format": "png"}));
+        let bytes = data_encoding::BASE64
+            .decode(picture["data"].as_str().unwrap().as_bytes())
+            .unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+
     /// Errors and warnings that the page caused, and exceptions in its script.
     pub fn complaints(&mut self) -> Vec<String> {
         // Whatever was under way is told before this is answered.
