@@ -33,7 +33,7 @@ const STRANGER: Ue = Ue {
 /// Who may stand in the place of the one who is hidden.
 const PERSONS: usize = 200;
 /// Beginnings of all words that tell of one.
-const MARKS: [&str; 6] = ["amelia", "zephyr", "10.31.", ":4331", "=4331", " 4331"];
+const MARKS: [&str; 5] = ["amelia", "zephyr", "10.31.", ":4331", " 4331"];
 
 /// Where a run that tells leaves something out, for the comparison to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
