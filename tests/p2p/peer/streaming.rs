@@ -42,6 +42,7 @@ fn what_peers_describe_passes_the_guard() {
         media: Media::Direct,
         takes_dtls: false,
         session: 7,
+        version: 0,
     };
     let described = |port: u16, master: u8| {
         let end = End {
