@@ -442,6 +442,8 @@ fn settings(policy: &Policy) -> Settings {
         view: table.view.value,
         expose: table.expose.value,
         announces_per_second: policy.limits.announces_per_second_max,
+        peers_max: policy.limits.tracked_peers_max as usize,
+        swarms_max: policy.limits.tracked_contents_max as usize,
         network_peers: network_peers.chain(cdn).collect(),
         startup: table.startup.value,
         addresses: table.addresses.value,
