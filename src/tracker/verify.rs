@@ -18,7 +18,8 @@ use crate::ppsp::tamper::{Reporter, Weight};
 
 /// Leaves to show for what is new.
 const SAMPLES_NEW: usize = 4;
-/// Leaves to show again, now and then.
+/// Leaves to show again, now and then: so few that what ten million peers prove is less than 1200 leaves a second.
+//= P2P-114
 const SAMPLES_AGAIN: usize = 2;
 /// And where others say that it does not give it.
 const SAMPLES_SUSPECTED: usize = 16;
