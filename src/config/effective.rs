@@ -604,6 +604,8 @@ impl Page<'_> {
             audit_queue_max,
             store_queue_max,
             announces_per_second_max,
+            tracked_peers_max,
+            tracked_contents_max,
         );
     }
 

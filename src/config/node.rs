@@ -218,6 +218,8 @@ pub(super) fn limits(table: Table<'_>) -> (Limits, Vec<(&'static str, StatedBy)>
         audit_queue_max: limit("audit_queue_max", built_in.audit_queue_max),
         store_queue_max: limit("store_queue_max", built_in.store_queue_max),
         announces_per_second_max: limit("announces_per_second_max", built_in.announces_per_second_max),
+        tracked_peers_max: limit("tracked_peers_max", built_in.tracked_peers_max),
+        tracked_contents_max: limit("tracked_contents_max", built_in.tracked_contents_max),
     };
     table.close();
     (limits, stated)

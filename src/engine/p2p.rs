@@ -305,9 +305,11 @@ impl Engine {
         replied(reply, Rule::P2P_014)
     }
 
-    /// Who asks: a registered UE by its registration, else whom a node of T asserts.
+    /// Who asks: a registered UE by its registration, else whom a node of T asserts. A UE is one peer, whichever of its identities
+    /// it shows.
+    //= P2P-025
     fn asker(&self, now: Now, origin: &Origin, draft: &Draft) -> Option<Asker> {
-        let identity = asserted(draft)?;
+        let mut identity = asserted(draft)?;
         let path = match origin.flow().transport.is_reliable() {
             true => Path::Stream,
             false => Path::Datagram,
@@ -317,6 +319,9 @@ impl Engine {
         let device = match origin.standing() {
             Standing::Served => {
                 let ue = self.bindings.ue(&self.home(origin.flow()), now.unix)?;
+                if let Some(first) = ue.default_identity() {
+                    identity = first.to_vec();
+                }
                 ue.contacts().next()?.to_vec()
             }
             Standing::Trusted => Vec::new(),
@@ -437,6 +442,8 @@ fn settings(policy: &Policy) -> Settings {
         view: table.view.value,
         expose: table.expose.value,
         announces_per_second: policy.limits.announces_per_second_max,
+        peers_max: policy.limits.tracked_peers_max as usize,
+        swarms_max: policy.limits.tracked_contents_max as usize,
         network_peers: network_peers.chain(cdn).collect(),
         startup: table.startup.value,
         addresses: table.addresses.value,

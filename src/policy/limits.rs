@@ -90,6 +90,12 @@ pub struct Limits {
     /// were there before are asked to come back at half of it.
     //= P2P-027
     pub announces_per_second_max: u32,
+    /// Peers of the tracker; beyond: who comes anew is answered 503. Some 930 bytes each, with ten announcements.
+    //= P2P-139
+    pub tracked_peers_max: u32,
+    /// Contents of the tracker; beyond: another is not known.
+    //= P2P-139
+    pub tracked_contents_max: u32,
 }
 
 impl Default for Limits {
@@ -128,6 +134,8 @@ impl Default for Limits {
             audit_queue_max: 10_000,
             store_queue_max: 10_000,
             announces_per_second_max: 2_000,
+            tracked_peers_max: 1_000_000,
+            tracked_contents_max: 100_000,
         }
     }
 }

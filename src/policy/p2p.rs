@@ -106,6 +106,7 @@ pub enum TrackerIs {
     /// In this process.
     Embedded,
     /// Behind this next hop.
+    //= P2P-133 type=exception reason=a tracker elsewhere is asked by SIP; one that only speaks HTTPS is asked by the UEs themselves, and what it tells them is not guarded
     At(String),
 }
 

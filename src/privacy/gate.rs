@@ -260,6 +260,8 @@ impl Gate<'_> {
             Hop::Trusted(hop) => {
                 quoted_call_ids(&mut draft, self.keys, notes);
                 self.before_rfc_5876(&mut draft, hop, wanted, notes);
+                // Whatever is to be hidden at the last hop is there until then: charging needs it.
+                //= P2P-083
                 note_kept(&draft, notes);
                 self.route_back(&mut draft, own, dialog, nonce);
                 via(

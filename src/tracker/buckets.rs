@@ -28,6 +28,11 @@ impl Buckets {
         Buckets(held)
     }
 
+    /// Whether all of it is among what another holds.
+    pub fn is_within(self, other: Buckets) -> bool {
+        self.0 & !other.0 == 0
+    }
+
     pub fn is_none(self) -> bool {
         self.0 == 0
     }

@@ -139,6 +139,7 @@ impl Tracker {
             addresses: Vec::new(),
         });
         //= P2P-135
+        //= P2P-136 type=exception reason=nobody is asked to join: caches that hold everything stand in the policy, and are told of where few peers have proved that they hold a content
         // Where peers do not suffice the network's own come first, and where who has nothing yet is to begin at once; else last.
         let begins = self
             .table

@@ -61,10 +61,14 @@ use calls::Calls;
 use counts::{Challenged, Counts};
 use kept::{Keeping, Orphan};
 use pace::Pace;
+use rate::Rate;
 use table::{Hashing, Slot, SwarmIndex, Table};
 use verify::Open;
 use watch::Watches;
 use whereabouts::Whereabouts;
+
+/// How long a rate is of interest.
+const RATE_KEPT: Duration = Duration::from_secs(60);
 
 /// When something is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +151,8 @@ pub struct Tracker {
     /// The last answers, for who asks the same again.
     answered: Bounded<Slot, publish::Answered>,
     pace: Pace,
+    /// How often who has gone changed something in the last minute, by who it is.
+    left: Bounded<u64, Rate>,
     /// What is to outlive the process, where anything is.
     keeping: Option<Keeping>,
     /// Until when IDs of earlier runs open, in seconds of Unix time.
@@ -184,6 +190,7 @@ impl Tracker {
             standing: Bounded::new(settings.failures_max),
             orders: VecDeque::new(),
             pace: Pace::default(),
+            left: Bounded::new(settings.answers_max),
             keeping: None,
             earlier_until: None,
             orphans: Vec::new(),
@@ -246,14 +253,15 @@ impl Tracker {
             self.ids.forget_runs_before_this();
             self.note(FactId::Root);
         }
-        while let Some(((slot, swarm), open)) = self.open.pop_ended(now.at) {
+        while let Some(((slot, swarm), _)) = self.open.pop_ended(now.at) {
             self.counts.challenged(Challenged::Unanswered);
-            self.unproven(now, slot, swarm, &open);
+            self.unproven(now, slot, swarm);
         }
         for slot in self.table.expired(now.seconds()) {
             self.remove(now, slot);
         }
         self.answered.forget_ended(now.at);
+        self.left.forget_ended(now.at);
         self.names.forget_ended(now.at);
         self.places.forget_ended(now.at);
         self.calls.forget_ended(now.at);
@@ -280,16 +288,21 @@ impl Tracker {
     //= P2P-017
     //= P2P-036
     fn remove(&mut self, now: Moment, slot: Slot) {
+        for swarm in self.asked_in(slot) {
+            self.walks_away(now, slot, swarm);
+        }
         self.clear(slot);
+        let changes = self.table.peer(slot).changes;
+        if changes.is_used(now.seconds()) {
+            let who = self.identity_hash(slot);
+            self.left.insert(who, now.at + RATE_KEPT, changes);
+        }
         self.table.remove(slot, now.day());
         self.note(FactId::Place(slot));
     }
 
-    /// What is under way with a peer is over.
+    /// What is under way with a peer is over, but for what it is to prove.
     fn clear(&mut self, slot: Slot) {
-        for swarm in self.table.joined(slot) {
-            self.open.remove(&(slot, swarm));
-        }
         self.answered.remove(&slot);
         self.places.remove(&slot);
         self.watches.end_of(slot);

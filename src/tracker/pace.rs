@@ -13,6 +13,7 @@ const WAIT_SECONDS_MAX: u64 = 600;
 const REFUSED_SECONDS: u64 = 10;
 
 /// Announcements of this second.
+//= P2P-140 type=exception reason=the tracker is in one worker: 25,000 refreshes and 10,000 lists a second are what one core does at most, and 50,000 announcements after an outage are more; they are paced instead, and how long the slowest of a hundred waits was not measured
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     second: u64,

@@ -8,7 +8,6 @@ use rand_chacha::rand_core::Rng;
 use super::buckets::Buckets;
 use super::kept::FactId;
 use super::pace;
-use super::rate::Rate;
 use super::reply::Reply;
 use super::settings::Expose;
 use super::table::{Slot, State, SwarmIndex};
@@ -157,8 +156,12 @@ impl Tracker {
         let etag = self.retag(slot, random);
         // One swarm at a time: what is asked again is asked by chance.
         let mut asked = Vec::new();
-        if publish.accepts && publish.member.path == Path::Stream {
-            let joined: Vec<SwarmIndex> = self.table.joined(slot).collect();
+        let joined: Vec<SwarmIndex> = self.table.joined(slot).collect();
+        if !publish.accepts || publish.member.path == Path::Datagram {
+            for swarm in joined {
+                self.doubt_again(now, slot, swarm, random);
+            }
+        } else {
             for swarm in joined {
                 if let Some(challenge) = self.challenge_again(now, slot, swarm, random) {
                     let id = self.table.swarm(swarm).id;
@@ -207,7 +210,12 @@ impl Tracker {
         };
         let failed = swarms.iter().filter_map(|swarm| swarm.fault);
         failed.for_each(|fault| self.counts.fault(fault));
-        self.table.prolong(slot, now.seconds() + u64::from(expires));
+        // Only what may be asked for a proof again keeps up what stands: a refresh.
+        //= P2P-112
+        let until = now.seconds() + u64::from(expires);
+        let until = current.map_or(until, |slot| until.min(self.table.peer(slot).expires_at));
+        let expires = until.saturating_sub(now.seconds()) as u32;
+        self.table.prolong(slot, until);
         self.table.moved(slot, publish.member.reach);
         let told = match &request.what {
             What::Connect(connect) => Some(connect.addresses.as_slice()),
@@ -261,7 +269,15 @@ impl Tracker {
         }
         // All that can be refused is, before what is there is touched.
         let there = current.or_else(|| self.table.find(member.identity, member.device));
-        let mut changes = there.map_or_else(Rate::default, |slot| self.table.peer(slot).changes);
+        let mut changes = match there {
+            Some(slot) => self.table.peer(slot).changes,
+            // Who went and comes again has asked as often.
+            //= P2P-026
+            None => {
+                let who = self.table.hash(member.identity);
+                self.left.live(&who, now.at).copied().unwrap_or_default()
+            }
+        };
         if !changes.takes(now.seconds(), self.settings.changes_per_minute) {
             return Err(Fault::Rate);
         }
@@ -271,6 +287,7 @@ impl Tracker {
         if current.is_none() && !self.pace.takes(now, self.settings.announces_per_second) {
             return Err(Fault::Busy);
         }
+        let asked_in = there.map_or_else(Vec::new, |slot| self.asked_in(slot));
         let slot = match current {
             Some(slot) => slot,
             None => self.enter(now, member)?,
@@ -283,13 +300,22 @@ impl Tracker {
         let results = connect.swarms.iter().zip(steps).map(|(action, step)| match step {
             Step::Failed(fault) => SwarmResult::failed(action.swarm, fault),
             Step::Leave(swarm) => {
-                self.open.remove(&(slot, swarm));
-                self.table.leave(slot, swarm);
+                self.walks_away(now, slot, swarm);
                 SwarmResult::done(action.swarm)
             }
-            Step::Join { swarm, held } => self.joined(now, slot, swarm, held, member.path, wanted, random),
+            // What stood before it in the same request may have failed.
+            Step::Join { swarm, held } => match self.may_announce(now, member.identity, swarm) {
+                Ok(()) => self.joined(now, slot, swarm, held, member.path, wanted, random),
+                Err(fault) => SwarmResult::failed(action.swarm, fault),
+            },
         });
-        Ok((slot, results.collect()))
+        let results = results.collect();
+        for swarm in asked_in {
+            if self.table.announcement(slot, swarm).is_none() {
+                self.walks_away(now, slot, swarm);
+            }
+        }
+        Ok((slot, results))
     }
 
     /// A place for who comes anew: what the same device announced before is replaced, where it stands stays.
@@ -364,6 +390,10 @@ impl Tracker {
         wanted: usize,
         random: &mut impl Rng,
     ) -> SwarmResult {
+        if self.takes_back(slot, swarm, held) {
+            self.walks_away(now, slot, swarm);
+            return SwarmResult::failed(self.table.swarm(swarm).id, Fault::ProofFailed);
+        }
         self.table.join(slot, swarm, held);
         self.is_back(slot, swarm);
         self.stays_out(now, slot, swarm);
@@ -433,8 +463,18 @@ impl Tracker {
         let mut results = Vec::new();
         if let Some(proof) = &report.proof {
             let swarm = self.proved(now, slot, proof)?;
+            // It claims more than it was asked about.
+            let announcement = self.table.announcement(slot, swarm);
+            let (state, challenge) = match announcement.map(|one| one.state) {
+                Some(State::Provisional) => {
+                    let challenge = self.challenge_new(now, slot, swarm, random);
+                    (response::State::Provisional, challenge)
+                }
+                _ => (response::State::Verified, None),
+            };
             results.push(SwarmResult {
-                state: Some(response::State::Verified),
+                state: Some(state),
+                challenge,
                 assigned: self.assigned(now, slot, swarm).into_iter().collect(),
                 ticket: self.ticket(now, slot, swarm, random),
                 ..SwarmResult::done(proof.swarm)

@@ -8,6 +8,11 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// Whether something was asked of late.
+    pub fn is_used(self, now: u64) -> bool {
+        self.due > now as u32
+    }
+
     /// Whether one more may be asked now. What is refused does not count.
     //= P2P-026
     pub fn takes(&mut self, now: u64, per_minute: u32) -> bool {

@@ -615,6 +615,20 @@ mod tests {
         Layout::new(64 << 20, 1 << 20).unwrap()
     }
 
+    /// What stands in arrays, with as much room to spare as arrays that grow have at most; an identity of 36 bytes, a flow of 96.
+    /// Measured it is less: `examples/tracker.rs`.
+    //= P2P-139 type=test
+    #[test]
+    fn ten_million_peers_of_a_hundred_million_announcements_have_room_in_16_gb() {
+        let (peers, swarms, announcements) = (10_000_000, 5_000_000, 100_000_000);
+        let blocks = 48 + 16 + 96 + 16 * size_of::<Joined>();
+        let peer = 2 * size_of::<Peer>() + blocks + 2 * (size_of::<Slot>() + 1);
+        let swarm = 2 * size_of::<Swarm>() + 2 * (size_of::<SwarmIndex>() + 1);
+        let all = peers * peer + swarms * swarm + announcements * 2 * size_of::<Announcement>();
+        assert!(all < 16_000_000_000, "{all}");
+        assert!(PLACES_MAX > peers);
+    }
+
     fn enter(table: &mut Table, name: &str, day: u32) -> Slot {
         table.enter(name.as_bytes(), b"d", b"r", day).unwrap()
     }

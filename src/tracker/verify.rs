@@ -18,7 +18,8 @@ use crate::ppsp::tamper::{Reporter, Weight};
 
 /// Leaves to show for what is new.
 const SAMPLES_NEW: usize = 4;
-/// Leaves to show again, now and then.
+/// Leaves to show again, now and then: so few that what ten million peers prove is less than 1200 leaves a second.
+//= P2P-114
 const SAMPLES_AGAIN: usize = 2;
 /// And where others say that it does not give it.
 const SAMPLES_SUSPECTED: usize = 16;
@@ -95,7 +96,8 @@ impl Tracker {
         failures.is_some_and(|failures| now.at < failures.wait_until && failures.count >= FAILURES_MAX)
     }
 
-    /// Asks for a proof of what was announced. The same claim gets the challenge that is open for it already.
+    /// Asks for a proof of what was announced. A challenge stands until it is answered: the same claim gets the one that is open
+    /// for it, and so does one of more, which is asked about when that is proved.
     //= P2P-104
     //= P2P-105
     //= P2P-108
@@ -113,7 +115,7 @@ impl Tracker {
             return None;
         }
         let key = (slot, swarm);
-        if self.open.get(&key).is_none_or(|open| open.claim != claim) {
+        if self.open.get(&key).is_none() {
             let ranges = claim.ranges(layout.pieces());
             let challenge = Challenge::draw(draw(random), &layout, &ranges, samples).ok()?;
             let deadline = now.at + Duration::from_millis(self.settings.proof_milliseconds.into());
@@ -140,6 +142,31 @@ impl Tracker {
         })
     }
 
+    /// Whether a claim leaves out something that this peer is being asked about.
+    pub(super) fn takes_back(&self, slot: Slot, swarm: SwarmIndex, claim: Buckets) -> bool {
+        let open = self.open.get(&(slot, swarm));
+        open.is_some_and(|open| !open.claim.is_within(claim))
+    }
+
+    /// A peer takes back what it is being asked about, or goes: no proof came, and it cannot ask for other leaves by coming again.
+    //= P2P-105
+    //= P2P-111
+    pub(super) fn walks_away(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex) {
+        if self.open.remove(&(slot, swarm)).is_some() {
+            self.counts.challenged(Challenged::Unanswered);
+            self.failed(now, slot, swarm);
+        }
+        self.table.leave(slot, swarm);
+    }
+
+    /// The swarms in which a peer is being asked.
+    pub(super) fn asked_in(&self, slot: Slot) -> Vec<SwarmIndex> {
+        let joined = self.table.joined(slot);
+        joined
+            .filter(|swarm| self.open.get(&(slot, *swarm)).is_some())
+            .collect()
+    }
+
     /// For what is new.
     pub(super) fn challenge_new(
         &mut self,
@@ -161,6 +188,23 @@ impl Tracker {
         swarm: SwarmIndex,
         random: &mut impl Rng,
     ) -> Option<response::Challenge> {
+        let samples = self.samples_again(now, slot, swarm, random)?;
+        self.challenge(now, slot, swarm, samples, random)
+    }
+
+    /// The same of who takes no question: it is not believed any more.
+    //= P2P-112
+    pub(super) fn doubt_again(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex, random: &mut impl Rng) {
+        if self.samples_again(now, slot, swarm, random).is_some()
+            && let Some(announcement) = self.table.announcement_mut(slot, swarm)
+            && announcement.state == State::Verified
+        {
+            announcement.state = State::Provisional;
+        }
+    }
+
+    /// Leaves that a peer is to show again now. `None`: none.
+    fn samples_again(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex, random: &mut impl Rng) -> Option<usize> {
         let chosen = below(1000, random) < u64::from(self.settings.proofs_per_mille);
         let is_verified = self
             .table
@@ -170,12 +214,9 @@ impl Tracker {
         let is_suspected = self.suspected.live(&key, now.at).is_some_and(Suspected::is_enough);
         if is_suspected {
             self.suspected.remove(&key);
-            return self.challenge(now, slot, swarm, SAMPLES_SUSPECTED, random);
+            return Some(SAMPLES_SUSPECTED);
         }
-        match chosen && is_verified {
-            true => self.challenge(now, slot, swarm, SAMPLES_AGAIN, random),
-            false => None,
-        }
+        (chosen && is_verified).then_some(SAMPLES_AGAIN)
     }
 
     /// A proof, good for one challenge, of the peer it was put to.
@@ -188,7 +229,7 @@ impl Tracker {
         let open = self.open.remove(&(slot, swarm)).ok_or(Fault::ProofFailed)?;
         if now.at > open.deadline || !self.is_shown(&open, swarm, proof) {
             self.counts.challenged(Challenged::Refuted);
-            self.unproven(now, slot, swarm, &open);
+            self.unproven(now, slot, swarm);
             return Err(Fault::ProofFailed);
         }
         self.counts.proved(now.at.saturating_sub(open.asked_at));
@@ -215,15 +256,16 @@ impl Tracker {
 
     /// What was announced is not held: it goes, and comes again only after a while.
     //= P2P-111
-    pub(super) fn unproven(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex, open: &Open) {
-        // What has been announced in between is another claim, with a challenge of its own.
-        if self
-            .table
-            .announcement(slot, swarm)
-            .is_none_or(|there| there.held != open.claim)
-        {
+    pub(super) fn unproven(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex) {
+        // The content was closed meanwhile.
+        if self.table.announcement(slot, swarm).is_none() {
             return;
         }
+        self.failed(now, slot, swarm);
+        self.table.leave(slot, swarm);
+    }
+
+    fn failed(&mut self, now: Moment, slot: Slot, swarm: SwarmIndex) {
         let who = self.identity_hash(slot);
         let before = self
             .failures
@@ -245,7 +287,6 @@ impl Tracker {
             self.banned.insert(who, now.at + DAY, ());
             self.note(FactId::Banned(who));
         }
-        self.table.leave(slot, swarm);
     }
 
     /// Swarms that are closed to an identity.

@@ -81,6 +81,30 @@ fn who_announces_is_who_is_registered_whatever_is_claimed() {
     assert_eq!(scene.listed(BOB).len(), 1);
 }
 
+/// A UE of two identities is one peer: it stands in a list once, and what one did the other did.
+//= P2P-025 type=test
+#[test]
+fn a_ue_is_one_peer_whichever_of_its_identities_it_shows() {
+    let mut scene = Scene::new("");
+    let text = scene.register_text(ALICE, 600);
+    let forwarded = one(scene.says(ALICE, &text));
+    let rows = format!(
+        "Contact: <{}>;expires=600\r\nP-Associated-URI: <sip:alice@home1.example>, <tel:+15551230001>\r\n",
+        ALICE.contact()
+    );
+    let answer = respond(&forwarded, "200 OK", "s", &rows);
+    scene.world.packet("core", "10.20.0.9:5060", &answer);
+    scene.joins(BOB);
+    let etag = scene.shares(ALICE);
+    let other = "P-Preferred-Identity: <tel:+15551230001>\r\n";
+    let body = scene.join();
+    assert_eq!(scene.publish(ALICE, other, &body).start(), "SIP/2.0 200 OK");
+    // It took the place of what was announced before.
+    let stale = scene.publish(ALICE, &format!("SIP-If-Match: {etag}\r\n"), b"");
+    assert_eq!(stale.start(), "SIP/2.0 412 Conditional Request Failed");
+    assert_eq!(scene.listed(BOB), [""; 0]);
+}
+
 //= P2P-061 type=test
 #[test]
 fn another_kind_of_body_is_refused_with_what_is_taken() {

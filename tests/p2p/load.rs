@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use sipveil::engine::Input;
+use sipveil::ppsp::visit::Visit;
 
-use super::scene::{ALICE, BOB, MEDIA_TYPE, Scene};
+use super::scene::{ALICE, BOB, MEDIA_TYPE, Scene, one};
 
 //= P2P-145 type=test
 #[test]
@@ -66,6 +67,30 @@ fn a_clock_that_jumps_ends_neither_announcements_nor_ids() {
     let refreshed = scene.publish(ALICE, &format!("SIP-If-Match: {etag}\r\n"), b"");
     assert_eq!(refreshed.start(), "SIP/2.0 200 OK");
     let called = scene.request(BOB, "OPTIONS", &id, "", b"");
+    assert!(
+        called[0].start().starts_with("OPTIONS sip:alice@"),
+        "{}",
+        called[0].start()
+    );
+}
+
+/// An auditor is sent by the clock that IDs go by: where it is sent, it gets.
+//= P2P-122 type=test
+//= P2P-146 type=test
+#[test]
+fn a_clock_that_jumps_sends_no_auditor_astray() {
+    let mut scene = Scene::new("auditors = [\"sip:bob@home1.example\", \"sip:carol@home1.example\"]");
+    [ALICE, BOB].into_iter().for_each(|ue| scene.register(ue, 20_000));
+    scene.joins(BOB);
+    scene.shares(ALICE);
+    scene.world.now.unix += 7200;
+    let rows = "Event: p2p-visit\r\nAccept: application/p2p-visit+json\r\n";
+    let sent = one(scene.request(BOB, "PUBLISH", &BOB.identity(), rows, b""));
+    let (_, body) = sent.text().split_once("\r\n\r\n").unwrap();
+    let accused = Visit::read(body.as_bytes()).and_then(|visit| visit.accused);
+    let peer = accused.expect("somebody is looked at by chance").peer;
+    assert_eq!(scene.listed(BOB), [peer.as_str()]);
+    let called = scene.request(BOB, "OPTIONS", &peer, "", b"");
     assert!(
         called[0].start().starts_with("OPTIONS sip:alice@"),
         "{}",

@@ -48,6 +48,9 @@ mod sdp;
 mod share;
 #[path = "../../examples/peer/source.rs"]
 mod source;
+#[path = "../../examples/peer/speed.rs"]
+#[allow(dead_code, reason = "the program shows what is measured")]
+mod speed;
 #[path = "../../examples/peer/srtp.rs"]
 mod srtp;
 #[path = "../../examples/peer/ue.rs"]

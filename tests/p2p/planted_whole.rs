@@ -306,7 +306,7 @@ impl Run<'_> {
             "setup",
             "rtpmap:97",
         ];
-        match self.below(6) {
+        match self.below(7) {
             0 => {
                 let kind = ["s", "i", "u", "e", "p", "o", "k", "r", "z", "b", "c", "t"][self.below(12)];
                 body.replacen("t=0 0", &format!("{kind}={dress}\r\nt=0 0"), 1)
@@ -314,6 +314,7 @@ impl Run<'_> {
             1 => body.replacen("s=-", &format!("s={dress}"), 1),
             2 => body.replacen("o=- ", &format!("o={dress} "), 1),
             3 => body.replacen("ppspp", dress, 1),
+            4 => body.replacen("7 1 IN", &format!("7 {dress} IN"), 1),
             _ => {
                 let name = attributes[self.below(attributes.len())];
                 let sign = [":", "=", " "][self.below(3)];

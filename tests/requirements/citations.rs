@@ -38,7 +38,7 @@ pub struct Citations {
 }
 
 impl Citations {
-    /// Reads a file of `src/` or `tests/`.
+    /// Reads a file of `src/`, `tests/` or `examples/peer/`.
     pub fn read_rust(&mut self, file: &File) {
         let lines: Vec<&str> = file.text.lines().map(str::trim).collect();
         let tests_from = tests_from(file);

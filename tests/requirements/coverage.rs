@@ -132,7 +132,7 @@ fn head(page: &mut String, regenerate: &str) {
          ```sh\n{regenerate}\n```\n\n\
          *done*: code and a test cite the rule (for a trap: a test; for a contradiction: so for each rule it was decided into). A citation is the word of who wrote it, not a\n\
          proof that every clause of the rule is met. *exception*: knowingly\n\
-         otherwise, with the reason.\n\n"
+         otherwise, with the reason. Code in `examples/peer` is that of a UE and of a cache, of which the rules of the P2P system speak too.\n\n"
     );
 }
 

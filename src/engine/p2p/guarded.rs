@@ -262,6 +262,7 @@ impl Engine {
             takes_dtls: true,
             // Ten digits whatever it is of, so that no length tells.
             session: self.keyed.hash_one(essentials.call_id()) as u32 | 1 << 31,
+            version: self.keyed.hash_one(("version", essentials.call_id())) as u32,
         };
         let mut described = Described::read(draft.body(), &terms).map_err(|_| Reject::Media)?;
         if described.has_keys() && !(table.clear_keys.value || origin.flow().transport.is_tls()) {

@@ -37,6 +37,7 @@ pub(super) struct Keeping {
     by_fact: BTreeSet<(FactId, Id)>,
     /// The same of the direct interface. Never more than there are connections.
     posts: BTreeMap<PostId, (guard::Answer, BTreeSet<FactId>)>,
+    posts_by_fact: BTreeSet<(FactId, PostId)>,
 }
 
 struct Held {
@@ -77,10 +78,28 @@ impl Keeping {
 
     /// The same of the direct interface.
     fn posts_ready(&mut self, fact: FactId, is_kept: bool) -> Vec<(PostId, guard::Answer)> {
-        let ready = self.posts.extract_if(.., |_, (_, waits_for)| {
-            waits_for.remove(&fact) && (!is_kept || waits_for.is_empty())
-        });
-        ready.map(|(id, (answer, _))| (id, answer)).collect()
+        let waiting = self.posts_by_fact.range((fact, PostId(0))..=(fact, PostId(u64::MAX)));
+        let waiting: Vec<PostId> = waiting.map(|(_, id)| *id).collect();
+        let mut ready = Vec::new();
+        for id in waiting {
+            self.posts_by_fact.remove(&(fact, id));
+            let Some((_, waits_for)) = self.posts.get_mut(&id) else {
+                continue;
+            };
+            waits_for.remove(&fact);
+            if !is_kept || waits_for.is_empty() {
+                ready.extend(self.take_post(id).map(|answer| (id, answer)));
+            }
+        }
+        ready
+    }
+
+    fn take_post(&mut self, id: PostId) -> Option<guard::Answer> {
+        let (answer, waits_for) = self.posts.remove(&id)?;
+        for fact in waits_for {
+            self.posts_by_fact.remove(&(fact, id));
+        }
+        Some(answer)
     }
 
     fn take(&mut self, id: Id) -> Option<Answer> {
@@ -284,7 +303,9 @@ impl Engine {
     pub(super) fn answer_when_kept(&mut self, id: PostId, answer: guard::Answer, waits_for: Vec<FactId>) {
         match &mut self.p2p {
             Some(p2p) if !waits_for.is_empty() => {
-                p2p.keeping.posts.insert(id, (answer, waits_for.into_iter().collect()));
+                let keeping = &mut p2p.keeping;
+                keeping.posts_by_fact.extend(waits_for.iter().map(|fact| (*fact, id)));
+                keeping.posts.insert(id, (answer, waits_for.into_iter().collect()));
             }
             _ => self.outputs.push_back(Output::Answer { id, answer }),
         }

@@ -237,7 +237,8 @@ impl Engine {
     }
 }
 
-/// A NOTIFY as far as it is the same by any way.
+/// A NOTIFY as far as it is the same by any way. Who it is for reads its own name as it wrote it.
+//= P2P-066
 fn head(watcher: &Watcher, state: &str) -> Vec<u8> {
     let cseq = watcher.cseq.to_string();
     let parts: [&[u8]; 13] = [

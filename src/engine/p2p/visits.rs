@@ -2,7 +2,7 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::{Asker, Part, is_of_type, moment, refusal};
+use super::{Asker, Part, is_of_type, refusal};
 use crate::engine::reject::{Reject, Replied};
 use crate::engine::{Engine, Now};
 use crate::ppsp::Fault;
@@ -30,6 +30,7 @@ impl Engine {
                 None => return refusal(Fault::BadBody),
             },
         };
+        let moment = self.moment(now);
         let Engine { p2p, random, .. } = self;
         let Some(Part::Tracker(tracker)) = p2p.as_mut().map(|p2p| &mut p2p.part) else {
             return refusal(Fault::Internal);
@@ -37,11 +38,11 @@ impl Engine {
         let tag = draft.first(Name::SipIfMatch).map(number_of);
         match (tag, found) {
             (None, None) => {}
-            (Some(Some(number)), Some(found)) if tracker.visited(moment(now), asker.member(), number, found) => {}
+            (Some(Some(number)), Some(found)) if tracker.visited(moment, asker.member(), number, found) => {}
             (Some(_), _) => return Replied::bare(412, Rule::P2P_122).into(),
             (None, Some(_)) => return refusal(Fault::State),
         }
-        let sent = tracker.next_visit(moment(now), asker.member(), random);
+        let sent = tracker.next_visit(moment, asker.member(), random);
         let number = sent.as_ref().and_then(|sent| sent.number);
         let seconds = match number {
             Some(_) => VISIT_SECONDS,

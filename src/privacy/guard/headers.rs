@@ -200,6 +200,7 @@ pub fn answer_to(draft: &mut Draft, asked: &[u8]) {
 
 /// The From and the To of an answer are those of what was asked.
 //= P2P-063
+//= P2P-066
 pub fn echo(draft: &mut Draft, asked: &Draft) {
     if let (Some((row, _)), Some(from)) = (draft.first_at(Name::From), asked.first(Name::From)) {
         draft.set(row, &[from]);

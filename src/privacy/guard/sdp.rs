@@ -25,6 +25,8 @@ pub struct Terms<'a> {
     pub takes_dtls: bool,
     /// Stands for the session in `o=`: the same for all descriptions of one dialog, and of no other.
     pub session: u32,
+    /// What versions in `o=` are counted from in that dialog: nobody else knows it.
+    pub version: u32,
 }
 
 /// Which addresses of media peers see of each other.
@@ -214,14 +216,17 @@ fn line(out: &mut Vec<u8>, kind: u8, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `o=` without a user and a host, under the number of the session; its version goes on counting. No media go to its address,
-/// which may be one of a home behind the relay that they go to.
+/// `o=` without a user and a host, under the number of the session; its version goes on counting, from elsewhere: it could be
+/// the number of a subscriber or of a device. No media go to its address, which may be one of a home behind the relay that
+/// they go to.
 fn origin(value: &str, terms: &Terms<'_>) -> Option<String> {
     let words: Vec<&str> = value.split(' ').collect();
     let [_, _, version, "IN", family @ ("IP4" | "IP6"), _] = words[..] else {
         return None;
     };
     let version: u64 = version.parse().ok()?;
+    // Ten digits always, so that no length tells.
+    let version = terms.version.wrapping_add(version as u32) | 1 << 31;
     let nowhere = if family == "IP4" { "0.0.0.0" } else { "::" };
     Some(format!("- {} {version} IN {family} {nowhere}", terms.session))
 }
@@ -238,10 +243,19 @@ fn connection(value: &str) -> Option<IpAddr> {
 fn is_bandwidth(value: &str) -> bool {
     value
         .split_once(':')
-        .is_some_and(|(kind, rate)| matches!(kind, "CT" | "AS" | "TIAS" | "RS" | "RR") && is_number(rate))
+        .is_some_and(|(kind, rate)| matches!(kind, "CT" | "AS" | "TIAS" | "RS" | "RR") && is_short(rate))
 }
 
-/// Of 32 bits: shorter than what names a subscriber or a device.
+/// Shorter than what names a subscriber or a device.
+fn is_short(text: &str) -> bool {
+    is_number(text) && text.len() < 10
+}
+
+fn is_port(text: &str) -> bool {
+    is_number(text) && text.parse::<u16>().is_ok()
+}
+
+/// Of 32 bits, where numbers of sources and priorities may have as many.
 fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok()
 }
@@ -301,7 +315,7 @@ fn attribute(value: &str, terms: &Terms<'_>, found: &mut Found, out: &mut Vec<u8
         "rtcp" => {
             let (port, at) = rest.split_once(' ').map_or((rest, None), |(port, at)| (port, Some(at)));
             let is_shown = |at| connection(at).is_some_and(|ip| terms.shows(ip));
-            if is_number(port) && at.is_none_or(is_shown) {
+            if is_port(port) && at.is_none_or(is_shown) {
                 line(out, b'a', value);
             }
         }
@@ -359,7 +373,8 @@ fn candidate(value: &str, terms: &Terms<'_>) -> Option<String> {
     let [foundation, component, transport, priority, address, port, "typ", kind] = known else {
         return None;
     };
-    let is_known = [component, priority, port].into_iter().all(|number| is_number(number))
+    let is_known = [component, priority].into_iter().all(|number| is_number(number))
+        && is_port(port)
         && matches!(transport.to_ascii_uppercase().as_str(), "UDP" | "TCP")
         && matches!(*kind, "host" | "srflx" | "prflx" | "relay")
         && (is_number(foundation) || !names_somebody(foundation.as_bytes()));
@@ -370,7 +385,7 @@ fn candidate(value: &str, terms: &Terms<'_>) -> Option<String> {
         let is_said = match pair {
             // Behind a relay stands the peer: what is related is not said.
             ["raddr", ip] => is_direct && ip.parse::<IpAddr>().is_ok(),
-            ["rport", port] => is_direct && is_number(port),
+            ["rport", port] => is_direct && is_port(port),
             ["tcptype", "active" | "passive" | "so"] => true,
             _ => false,
         };

@@ -282,3 +282,28 @@ fn a_content_that_is_closed_is_nobodys() {
     let reply = world.connect(BOB, None, vec![join(content.swarm, Mode::Seeder, &ChunkMap::full(4))]);
     assert_eq!(fault(&reply), (404, Some(Fault::UnknownSwarm)));
 }
+
+/// Who takes everything back and comes anew has asked as often.
+//= P2P-026 type=test
+#[test]
+fn going_and_coming_again_is_not_free() {
+    let content = Content::new(1, 4);
+    let none = ChunkMap::of_ranges(4, &[]).unwrap();
+    let mut world = world(Settings {
+        changes_per_minute: 6,
+        ..settings()
+    });
+    world.tracker.register(content.swarm, content.layout);
+    let comes = |world: &mut World| {
+        let reply = world.connect(ALICE, None, vec![join(content.swarm, Mode::Leech, &none)]);
+        if let Some(etag) = &reply.etag {
+            assert_eq!(world.publish(ALICE, Some(etag), Some(0), None).status, 200);
+        }
+        fault(&reply)
+    };
+    let came = (0..20).filter(|_| comes(&mut world) == (200, None)).count();
+    assert_eq!(came, 6);
+    assert_eq!(comes(&mut world), (403, Some(Fault::Rate)));
+    world.pass(60);
+    assert_eq!(comes(&mut world), (200, None));
+}

@@ -188,6 +188,123 @@ fn the_same_claim_gets_the_same_challenge() {
     }
 }
 
+/// Who lacks some of it gets no other leaves by coming again, whichever way: who takes back what it is asked about has not proved
+/// it.
+//= P2P-105 type=test
+//= P2P-111 type=test
+#[test]
+fn nobody_walks_away_from_a_challenge() {
+    let content = Content::new(1, 4);
+    let (full, some) = (ChunkMap::full(4), ChunkMap::of_ranges(4, &[(0, 2)]).unwrap());
+    for way in 0..6 {
+        let mut world = world(settings());
+        world.tracker.register(content.swarm, content.layout);
+        let (mut etag, mut asked, mut refused): (Option<String>, _, _) = (None, BTreeSet::new(), 0);
+        for attempt in 0..20 {
+            let claim = match (way, attempt % 2) {
+                (4 | 5, 1) => &some,
+                _ => &full,
+            };
+            let joins = vec![join(content.swarm, Mode::Leech, claim)];
+            let reply = match (way, etag.take()) {
+                (_, None) | (0, _) => world.connect(ALICE, None, joins),
+                (1, Some(etag)) => {
+                    let leaves = SwarmAction {
+                        action: Action::Leave,
+                        ..join(content.swarm, Mode::Leech, &full)
+                    };
+                    let left: Reply = world.connect(ALICE, Some(&etag), vec![leaves]);
+                    world.connect(ALICE, left.etag.as_deref(), joins)
+                }
+                (2, Some(etag)) => {
+                    world.publish(ALICE, Some(&etag), Some(0), None);
+                    world.connect(ALICE, None, joins)
+                }
+                (3, Some(_)) => {
+                    world.tracker.deregistered(world.now, ALICE.as_bytes(), b"1");
+                    world.connect(ALICE, None, joins)
+                }
+                (4, Some(etag)) => world.connect(ALICE, Some(&etag), joins),
+                (_, Some(etag)) => {
+                    let stat = Stat {
+                        swarm: content.swarm,
+                        uploaded_bytes: 0,
+                        downloaded_bytes: 0,
+                        map: Some(claim.clone()),
+                    };
+                    let report = StatReport {
+                        stats: vec![stat],
+                        ..Default::default()
+                    };
+                    world.report(ALICE, &etag, report)
+                }
+            };
+            match fault(&reply) {
+                (200, None) => {
+                    etag = reply.etag.clone();
+                    let challenge = swarm(&reply).challenge;
+                    asked.extend(challenge.map(|challenge| challenge.nonce));
+                }
+                _ => refused += 1,
+            }
+            world.now.at += Duration::from_millis(100);
+        }
+        let expected = if way == 0 { (1, false) } else { (1, true) };
+        assert_eq!((asked.len(), refused > 0), expected, "way {way}");
+    }
+}
+
+/// Nor by saying all of it at once.
+//= P2P-105 type=test
+#[test]
+fn one_request_asks_for_one_challenge() {
+    let content = Content::new(1, 4);
+    let (full, some) = (ChunkMap::full(4), ChunkMap::of_ranges(4, &[(0, 2)]).unwrap());
+    let mut world = world(settings());
+    world.tracker.register(content.swarm, content.layout);
+    let joins = (0..20).map(|number| join(content.swarm, Mode::Leech, if number % 2 == 0 { &full } else { &some }));
+    let results = swarms(&world.connect(ALICE, None, joins.collect()));
+    assert_eq!(results.iter().filter(|result| result.challenge.is_some()).count(), 1);
+    let faults: BTreeSet<Option<Fault>> = results.into_iter().skip(1).map(|result| result.fault).collect();
+    assert_eq!(faults, BTreeSet::from([Some(Fault::ProofFailed), Some(Fault::Rate)]));
+    assert_eq!(world.tracker.len().1, 0);
+}
+
+/// Who claims more while it is asked answers that first, and is then asked about all of it.
+//= P2P-105 type=test
+//= P2P-108 type=test
+#[test]
+fn who_claims_more_meanwhile_is_asked_about_that_too() {
+    let content = Content::new(1, 4);
+    let (full, some) = (ChunkMap::full(4), ChunkMap::of_ranges(4, &[(0, 2)]).unwrap());
+    let mut world = world(settings());
+    world.tracker.register(content.swarm, content.layout);
+    let first = world.connect(ALICE, None, vec![join(content.swarm, Mode::Leech, &some)]);
+    let asked = swarm(&first).challenge.unwrap();
+    let more = world.connect(ALICE, Some(&tag(&first)), vec![join(content.swarm, Mode::Leech, &full)]);
+    assert_eq!(swarm(&more).challenge.unwrap().nonce, asked.nonce);
+    let proves = |world: &mut World, etag: &str, asked: &response::Challenge, map: &ChunkMap| {
+        let proof = Some(content.proof(asked, map));
+        world.report(
+            ALICE,
+            etag,
+            StatReport {
+                proof,
+                ..Default::default()
+            },
+        )
+    };
+    let reply = proves(&mut world, &tag(&more), &asked, &some);
+    assert_eq!(swarm(&reply).state, Some(State::Provisional));
+    let rest = swarm(&reply).challenge.unwrap();
+    assert_ne!(rest.nonce, asked.nonce);
+    let reply = proves(&mut world, &tag(&reply), &rest, &full);
+    assert_eq!(
+        (swarm(&reply).state, swarm(&reply).challenge.is_none()),
+        (Some(State::Verified), true)
+    );
+}
+
 //= P2P-112 type=test
 #[test]
 fn who_lost_half_of_it_is_found_at_the_stated_rate() {
@@ -213,4 +330,47 @@ fn who_lost_half_of_it_is_found_at_the_stated_rate() {
     let rate = f64::from(caught) / f64::from(PEERS);
     // 1 - (1 - 1/2)^2; the seeds are fixed.
     assert!((rate - 0.75).abs() < 0.06, "{rate}");
+}
+
+/// Who takes no question stands in no list once it is its turn to be asked; and who says other things does not keep up by that
+/// what it announced.
+//= P2P-104 type=test
+//= P2P-112 type=test
+#[test]
+fn nobody_keeps_out_of_the_way_of_questions() {
+    let content = Content::new(1, 4);
+    let none = ChunkMap::of_ranges(4, &[]).unwrap();
+    for (path, accepts) in [(Path::Stream, false), (Path::Datagram, true)] {
+        let mut world = world(Settings {
+            proofs_per_mille: 1000,
+            ..settings()
+        });
+        world.tracker.register(content.swarm, content.layout);
+        world.connect(BOB, None, vec![join(content.swarm, Mode::Leech, &none)]);
+        let etag = world.holds(ALICE, &content, &ChunkMap::full(4));
+        assert_eq!(world.list(BOB, content.swarm).len(), 1);
+        world.pass(1000);
+        let reported = world.report(ALICE, &etag, StatReport::default());
+        assert_eq!(reported.expires, Some(800));
+        let etag = tag(&reported);
+        let refresh = Publish {
+            member: Member { path, ..member(ALICE) },
+            if_match: Some(etag.as_bytes()),
+            expires: None,
+            body: None,
+            accepts,
+            peers_max: 29,
+        };
+        let refreshed = world.tracker.publish(world.now, &refresh, &mut world.random);
+        assert_eq!(
+            (refreshed.status, refreshed.expires, refreshed.body),
+            (200, Some(1800), None)
+        );
+        world.publish(BOB, None, None, None);
+        assert_eq!(world.list(BOB, content.swarm), Vec::<String>::new());
+        // It proves it, and is there again.
+        world.pass(60);
+        world.holds(ALICE, &content, &ChunkMap::full(4));
+        assert_eq!(world.list(BOB, content.swarm).len(), 1);
+    }
 }

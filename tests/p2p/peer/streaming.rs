@@ -42,6 +42,7 @@ fn what_peers_describe_passes_the_guard() {
         media: Media::Direct,
         takes_dtls: false,
         session: 7,
+        version: 0,
     };
     let described = |port: u16, master: u8| {
         let end = End {
@@ -73,4 +74,14 @@ fn a_ticket_comes_with_the_map_and_a_bad_leaf_ends_it() {
     let (ended, ticket) = session(&published, Some(7), Some("a.b.c"));
     assert!(matches!(ended, Ended::Bad(bad) if bad.leaf == 6), "{ended:?}");
     assert_eq!(ticket.as_deref(), Some("a.b.c"));
+}
+
+/// What either way to protect a content costs can be told.
+//= P2P-092 type=test
+#[test]
+fn both_ways_to_protect_a_content_are_measured() {
+    let rates = super::speed::measured(std::time::Duration::from_millis(1));
+    for rate in [rates.sealed, rates.sealed_and_opened, rates.decrypted, rates.looked_at] {
+        assert!(rate.is_finite() && rate > 0.0, "{rate}");
+    }
 }

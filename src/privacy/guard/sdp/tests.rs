@@ -6,6 +6,7 @@ const DIRECT: Terms<'static> = Terms {
     media: Media::Direct,
     takes_dtls: false,
     session: 7,
+    version: 0,
 };
 
 /// 30 bytes of key and salt, told apart by their first.
@@ -43,7 +44,7 @@ fn lines_that_say_who_it_is_go_and_the_rest_stays() {
         line(1, 1).trim_end()
     );
     let expected = format!(
-        "v=0\r\no=- 7 12 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:512\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+        "v=0\r\no=- 7 2147483660 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:512\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
          m=application 4000 RTP/SAVP 96\r\na=rtpmap:96 vnd.ppspp/90000\r\na=fmtp:96 mode=1\r\n{}a=sendrecv\r\na=mid:0\r\n\
          a=ssrc:314159 cname:peer\r\na=rtcp:4001 IN IP4 198.51.100.7\r\n",
         line(1, 1)
@@ -53,6 +54,41 @@ fn lines_that_say_who_it_is_go_and_the_rest_stays() {
     assert_eq!(read(&expected).unwrap(), expected);
     let described = Described::read(expected.as_bytes(), &DIRECT).unwrap();
     assert_eq!(format!("{described:?}"), "Described { streams: 1, .. }");
+}
+
+/// A version counts on within its dialog, and does not say what it was.
+//= P2P-081 type=test
+#[test]
+fn a_version_tells_no_number_and_counts_on() {
+    let terms = Terms {
+        version: 4_000_000_000,
+        ..DIRECT
+    };
+    let version = |said: &str| {
+        let sdp = stream(&line(1, 1)).replace("o=- 1 1 ", &format!("o=- 1 {said} "));
+        let sdp = String::from_utf8(Described::read(sdp.as_bytes(), &terms).unwrap().sdp).unwrap();
+        let value = sdp.split(' ').nth(2).unwrap();
+        value.parse::<u32>().unwrap()
+    };
+    assert_eq!(version("12"), 4_000_000_012);
+    for said in [15_551_230_001_u64, 262_011_234_567_890, 3_907_654_321] {
+        let told = version(&said.to_string());
+        assert_ne!(told, said as u32);
+        assert_eq!(version(&(said + 1).to_string()), told.wrapping_add(1));
+    }
+}
+
+//= P2P-081 type=test
+#[test]
+fn where_a_small_number_stands_no_subscriber_does() {
+    for said in [
+        "b=AS:2025550123",
+        "a=rtcp:2025550123",
+        "a=candidate:1 1 UDP 1 192.0.2.1 2025550123 typ host",
+    ] {
+        let passed = read(&stream(&format!("{}{said}\r\n", line(1, 1)))).unwrap();
+        assert!(!passed.contains("2025550123"), "{passed}");
+    }
 }
 
 //= P2P-084 type=test
