@@ -3,6 +3,12 @@
 //! Promises that nothing that comes in by these doors changes what happens to a message, that nothing is asked of who only looks
 //! at the health of the process, and that no name of anybody goes out. Has a thread of its own: no worker waits for it.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "shell: a socket, a thread and its timers are here"
+)]
+
 mod http;
 mod metrics;
 mod page;

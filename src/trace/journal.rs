@@ -32,6 +32,8 @@ const TOLD_MAX: usize = 500;
 pub const PER_SECOND_MAX: u32 = 500;
 /// Calls that get a number; beyond: all begins anew.
 const CALLS_MAX: usize = 10_000;
+/// What this proxy is called as a party.
+const OURSELVES: &str = "sipveil";
 /// Nobody looks who has not asked for so long.
 const LOOKS_FOR: Duration = Duration::from_secs(20);
 
@@ -49,6 +51,8 @@ pub struct Journal {
 struct Watching {
     playback: Playback,
     report: Report,
+    /// Of the listeners, by their number.
+    listeners: Vec<String>,
     kept: VecDeque<Value>,
     /// The number of the next one.
     next: u64,
@@ -121,6 +125,7 @@ impl Watching {
         Watching {
             playback: Playback::new(&as_bound(policy, bound)),
             report: Report::default(),
+            listeners: policy.listeners.iter().map(|one| one.name.value.clone()).collect(),
             kept: VecDeque::new(),
             next: 0,
             left_out: 0,
@@ -156,7 +161,17 @@ impl Watching {
             truncated: false,
         };
         let finding = self.playback.play(&captured);
-        let object = self.report.object(&captured, &finding);
+        let mut object = self.report.object(&captured, &finding);
+        // A party is known by the listener where it is, and by a letter.
+        let listener = self.listeners.get(usize::from(seen.listener.0));
+        let other = |letter: String| format!("{} {letter}", listener.map_or("", String::as_str));
+        let (from, to) = (finding.from.to_string(), finding.to.to_string());
+        let (from, to) = match seen.way {
+            Way::Came => (other(from), OURSELVES.to_owned()),
+            Way::Left => (OURSELVES.to_owned(), other(to)),
+        };
+        object.insert("from".to_owned(), from.into());
+        object.insert("to".to_owned(), to.into());
         self.kept.push_back(Value::Object(object));
         self.next += 1;
         if self.kept.len() > KEPT_MAX {
@@ -238,6 +253,10 @@ mod tests {
             assert!(!text.contains(name), "{name} in {text}");
         }
         assert!(text.contains("OPTIONS sip:‹"), "{text}");
+        assert!(
+            text.contains("\"from\":\"access A\"") && text.contains("\"to\":\"sipveil\""),
+            "{text}"
+        );
         // Nobody looked for a while: what was kept goes.
         journal.looked_at_until.store(0, Ordering::Relaxed);
         assert_eq!(numbers(&journal.told(0)), [] as [u64; 0]);
