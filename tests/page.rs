@@ -81,7 +81,7 @@ fn a_call_is_seen_as_it_happens_and_nobody_is_named() {
     }
     // What is looked for, and what is not there.
     browser.asks("document.getElementById('find').focus()");
-    browser.types("p-asserted-identity");
+    browser.types("bye");
     waits(
         &mut browser,
         "document.getElementById('found').textContent.startsWith('1 of')",
