@@ -65,13 +65,19 @@ fn a_call_is_seen_as_it_happens_and_nobody_is_named() {
     for word in ["INVITE", "200", "ACK", "BYE", "trusted", "untrusted"] {
         assert!(ladder.contains(word), "{word} is not in {ladder}");
     }
-    // The INVITE as it came, with what is done with it.
-    browser.clicks("svg .arrow:nth-of-type(1)");
+    // The INVITE as it left, beside what came, with what was done.
+    browser.clicks("svg .arrow:nth-of-type(2)");
     let message = browser.text_of("#message");
-    assert!(
-        message.contains("INVITE") && message.contains("P-Asserted-Identity"),
-        "{message}"
-    );
+    for words in [
+        "INVITE from sipveil to outside",
+        "P-Asserted-Identity",
+        "removed",
+        "PRIV-031",
+        "RFC 3325",
+    ] {
+        assert!(message.contains(words), "{words} is not in {message}");
+    }
+    assert!(browser.text_of("#message pre .gone").starts_with("− "));
     browser.is_pictured("docs/page.png");
     let seen = browser.asks("document.documentElement.innerHTML").to_string();
     let told = get(at, "/api/messages").body;
@@ -81,7 +87,7 @@ fn a_call_is_seen_as_it_happens_and_nobody_is_named() {
     }
     // What is looked for, and what is not there.
     browser.asks("document.getElementById('find').focus()");
-    browser.types("bye");
+    browser.types("p-asserted-identity");
     waits(
         &mut browser,
         "document.getElementById('found').textContent.startsWith('1 of')",

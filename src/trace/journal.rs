@@ -1,5 +1,7 @@
 //! What passes this proxy while somebody looks, judged and masked message by message as in the report of a capture.
 //!
+//! A message that leaves is shown beside the one that came for it, with what was decided between the two.
+//!
 //! Promises that nothing is kept while nobody looks, that what is kept has a maximum, and that nobody's name or address is in it.
 
 #![allow(
@@ -8,21 +10,24 @@
     reason = "a program: how long ago somebody looked"
 )]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
 
 use super::capture::Captured;
-use super::playback::Playback;
 use super::playback::report::Report;
+use super::playback::{Playback, UNLIMITED, json as told};
 use crate::net::mirror::Watcher;
 use crate::policy::Policy;
 use crate::privacy::mirrored::{Seen, Way};
-use crate::sip::Transport;
-use crate::trust::Bound;
+use crate::sip::parse::{Carrier, parse};
+use crate::sip::{Name, Transport};
+use crate::trust::{Bound, ConnectionId, Destination, Flow};
 
 /// Messages that are kept; beyond: the oldest goes.
 pub const KEPT_MAX: usize = 2_000;
@@ -30,6 +35,8 @@ pub const KEPT_MAX: usize = 2_000;
 const TOLD_MAX: usize = 500;
 /// Messages that are judged within a second; beyond: they are counted only.
 pub const PER_SECOND_MAX: u32 = 500;
+/// Messages that came for which nothing has left yet; beyond: all are forgotten.
+const CAME_MAX: usize = 4_096;
 /// Calls that get a number; beyond: all begins anew.
 const CALLS_MAX: usize = 10_000;
 /// What this proxy is called as a party.
@@ -53,12 +60,21 @@ struct Watching {
     report: Report,
     /// Of the listeners, by their number.
     listeners: Vec<String>,
+    /// Messages that came, until what leaves for them does; by what both have in common.
+    came: HashMap<u64, Came>,
+    hasher: RandomState,
     kept: VecDeque<Value>,
     /// The number of the next one.
     next: u64,
     left_out: u64,
     /// The second that is, and how many were judged in it.
     second: (u64, u32),
+}
+
+/// A message that came.
+struct Came {
+    flow: Flow,
+    bytes: Bytes,
 }
 
 impl Default for Journal {
@@ -126,6 +142,8 @@ impl Watching {
             playback: Playback::new(&as_bound(policy, bound)),
             report: Report::default(),
             listeners: policy.listeners.iter().map(|one| one.name.value.clone()).collect(),
+            came: HashMap::new(),
+            hasher: RandomState::new(),
             kept: VecDeque::new(),
             next: 0,
             left_out: 0,
@@ -162,6 +180,7 @@ impl Watching {
         };
         let finding = self.playback.play(&captured);
         let mut object = self.report.object(&captured, &finding);
+        self.between(seen, &captured, &mut object);
         // A party is known by the listener where it is, and by a letter.
         let listener = self.listeners.get(usize::from(seen.listener.0));
         let other = |letter: String| format!("{} {letter}", listener.map_or("", String::as_str));
@@ -178,6 +197,58 @@ impl Watching {
             self.kept.pop_front();
         }
     }
+}
+
+impl Watching {
+    /// Puts in what was decided on between the message that came and this one, which leaves for it.
+    fn between(&mut self, seen: &Seen, captured: &Captured, object: &mut Map<String, Value>) {
+        let Some(key) = in_common(&seen.bytes).map(|common| self.hasher.hash_one(common)) else {
+            return;
+        };
+        let connection = (seen.transport != Transport::Udp).then_some(ConnectionId(0));
+        if seen.way == Way::Came {
+            if self.came.len() >= CAME_MAX {
+                self.came.clear();
+            }
+            let flow = Flow {
+                listener: seen.listener,
+                transport: captured.transport,
+                local: seen.own,
+                remote: seen.remote,
+                connection,
+                certified: None,
+            };
+            let bytes = seen.bytes.clone();
+            self.came.insert(key, Came { flow, bytes });
+            return;
+        }
+        let Some(came) = self.came.get(&key) else { return };
+        let to = Destination {
+            listener: seen.listener,
+            transport: captured.transport,
+            remote: seen.remote,
+            connection,
+            certified: None,
+        };
+        let through = Captured {
+            src: came.flow.remote,
+            bytes: came.bytes.clone(),
+            ..captured.clone()
+        };
+        if let Some(step) = self.playback.between(&through, came.flow, to) {
+            object.insert("decisions".to_owned(), told::decisions(&step));
+        }
+        object.insert("before".to_owned(), self.report.rows(&came.bytes).into());
+        object.insert("after".to_owned(), self.report.rows(&seen.bytes).into());
+    }
+}
+
+/// What a message has in common with the one that leaves for it: what it is, its call, and where it stands in it.
+fn in_common(bytes: &Bytes) -> Option<impl Hash> {
+    let message = parse(bytes.clone(), Carrier::Datagram, &UNLIMITED).ok()?;
+    let what = (message.method(), message.status());
+    let row = |name| Some(message.first(name)?.to_vec());
+    Some((what, row(Name::CallId)?, row(Name::CSeq)?))
 }
 
 /// The policy, with the ports that the system chose.

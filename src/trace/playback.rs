@@ -39,7 +39,7 @@ use crate::seal::{HidingKeys, Keys};
 use crate::sip::headers::NameAddr;
 use crate::sip::parse::{Carrier, ParseError, ParseLimits, parse};
 use crate::sip::{Draft, Essentials, Message, Method, Name, Transport};
-use crate::trust::Hop;
+use crate::trust::{Destination, Flow, Hop};
 
 /// Parties of dialogs that are remembered, each on one hop; beyond: the oldest is forgotten.
 pub const PARTIES_MAX: usize = 100_000;
@@ -120,6 +120,12 @@ impl Playback {
         finding
     }
 
+    /// What is decided on one message between these two, whatever their addresses tell. `None`: it cannot be read. Is counted nowhere.
+    pub fn between(&mut self, captured: &Captured, from: Flow, to: Destination) -> Option<Step> {
+        let message = self.read(captured).ok()?;
+        Some(self.judge(captured, message, (from, to)))
+    }
+
     /// What was found so far.
     pub fn summary(&self) -> Summary {
         Summary {
@@ -147,7 +153,10 @@ impl Playback {
             },
         );
         match self.read(captured) {
-            Ok(message) => Kind::Judged(Box::new(self.judge(captured, message))),
+            Ok(message) => {
+                let ends = self.stand.ends(captured);
+                Kind::Judged(Box::new(self.judge(captured, message, ends)))
+            }
             Err(error) => Kind::Unreadable(error),
         }
     }
@@ -167,8 +176,7 @@ impl Playback {
         }
     }
 
-    fn judge(&mut self, captured: &Captured, message: Message) -> Step {
-        let (from, to) = self.stand.ends(captured);
+    fn judge(&mut self, captured: &Captured, message: Message, (from, to): (Flow, Destination)) -> Step {
         let essentials = Essentials::read(&message).ok();
         let dialog = essentials.as_ref().map(|essentials| Dialog::of(captured, essentials));
         let remembered = dialog.as_ref().map_or(PrivacySet::EMPTY, |dialog| {
@@ -317,7 +325,7 @@ fn forms_dialog(method: Method) -> bool {
 }
 
 /// What was read once is read again whatever its size.
-const UNLIMITED: ParseLimits = ParseLimits {
+pub(super) const UNLIMITED: ParseLimits = ParseLimits {
     start_line_bytes_max: usize::MAX,
     header_bytes_max: usize::MAX,
     header_block_bytes_max: usize::MAX,

@@ -1,4 +1,4 @@
-const TITLES = { before: "As it came or left", after: "As this policy has it" };
+const TITLES = { before: "As it came", after: "As it left" };
 const MESSAGES_MAX = 2000, STATE_EVERY = 3000, MESSAGES_EVERY = 1000;
 const TABS = ["calls", "trust", "decisions", "explain"];
 let next = 0, token = sessionStorage.getItem("sipveil-token") ?? "", isIn = true;

@@ -153,12 +153,7 @@ fn judged(put: &mut dyn FnMut(&str, Value), step: &Step) {
             put("why", why.as_str().into());
         }
     }
-    let decisions = [("in", &judgement.admitted), ("out", &judgement.cleared)];
-    let decisions: Vec<Value> = decisions
-        .into_iter()
-        .flat_map(|(door, decisions)| decisions.iter().map(move |one| decision(door, one)))
-        .collect();
-    put("decisions", decisions.into());
+    put("decisions", decisions(step));
     let recorded_leak = match &step.recorded_leak {
         None => Vec::new(),
         Some(Leak::Whole) => vec!["*".into()],
@@ -172,6 +167,14 @@ fn judged(put: &mut dyn FnMut(&str, Value), step: &Step) {
         SecondReader::Read(_) => "compared",
     };
     put("second_reader", second_reader.into());
+}
+
+/// What was decided on a message, on arrival and on leaving.
+pub fn decisions(step: &Step) -> Value {
+    let judgement = &step.judgement;
+    let both = [("in", &judgement.admitted), ("out", &judgement.cleared)].into_iter();
+    both.flat_map(|(door, decisions)| decisions.iter().map(move |one| decision(door, one)))
+        .collect()
 }
 
 fn end(stands: Standing, evidence: &Evidence) -> Value {

@@ -71,6 +71,11 @@ impl Report {
         object
     }
 
+    /// The rows of a message, masked as all others are.
+    pub fn rows(&mut self, message: &[u8]) -> Vec<String> {
+        self.masks.message(message)
+    }
+
     /// Calls that have a number.
     pub fn calls(&self) -> usize {
         self.calls.len()
