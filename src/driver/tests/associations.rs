@@ -1,9 +1,12 @@
 //! Protected ports: where connections begin, which of them stand for one of ours, and when they end.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsFd,
     sync::{Arc, Mutex},
 };
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
     datagrams::peer,
@@ -75,6 +78,14 @@ fn ask(client: SocketAddr, remote: SocketAddr) {
     peer().send_to(text.as_bytes(), client).unwrap();
 }
 
+/// The next connection. Fails when none comes: the client port may be in use over TCP by somebody else.
+fn accepted(ue: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut there = [PollFd::new(ue.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).unwrap();
+    assert_eq!(poll(&mut there, patience), Ok(1), "no connection came");
+    ue.accept().unwrap()
+}
+
 /// Tells the toy something on a connection, and waits until it is done.
 fn tell(connection: &mut Peer, words: &str) {
     connection.say(&format!("{words} x SIP/2.0\r\nl: 0\r\n\r\n"));
@@ -106,7 +117,7 @@ fn connections_begin_at_the_client_port_and_nobody_connects_to_it() {
     let ues = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let connected = ues.each_ref().map(|ue| {
         ask(client, ue.local_addr().unwrap());
-        let (stream, from) = ue.accept().unwrap();
+        let (stream, from) = accepted(ue);
         assert_eq!(from, client);
         let mut stream = Peer::on(stream);
         assert!(stream.message().starts_with("OPTIONS"));
@@ -120,7 +131,7 @@ fn connections_begin_at_the_client_port_and_nobody_connects_to_it() {
     assert!(first.is_closed());
     drop(first);
     ask(client, ues[0].local_addr().unwrap());
-    let (stream, from) = ues[0].accept().unwrap();
+    let (stream, from) = accepted(&ues[0]);
     assert_eq!(from, client);
     assert!(Peer::on(stream).message().starts_with("OPTIONS"));
 }
@@ -143,11 +154,11 @@ fn the_connection_of_a_ue_carries_requests_as_long_as_it_lives() {
     // Only for that one UE, and by that one client port.
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     ask(client, other.local_addr().unwrap());
-    other.accept().unwrap();
+    accepted(&other);
     own.say("CLOSE x SIP/2.0\r\nl: 0\r\n\r\n");
     assert!(own.is_closed());
     ask(client, reached_at);
-    assert!(Peer::on(ue.accept().unwrap().0).message().starts_with("OPTIONS"));
+    assert!(Peer::on(accepted(&ue).0).message().starts_with("OPTIONS"));
 }
 
 //= PCSCF-025 type=test
@@ -168,7 +179,7 @@ fn connections_end_with_the_associations_they_run_over() {
     tell(&mut other_ue, &format!("STANDS {} {kept}", CLIENT.0));
     let third = TcpListener::bind("127.0.0.1:0").unwrap();
     ask(client, third.local_addr().unwrap());
-    let mut by_us = Peer::on(third.accept().unwrap().0);
+    let mut by_us = Peer::on(accepted(&third).0);
     assert!(by_us.message().starts_with("OPTIONS"));
     tell(&mut other_ue, &format!("REMOVE {client} {gone}"));
     assert!(by_ue.is_closed());
