@@ -59,21 +59,24 @@ fn main() -> ExitCode {
             browser.is_dark(is_dark);
             browser.open(&url);
             browser.asks(&format!("{axe}; true"));
-            let found = browser.asks(
-                "axe.run().then((found) => found.violations.map((one) => \
+            for tab in 0..browser.count("[role=tab]").max(1) {
+                browser.asks(&format!("document.querySelectorAll('[role=tab]')[{tab}]?.click()"));
+                let found = browser.asks(
+                    "axe.run().then((found) => found.violations.map((one) => \
                  `${one.impact}: ${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(' ')}`))",
-            );
-            let found: Vec<&str> = found
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(|one| one.as_str())
-                .collect();
-            let shade = if is_dark { "dark" } else { "light" };
-            println!("{url} ({shade}): {} faults", found.len());
-            for fault in found {
-                println!("  {fault}");
-                serious += u32::from(fault.starts_with("serious") || fault.starts_with("critical"));
+                );
+                let found: Vec<&str> = found
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter_map(|one| one.as_str())
+                    .collect();
+                let shade = if is_dark { "dark" } else { "light" };
+                println!("{url} (view {}, {shade}): {} faults", tab + 1, found.len());
+                for fault in found {
+                    println!("  {fault}");
+                    serious += u32::from(fault.starts_with("serious") || fault.starts_with("critical"));
+                }
             }
         }
     }
